@@ -1,0 +1,28 @@
+// The service's metric names: the harness gates on them, dashboards draw them, telemetry registers them.
+// Seconds and bytes as Prometheus asks; a name here is part of the contract and is never reused with another meaning.
+
+export const metricNames = {
+  /** Counter {lane, outcome}: outcome is good, shed or failed. */
+  requests: 'headroom_requests_total',
+  /** Histogram {route}, explicit buckets. */
+  requestSeconds: 'headroom_request_duration_seconds',
+  /** Histogram: from the append's start until its flush returned. */
+  flushSeconds: 'headroom_store_flush_duration_seconds',
+  /** Counters kept in the store, so that they outlive every worker: received = accepted + duplicate + rejected. */
+  eventsReceived: 'headroom_events_received_total',
+  eventsAccepted: 'headroom_events_accepted_total',
+  eventsDuplicate: 'headroom_events_duplicate_total',
+  eventsRejected: 'headroom_events_rejected_total',
+  /** Gauge: accepted and not yet stepped over by the pipeline. accepted = pending + kept + filtered. */
+  eventsPending: 'headroom_events_pending',
+  eventsKept: 'headroom_events_kept_total',
+  /** Counter {reason}. */
+  eventsFiltered: 'headroom_events_filtered_total',
+  /** Gauge: age of the oldest pending event. */
+  pipelineLagSeconds: 'headroom_pipeline_lag_seconds',
+  /** Per worker {worker}. */
+  workerCpuSeconds: 'headroom_worker_cpu_seconds_total',
+  workerResidentBytes: 'headroom_worker_resident_bytes',
+  eventLoopDelaySeconds: 'headroom_event_loop_delay_seconds',
+  connections: 'headroom_connections',
+} as const;

@@ -1,0 +1,205 @@
+/**
+ * What the service asks of a store. Shaped for two engines: one LMDB environment shared by the processes of a machine, and
+ * Redis Streams and hashes over many nodes. So every command is asynchronous, declarative and touches one partition: what one
+ * Lua script over one hash slot can do, and one LMDB transaction. No transaction(callback), no node-local id.
+ *
+ * A promise that resolves means: durable at `ackLevel`. A store that cannot keep that promise rejects with StoreUnavailable and
+ * must not have told anybody otherwise. Commands issued together may share one flush; each stays atomic by itself.
+ */
+
+export const partitionCount = 64;
+
+/** Where a record stands in its partition: opaque, compares by bytes in order of acceptance, at most 32 characters. */
+export type Position = string;
+export const positionStart: Position = '';
+
+/** One position for each partition; a partition that is missing has not been read yet. */
+export type LogCursor = Readonly<Record<number, Position>>;
+
+export type AckLevel = 'memory' | 'fsync';
+
+export type AppendEvent = {
+  readonly id: string;
+  /** The event's JSON as UTF-8, as accepted; the store never looks inside. At most 16 KiB. */
+  readonly bytes: Uint8Array;
+};
+
+/** The append unit: dedupe by (account, device, id) + record + counters + idempotency record, atomic. */
+export type AppendCommand = {
+  readonly account: string;
+  readonly device: string;
+  readonly receivedAtMs: number;
+  /** At most 500. May repeat an id: the first wins. May be empty, so that rejected events are counted. */
+  readonly events: readonly AppendEvent[];
+  /** Events refused before the store, for the counters: received = accepted + duplicate + rejected. */
+  readonly rejectedCount: number;
+  /** `digest` names the request's body; `note` comes back with a replay, so that the same answer can be given to the byte. */
+  readonly idempotency?: { readonly key: string; readonly digest: string; readonly note: string };
+};
+
+export type AppendReceipt = {
+  readonly accepted: number;
+  readonly duplicate: number;
+  /** Of the last event accepted, or of the log's end where none was. */
+  readonly position: Position;
+};
+
+export type AppendResult =
+  | ({ readonly kind: 'appended' } & AppendReceipt)
+  | ({ readonly kind: 'replayed'; readonly note: string } & AppendReceipt)
+  | { readonly kind: 'idempotency-mismatch' };
+
+export type LogEvent = {
+  readonly partition: number;
+  readonly position: Position;
+  readonly account: string;
+  readonly device: string;
+  readonly id: string;
+  readonly receivedAtMs: number;
+  readonly bytes: Uint8Array;
+};
+
+/** `kept` and `filtered:<reason>` once the pipeline stepped over the event, `pending` before. */
+export type Disposition = 'pending' | 'kept' | `filtered:${string}`;
+
+export type LogPage = {
+  /** In order of acceptance within each partition; partitions may be interleaved. */
+  readonly events: readonly (LogEvent & { readonly disposition: Disposition })[];
+  readonly cursor: LogCursor;
+  readonly atEnd: boolean;
+};
+
+export type LeaseResult =
+  | { readonly kind: 'held'; readonly fence: number; readonly checkpoint: Position }
+  | { readonly kind: 'taken'; readonly owner: string; readonly untilMs: number };
+
+export type LatestLocation = {
+  readonly recordedAtMs: number;
+  readonly id: string;
+  readonly position: Position;
+  readonly bytes: Uint8Array;
+};
+
+/** What one device gains by a step. `latest` replaces what is there only if (recordedAtMs, id) is greater. */
+export type DeviceStep = {
+  readonly account: string;
+  readonly device: string;
+  readonly kept: readonly Position[];
+  readonly filtered: readonly { readonly position: Position; readonly reason: string }[];
+  readonly latest?: LatestLocation;
+};
+
+/** The step unit: checkpoint + latest + history index + counters of one partition, committed together. */
+export type StepCommand = {
+  readonly partition: number;
+  /** From the lease; a step under an older fence than the store's is refused. */
+  readonly fence: number;
+  readonly from: Position;
+  readonly to: Position;
+  readonly devices: readonly DeviceStep[];
+};
+
+export type StepResult = { readonly kind: 'stepped' } | { readonly kind: 'fenced' } | { readonly kind: 'moved'; readonly checkpoint: Position };
+
+export type DeviceRow = {
+  readonly version: number;
+  readonly secretDigest: string;
+  readonly user?: string;
+  readonly generation: number;
+  readonly deleted: boolean;
+  readonly registeredAtMs: number;
+  readonly changedAtMs: number;
+  /** The registration's attributes as given: name, platform, app_version, push_token, … */
+  readonly attributes: Readonly<Record<string, unknown>>;
+};
+
+export type AccountRow = {
+  readonly account: string;
+  readonly name: string;
+  readonly secretDigest: string;
+  readonly publishableKeyDigest: string;
+  readonly createdAtMs: number;
+  readonly quotas: Readonly<Record<string, number>>;
+};
+
+export type Counters = {
+  readonly accepted: number;
+  readonly duplicate: number;
+  readonly rejected: number;
+  readonly kept: number;
+  readonly filtered: Readonly<Record<string, number>>;
+};
+
+export type HistoryQuery = {
+  readonly account: string;
+  readonly device: string;
+  /** Exclusive. */
+  readonly after: Position;
+  readonly limit: number;
+  /** `all` adds filtered and pending events: then what was acknowledged a moment ago is there already. */
+  readonly include: 'kept' | 'all';
+  /** Bounds on received time, inclusive from, exclusive to. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
+};
+
+export type HistoryPage = {
+  readonly events: readonly (LogEvent & { readonly disposition: Disposition })[];
+  readonly atEnd: boolean;
+};
+
+export type Store = {
+  readonly ackLevel: AckLevel;
+  readonly append: (command: AppendCommand) => Promise<AppendResult>;
+  /** Reads only what is durable. `account` keeps one account's events; the cursor moves past the others too. */
+  readonly readLog: (query: {
+    readonly partitions: readonly number[];
+    readonly after: LogCursor;
+    readonly limitEvents: number;
+    readonly account?: string;
+  }) => Promise<LogPage>;
+  /** Takes or renews the partition's lease. The fence grows whenever the owner changes. */
+  readonly lease: (command: { readonly partition: number; readonly owner: string; readonly nowMs: number; readonly ttlMs: number }) => Promise<LeaseResult>;
+  readonly release: (command: { readonly partition: number; readonly owner: string; readonly fence: number }) => Promise<void>;
+  readonly step: (command: StepCommand) => Promise<StepResult>;
+  readonly readLatest: (query: { readonly account: string; readonly device: string }) => Promise<LatestLocation | undefined>;
+  readonly readHistory: (query: HistoryQuery) => Promise<HistoryPage>;
+  readonly readDevice: (query: { readonly account: string; readonly device: string }) => Promise<DeviceRow | undefined>;
+  /** Compare and set: stores `row` only where the row's version is `expected` (undefined: no row yet). */
+  readonly putDevice: (command: {
+    readonly account: string;
+    readonly device: string;
+    readonly expected: number | undefined;
+    readonly row: DeviceRow;
+  }) => Promise<{ readonly kind: 'stored' } | { readonly kind: 'conflict'; readonly row: DeviceRow | undefined }>;
+  readonly readAccount: (account: string) => Promise<AccountRow | undefined>;
+  readonly putAccount: (row: AccountRow) => Promise<{ readonly kind: 'stored' } | { readonly kind: 'conflict' }>;
+  /** Keeps the first candidate ever offered under `name` and gives that one to everybody: the signing key lives here. */
+  readonly settle: (command: { readonly name: string; readonly candidate: string }) => Promise<string>;
+  /** Summed over partitions; of every account where none is named. */
+  readonly readCounters: (account?: string) => Promise<Counters>;
+  /** How much the pipeline has still to do, and since when. */
+  readonly readBacklog: () => Promise<{ readonly pending: number; readonly oldestReceivedAtMs: number | undefined }>;
+  readonly close: () => Promise<void>;
+};
+
+export type StoreTrouble = 'full' | 'flush-failed' | 'flush-timeout' | 'corrupt' | 'unwritable' | 'closed';
+
+/** The store cannot keep its promise now. Nothing of the command may be called acknowledged; it may be there all the same. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+  readonly trouble: StoreTrouble;
+  constructor(trouble: StoreTrouble, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.trouble = trouble;
+  }
+}
+
+/** FNV-1a over account, NUL, device: stable for ever, since it decides where a device's data lives. */
+export function partitionOf(account: string, device: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < account.length; i++) hash = Math.imul(hash ^ account.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash, 0x01000193);
+  for (let i = 0; i < device.length; i++) hash = Math.imul(hash ^ device.charCodeAt(i), 0x01000193);
+  return ((hash ^ (hash >>> 15)) >>> 0) % partitionCount;
+}
