@@ -1,0 +1,265 @@
+/**
+ * What a run leaves behind, as plain data: engines and collectors write it, gates judge it, reports draw it, the run folder
+ * stores it. A run's memory and its folder grow with its seconds, never with its requests.
+ */
+import type { SparseHistogram } from '#harness/metrics/histogram.ts';
+import type { Scenario } from '#harness/scenario.ts';
+
+/**
+ * dispatch_delay: planned → first byte written. connect: connecting, with TLS. service: first byte written → last byte read.
+ * response: planned → last byte read, of a chain's first operation only. chain: planned → success of its last operation.
+ * read_uncertainty: how long before the read the socket may already have been readable.
+ */
+export const timeNames = ['dispatch_delay', 'connect', 'service', 'response', 'chain', 'read_uncertainty'] as const;
+export type TimeName = (typeof timeNames)[number];
+
+/** `clean`: trustworthy. `spoiled`: due or in flight while the generator itself stood still. Microseconds. */
+export type TimeHistograms = { readonly clean: SparseHistogram; readonly spoiled: SparseHistogram };
+
+/** Counts of one second, phase and operation. A request is counted in the second of its *intended* start, except `fired` and `answered`. */
+export type CellCounts = {
+  /** Planned arrivals (of a chain's later operations: those whose turn came). */
+  readonly planned: number;
+  /** By the second in which the first byte was written. */
+  readonly fired: number;
+  /** By the second in which the answer was complete. */
+  readonly answered: number;
+  readonly good: number;
+  readonly shed: number;
+  /** Wrong, late beyond goodWithinMs, cut or refused connections, timed out. */
+  readonly failed: number;
+  /** Of the failed: given up after timeoutMs. */
+  readonly timedOut: number;
+  /** Never fired, or fired more than lateAboveMs late: load that was not delivered. */
+  readonly dropped: number;
+  /** Of the failed and shed: those the generator's own stop may have caused. */
+  readonly spoiledFailed: number;
+  /** Arrivals that found no free connection and had to wait for one: a pool that limited the load. */
+  readonly waitedForConnection: number;
+};
+
+/** One second of one phase and operation. `times` has only good answers; failures are counts, and count as worse than any time. */
+export type Cell = {
+  /** Whole seconds since the run's origin. */
+  readonly second: number;
+  /** Index into the run's phases. */
+  readonly phase: number;
+  readonly operation: string;
+  readonly counts: CellCounts;
+  readonly times: Partial<Record<TimeName, TimeHistograms>>;
+  /** Failures by reason, at most 20 reasons a cell. */
+  readonly reasons: Readonly<Record<string, number>>;
+};
+
+/** Additions to cells, from one worker. Numbers missing from `counts` are 0. */
+export type SecondDelta = {
+  readonly cells: readonly (Omit<Cell, 'counts'> & { readonly counts: Partial<CellCounts> })[];
+  /** Of the worker's thread, over the time since its last delta. */
+  readonly lag: WorkerLag;
+  /** Fired and planned arrivals per 0.2 ms bin are folded into moments: see evenness. */
+  readonly evenness: readonly EvennessMoments[];
+};
+
+export type WorkerLag = {
+  readonly worker: number;
+  readonly second: number;
+  readonly loopDelayMaxMs: number;
+  readonly stopMsTotal: number;
+  readonly gcMsTotal: number;
+  readonly gcMsMax: number;
+  readonly utilisation: number;
+};
+
+/**
+ * Sums from which the index of dispersion (variance ÷ mean of counts per bin) follows. Moments of workers cannot be added, so
+ * workers hand over bin counts of a second and the fold adds them before squaring; `firedBins` is a histogram: how many bins
+ * had k arrivals.
+ */
+export type EvennessMoments = {
+  readonly phase: number;
+  readonly binMs: 0.2 | 1 | 10;
+  readonly plannedBins: readonly number[];
+  readonly firedBins: readonly number[];
+};
+
+/** Index of dispersion by bin width: 1 for a Poisson process, 0 for an even plan. */
+export type Evenness = { readonly phase: string; readonly binMs: number; readonly planned: number; readonly fired: number };
+
+export type PhaseRecord = {
+  readonly name: string;
+  readonly measured: boolean;
+  /** Since origin. */
+  readonly startSeconds: number;
+  readonly endSeconds: number;
+  readonly planned: number;
+  /** Only of `untilSettled` phases. */
+  readonly settled?: boolean;
+};
+
+/** Operating-system figures of one process over one second. `undefined`: not measurable here, never 0. */
+export type ProcessSecond = {
+  readonly second: number;
+  readonly cpuMicros: number | undefined;
+  readonly residentBytes: number | undefined;
+  readonly runQueueWaitMs: number | undefined;
+  readonly descriptors: number | undefined;
+};
+export type ProcessRecord = {
+  readonly name: string;
+  readonly role: 'generator' | 'system' | 'probe';
+  readonly pid: number;
+  readonly seconds: readonly ProcessSecond[];
+};
+
+/** Of the machine, over one second; shares of all cores' time, 0 to 1. */
+export type MachineSecond = {
+  readonly second: number;
+  readonly stealShare: number | undefined;
+  readonly busyShare: number | undefined;
+  /** `some` of /proc/pressure/cpu. */
+  readonly cpuPressureShare: number | undefined;
+  readonly throttledPeriods: number | undefined;
+};
+
+/** Scraped from the service once a second: a sample's name with its labels → value. */
+export type ScrapeSecond = { readonly second: number; readonly ok: boolean; readonly values: Readonly<Record<string, number>> };
+
+export type LedgerRecord = {
+  /** Events. */
+  readonly acknowledged: number;
+  readonly refused: number;
+  readonly unknown: number;
+  readonly lost: number;
+  readonly duplicated: number;
+  readonly reordered: number;
+  /** Unknown ones that were there after all. */
+  readonly unknownFound: number;
+  /** Refused ones that were there: a refusal that stored. */
+  readonly refusedFound: number;
+  /** Events of this run's accounts that the plan does not know. */
+  readonly foreign: number;
+  /** |received − accepted − duplicate − rejected| + |accepted − pending − kept − Σ filtered|, by the service's own counters. */
+  readonly conservationError: number | undefined;
+  readonly readSeconds: number;
+  /** Set where the export could not be read to its end: then nothing is known of what is missing. */
+  readonly incomplete?: string;
+  /** A few examples for the report, at most 10 of each kind. */
+  readonly examples: readonly { readonly kind: 'lost' | 'duplicated' | 'reordered' | 'foreign' | 'refused-found'; readonly eventId: string }[];
+};
+
+export type QuantileSet = {
+  readonly count: number;
+  readonly p50: number | null;
+  readonly p90: number | null;
+  readonly p99: number | null;
+  readonly p999: number | null;
+  readonly max: number | null;
+};
+
+export type ProbeRecord = {
+  readonly seconds: readonly { readonly second: number; readonly phase: number; readonly service: SparseHistogram; readonly failed: number }[];
+  readonly trouble?: string;
+};
+
+export type CalibrationRecord = {
+  readonly when: 'before' | 'after';
+  readonly targetRatePerSecond: number;
+  readonly achievedRatePerSecond: number;
+  readonly secondsDriven: number;
+  /** What the instrument adds to the target's programmed delay. */
+  readonly addedP50Ms: number | null;
+  readonly addedP99Ms: number | null;
+  readonly dispatchDelayP99Ms: number | null;
+  readonly cpuMicrosPerRequest: number | undefined;
+};
+
+export type RunRecord = {
+  readonly id: string;
+  readonly run: string;
+  readonly startedAt: string;
+  readonly scenario: Scenario;
+  readonly seed: number;
+  readonly planHash: string;
+  readonly gitRevision: string;
+  readonly runtime: string;
+  readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryBytes: number; readonly kernel: string };
+  readonly target: { readonly url: string; readonly owned: boolean; readonly durability: string | undefined; readonly workers: number | undefined };
+  readonly engine: string;
+  readonly wire: string;
+};
+
+export type RunResult = {
+  readonly version: 1;
+  readonly run: RunRecord;
+  readonly phases: readonly PhaseRecord[];
+  readonly cells: readonly Cell[];
+  readonly evenness: readonly Evenness[];
+  readonly workers: readonly WorkerLag[];
+  readonly processes: readonly ProcessRecord[];
+  readonly machine: readonly MachineSecond[];
+  readonly scrapes: readonly ScrapeSecond[];
+  readonly ledger: LedgerRecord | undefined;
+  readonly probe: ProbeRecord | undefined;
+  readonly calibration: readonly CalibrationRecord[];
+  /** Seconds after the last load phase until the service said that nothing was pending; undefined: not within the limit. */
+  readonly pipelineDrainSeconds: number | undefined;
+  readonly limits: {
+    readonly descriptorsMax: number | undefined;
+    readonly descriptorsUsedMax: number | undefined;
+    readonly portsMax: number | undefined;
+    readonly portsUsedMax: number | undefined;
+  };
+  /** Something ended the run early: the user, an abort threshold, a crash of a part. */
+  readonly interrupted:
+    | { readonly kind: 'no' }
+    | { readonly kind: 'user' }
+    | { readonly kind: 'abort'; readonly metric: string }
+    | { readonly kind: 'crash'; readonly text: string };
+};
+
+/** ---- the verdict: a published contract; harness/gates/verdict.schema.json is its JSON Schema ---- */
+
+export type VerdictKind = 'pass' | 'fail' | 'invalid' | 'inconclusive' | 'interrupted';
+export const exitCodes: Readonly<Record<VerdictKind, number>> = { pass: 0, fail: 1, invalid: 3, inconclusive: 4, interrupted: 130 };
+
+export type Verdict = {
+  readonly version: 1;
+  readonly scenario: string;
+  readonly run: string;
+  readonly verdict: VerdictKind;
+  readonly exitCode: number;
+  readonly reasons: readonly { readonly code: string; readonly text: string }[];
+  /** Said beside the verdict; none of them changes it. */
+  readonly notes: readonly { readonly code: string; readonly text: string }[];
+  /** `best`: with all unknown arrivals good; `worst`: with all of them bad. null: no samples. A quantile among the failed is the string "≥ timeout". */
+  readonly thresholds: readonly {
+    readonly metric: string;
+    readonly selector: Readonly<Record<string, string>>;
+    readonly expression: string;
+    readonly observed: number | string | null;
+    readonly best: number | string | null;
+    readonly worst: number | string | null;
+    readonly samples: number;
+    readonly holds: 'yes' | 'no' | 'unknown';
+  }[];
+  readonly totals: {
+    readonly planned: number;
+    readonly fired: number;
+    readonly answered: number;
+    readonly failed: number;
+    readonly shed: number;
+    readonly timedOut: number;
+    readonly dropped: number;
+    readonly acknowledged: number;
+    readonly lost: number | null;
+    readonly duplicated: number | null;
+    readonly reordered: number | null;
+  };
+  /** By phase, operation, time. Good answers only, milliseconds. */
+  readonly latencyMs: Readonly<Record<string, Readonly<Record<string, Readonly<Partial<Record<TimeName, QuantileSet>>>>>>>;
+  /** By phase, then bin width in milliseconds as text. */
+  readonly evenness: Readonly<Record<string, Readonly<Record<string, { readonly planned: number; readonly fired: number }>>>>;
+  readonly calibration: readonly CalibrationRecord[];
+  /** Microseconds a fired request, over the measured phases; null: not measurable. */
+  readonly cpu: { readonly generator: number | null; readonly system: number | null };
+};
