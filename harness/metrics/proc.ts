@@ -1,0 +1,129 @@
+/**
+ * Figures of the operating system, from /proc. What a machine does not have is `undefined` ("not measurable"), never 0: a
+ * missing figure must not look like a quiet machine.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+
+// USER_HZ: 100 on every Linux that Node runs on; /proc counts CPU time in it.
+const microsPerTick = 10_000;
+
+function readOrNothing(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+export type MachineReading = {
+  readonly totalTicks: number | undefined;
+  readonly idleTicks: number | undefined;
+  readonly stealTicks: number | undefined;
+  readonly pressureMicros: number | undefined;
+  readonly throttledPeriods: number | undefined;
+  readonly atMs: number;
+};
+
+export function readMachine(atMs: number): MachineReading {
+  const cpu = readOrNothing('/proc/stat')?.split('\n', 1)[0]?.trim().split(/\s+/).slice(1).map(Number);
+  const pressure = readOrNothing('/proc/pressure/cpu')?.match(/^some .*total=(\d+)/m);
+  const throttled = readOrNothing('/sys/fs/cgroup/cpu.stat')?.match(/^nr_throttled (\d+)/m);
+  return {
+    // user nice system idle iowait irq softirq steal; guest time is inside user already.
+    totalTicks: cpu?.slice(0, 8).reduce((sum, ticks) => sum + ticks, 0),
+    idleTicks: cpu === undefined ? undefined : (cpu[3] ?? 0) + (cpu[4] ?? 0),
+    stealTicks: cpu?.[7],
+    pressureMicros: pressure == null ? undefined : Number(pressure[1]),
+    throttledPeriods: throttled == null ? undefined : Number(throttled[1]),
+    atMs,
+  };
+}
+
+/** Shares of all cores' time between two readings, 0 to 1. */
+export function machineShares(before: MachineReading, after: MachineReading) {
+  const total = difference(before.totalTicks, after.totalTicks);
+  const share = (ticks: number | undefined) => (total === undefined || total === 0 || ticks === undefined ? undefined : ticks / total);
+  const idle = difference(before.idleTicks, after.idleTicks);
+  const pressure = difference(before.pressureMicros, after.pressureMicros);
+  return {
+    stealShare: share(difference(before.stealTicks, after.stealTicks)),
+    busyShare: idle === undefined || total === undefined ? undefined : share(total - idle),
+    cpuPressureShare: pressure === undefined ? undefined : pressure / Math.max(1, (after.atMs - before.atMs) * 1000),
+    throttledPeriods: difference(before.throttledPeriods, after.throttledPeriods),
+  };
+}
+
+const difference = (a: number | undefined, b: number | undefined) => (a === undefined || b === undefined ? undefined : b - a);
+
+export type ProcessReading = {
+  readonly cpuMicros: number | undefined;
+  readonly residentBytes: number | undefined;
+  readonly runQueueWaitMs: number | undefined;
+  readonly descriptors: number | undefined;
+};
+
+/** CPU and run-queue wait since the process began, of all its threads. A process that has ended reads as all undefined. */
+export function readProcess(pid: number): ProcessReading {
+  // The command's name may hold spaces and brackets: fields are counted from the last bracket.
+  const stat = readOrNothing(`/proc/${pid}/stat`);
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const resident = readOrNothing(`/proc/${pid}/statm`)?.split(' ')[1];
+  return {
+    cpuMicros: fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) * microsPerTick,
+    residentBytes: resident === undefined ? undefined : Number(resident) * 4096,
+    runQueueWaitMs: readRunQueueWaitMs(pid),
+    descriptors: countEntries(`/proc/${pid}/fd`),
+  };
+}
+
+function readRunQueueWaitMs(pid: number): number | undefined {
+  let waitNs = 0;
+  let seen = false;
+  for (const thread of entries(`/proc/${pid}/task`)) {
+    const field = readOrNothing(`/proc/${pid}/task/${thread}/schedstat`)?.split(' ')[1];
+    if (field === undefined) continue;
+    waitNs += Number(field);
+    seen = true;
+  }
+  return seen ? waitNs / 1e6 : undefined;
+}
+
+function entries(path: string): readonly string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
+
+function countEntries(path: string): number | undefined {
+  const count = entries(path).length;
+  return count === 0 ? undefined : count;
+}
+
+/** The soft limit on open files of this process. */
+export function readDescriptorLimit(): number | undefined {
+  const limit = readOrNothing('/proc/self/limits')?.match(/^Max open files\s+(\d+)/m);
+  return limit == null ? undefined : Number(limit[1]);
+}
+
+export function readPortRange(): number | undefined {
+  const range = readOrNothing('/proc/sys/net/ipv4/ip_local_port_range')?.trim().split(/\s+/).map(Number);
+  return range === undefined ? undefined : range[1]! - range[0]! + 1;
+}
+
+/** Local ports that hold a connection to `port`, TIME_WAIT ones included: what counts against the ephemeral range. */
+export function countPortsTo(port: number): number | undefined {
+  const table = readOrNothing('/proc/net/tcp');
+  if (table === undefined) return undefined;
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  let count = 0;
+  for (const line of table.split('\n')) if (line.trim().split(/\s+/, 3)[2]?.endsWith(suffix)) count++;
+  return count;
+}
+
+export function describeMachine(memoryBytes: number, kernel: string) {
+  const cpu = readOrNothing('/proc/cpuinfo')?.match(/^model name\s*:\s*(.+)$/m)?.[1] ?? 'unknown';
+  return { cpu, cores: availableParallelism(), memoryBytes, kernel };
+}
