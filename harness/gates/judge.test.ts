@@ -1,0 +1,430 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { addCell } from '#harness/metrics/fold.ts';
+import type { Cell, RunResult, Verdict } from '#harness/run-result.ts';
+import { type CellParts, exampleCell, exampleLedger, exampleProcess, exampleRun, histogramOfMs, thresholdOf } from './example-run.ts';
+import { judge } from './judge.ts';
+import type { ParsedThreshold } from './threshold.ts';
+
+const p99 = thresholdOf('response_ms{phase:spike}', 'p(99)<250');
+const codesOf = (verdict: Verdict): readonly string[] => verdict.reasons.map((reason) => reason.code);
+const noteCodesOf = (verdict: Verdict): readonly string[] => verdict.notes.map((note) => note.code);
+
+/** The example run with the spike's five seconds (12 to 16) made of these cells. */
+function spikeOf(...parts: readonly CellParts[]): RunResult {
+  const cells = exampleRun().cells.filter((cell) => cell.phase !== 2);
+  const spike = parts.map((part, index) => exampleCell({ second: 12 + index, phase: 2, ...part }));
+  const planned = spike.reduce((sum, cell) => sum + cell.counts.planned, 0);
+  const phases = exampleRun().phases.map((phase, index) => (index === 2 ? { ...phase, planned } : phase));
+  return exampleRun({ cells: [...cells, ...spike], phases });
+}
+
+test('a run in which everything holds passes, without a reason', () => {
+  const verdict = judge(exampleRun(), [p99, thresholdOf('failed', 'rate<0.001'), thresholdOf('events_lost', 'count==0')]);
+  expect(verdict).toMatchObject({ verdict: 'pass', exitCode: 0, reasons: [] });
+  expect(verdict.thresholds.map((one) => one.holds)).toEqual(['yes', 'yes', 'yes']);
+  expect(verdict.totals).toMatchObject({ planned: 6700, fired: 6700, failed: 0, lost: 0, acknowledged: 6700 });
+  expect(verdict.latencyMs.spike?.ingest?.response).toMatchObject({ count: 5000, p50: verdict.thresholds[0]?.observed });
+  expect(verdict.evenness).toEqual({ spike: { '1': { planned: 1, fired: 1.3 } } });
+  expect(verdict.cpu.generator).toBeCloseTo((100_000 * 20) / 6500, 6);
+});
+
+describe('what the service did', () => {
+  test('slow answers fail, with the figure in the reason', () => {
+    const verdict = judge(
+      spikeOf({
+        clean: [
+          [5, 900],
+          [400, 100],
+        ],
+      }),
+      [p99],
+    );
+    expect(verdict).toMatchObject({ verdict: 'fail', exitCode: 1 });
+    expect(verdict.reasons[0]).toMatchObject({ code: 'threshold-broken' });
+    expect(verdict.reasons[0]?.text).toContain('400 ms');
+  });
+
+  test('a server that acknowledges and drops fails, whatever else', () => {
+    const ledger = { ...exampleLedger, lost: 1 };
+    for (const run of [exampleRun({ ledger }), exampleRun({ ledger, interrupted: { kind: 'user' } }), exampleRun({ ledger, cells: [] })]) {
+      const verdict = judge(run, [p99]);
+      expect(verdict).toMatchObject({ verdict: 'fail', exitCode: 1 });
+      expect(codesOf(verdict)[0]).toBe('events-lost');
+    }
+  });
+
+  test.each(['events_duplicated', 'events_reordered', 'conservation_error'])('%s fails even where the machine is too small', (metric) => {
+    const ledger = { ...exampleLedger, duplicated: 1, reordered: 1, conservationError: 1 };
+    const run = { ...spikeOf({ clean: [[900, 1000]] }), ledger, processes: [exampleProcess('generator', 1_000_000), exampleProcess('system', 1_000_000)] };
+    const verdict = judge(run, [p99, thresholdOf(metric, 'count==0')]);
+    expect(verdict.verdict).toBe('fail');
+    expect(codesOf(verdict)).toEqual(['threshold-broken', 'machine-too-small', 'failure-not-trusted']);
+  });
+
+  test('5 % hung put p99 at "≥ timeout", and the good ones alone stay quick', () => {
+    const run = spikeOf({ clean: [[5, 950]], counts: { failed: 50, timedOut: 50 } });
+    const verdict = judge(run, [p99, thresholdOf('response_ms{phase:spike,outcome:ok}', 'p(99)<250'), thresholdOf('response_ms{phase:spike}', 'p(90)<250')]);
+    expect(verdict.thresholds.map((one) => one.observed)).toEqual(['≥ timeout', expect.closeTo(5, 1), expect.closeTo(5, 1)]);
+    expect(verdict.thresholds.map((one) => one.holds)).toEqual(['no', 'yes', 'yes']);
+    expect(verdict.verdict).toBe('fail');
+  });
+
+  test('a window finds the bad second that the whole phase hides', () => {
+    const run = spikeOf(
+      { clean: [[5, 1000]] },
+      { clean: [[5, 1000]] },
+      {
+        clean: [
+          [400, 30],
+          [5, 970],
+        ],
+      },
+      { clean: [[5, 1000]] },
+      { clean: [[5, 1000]] },
+    );
+    const verdict = judge(run, [p99, thresholdOf('response_ms{phase:spike}', 'p(99)<250 over 2s')]);
+    expect(verdict.thresholds.map((one) => one.holds)).toEqual(['yes', 'no']);
+    expect(verdict.thresholds[1]).toMatchObject({ observed: expect.closeTo(400, 0), samples: 2000 });
+  });
+
+  test('unmeasured phases are seen by no threshold that does not name them', () => {
+    const cells = exampleRun().cells.map((cell) => (cell.phase === 0 ? exampleCell({ second: cell.second, phase: 0, clean: [[900, 100]] }) : cell));
+    const verdict = judge(exampleRun({ cells }), [thresholdOf('response_ms', 'max<250'), thresholdOf('response_ms{phase:warm-up}', 'max<250')]);
+    expect(verdict.thresholds.map((one) => one.holds)).toEqual(['yes', 'no']);
+  });
+
+  test('a pipeline that did not drain, or drained late, breaks its threshold', () => {
+    const drained = thresholdOf('pipeline_drain_seconds', 'value<=10');
+    expect(judge(exampleRun({ pipelineDrainSeconds: undefined }), [drained])).toMatchObject({ verdict: 'fail', thresholds: [{ observed: 'not drained' }] });
+    expect(judge(exampleRun({ pipelineDrainSeconds: 11 }), [drained]).verdict).toBe('fail');
+    expect(judge(exampleRun({ pipelineDrainSeconds: 10 }), [drained]).verdict).toBe('pass');
+  });
+
+  test('processor time and scraped samples can be gated', () => {
+    const scrapes = [11, 12, 13].map((second) => ({
+      second,
+      ok: true,
+      values: { 'lag{worker="1"}': second, 'lag{worker="2"}': 2, 'n_total{a="x"}': 3, 'n_total{a="y"}': 4 },
+    }));
+    const verdict = judge(exampleRun({ scrapes }), [
+      thresholdOf('cpu_micros_per_request{process:system,phase:spike}', 'value<150'),
+      thresholdOf('system:lag{worker:1}', 'max<13'),
+      thresholdOf('system:lag{worker:2}', 'last==2'),
+      thresholdOf('system:n_total', 'value==7'),
+      thresholdOf('system:n_total{a:y,phase:spike}', 'value==4'),
+    ]);
+    expect(verdict.thresholds.map((one) => one.holds)).toEqual(['no', 'no', 'yes', 'yes', 'yes']);
+    expect(verdict.thresholds[0]?.observed).toBe(200);
+  });
+});
+
+describe('unknown arrivals are a bound', () => {
+  // 1000 arrivals, p(99)<250: the nearest rank is 990, so 10 bad ones are borne and 11 are not.
+  test.each([
+    [10, 0, 0, 'pass'],
+    [11, 0, 0, 'invalid'],
+    [0, 10, 0, 'pass'],
+    [0, 11, 0, 'invalid'],
+    [0, 0, 10, 'pass'],
+    [0, 0, 11, 'invalid'],
+    [3, 4, 3, 'pass'],
+    [3, 4, 4, 'invalid'],
+  ])('%i spoiled, %i spoiled failures, %i late: %s', (spoiled, spoiledFailed, dropped, expected) => {
+    const run = spikeOf({
+      clean: [[5, 1000 - spoiled - spoiledFailed - dropped]],
+      spoiled: [[6, spoiled]],
+      counts: { failed: spoiledFailed, spoiledFailed, dropped, fired: 1000 },
+    });
+    const verdict = judge(run, [p99]);
+    expect(verdict.verdict).toBe(expected);
+    if (expected === 'invalid') expect(codesOf(verdict)).toEqual(['threshold-unknown']);
+  });
+
+  test.each([
+    [11, 0, 'fail'],
+    [11, 1, 'fail'],
+    [10, 1, 'invalid'],
+    [9, 1, 'pass'],
+  ])('%i known slow ones and %i unknown: %s', (slow, unknown, expected) => {
+    expect(
+      judge(
+        spikeOf({
+          clean: [
+            [5, 1000 - slow - unknown],
+            [300, slow],
+          ],
+          spoiled: [[5, unknown]],
+        }),
+        [p99],
+      ).verdict,
+    ).toBe(expected);
+  });
+
+  test('a good answer in spoiled time is still good: only its time is unknown', () => {
+    const run = spikeOf({ clean: [[5, 500]], spoiled: [[5, 500]] });
+    const verdict = judge(run, [thresholdOf('failed{phase:spike}', 'rate<0.001'), p99]);
+    expect(verdict.thresholds.map((one) => one.holds)).toEqual(['yes', 'unknown']);
+  });
+
+  test('a failure that the generator may have caused breaks no count, and does not let it hold', () => {
+    const none = thresholdOf('failed{phase:spike}', 'count==0');
+    const verdict = judge(spikeOf({ clean: [[5, 999]], counts: { failed: 1, spoiledFailed: 1 } }), [none]);
+    expect(verdict).toMatchObject({ verdict: 'invalid', thresholds: [{ observed: 1, best: 0, worst: 1, holds: 'unknown' }] });
+    expect(judge(spikeOf({ clean: [[5, 998]], counts: { failed: 2, spoiledFailed: 1 } }), [none]).verdict).toBe('fail');
+  });
+
+  test('an arrival that nobody accounts for is unknown', () => {
+    expect(judge(spikeOf({ clean: [[5, 980]], counts: { planned: 1000, fired: 1000 } }), [p99])).toMatchObject({ verdict: 'invalid' });
+  });
+
+  test('a second of steal, or of a stopped generator, is unknown as a whole', () => {
+    const machine = [{ second: 14, stealShare: 0.11, busyShare: 0.5, cpuPressureShare: 0, throttledPeriods: 0 }];
+    const lag = { worker: 0, second: 14, loopDelayMaxMs: 600, stopMsTotal: 600, gcMsTotal: 0, gcMsMax: 0, utilisation: 0.2 };
+    for (const run of [exampleRun({ machine }), exampleRun({ workers: [lag] })]) {
+      const verdict = judge(run, [p99]);
+      expect(verdict).toMatchObject({ verdict: 'invalid', thresholds: [{ worst: '≥ timeout', holds: 'unknown' }] });
+      expect(noteCodesOf(verdict)).toContain('spoiled-seconds');
+    }
+    const borne = machine.map((one) => ({ ...one, stealShare: 0.1 }));
+    expect(judge(exampleRun({ machine: borne }), [p99]).verdict).toBe('pass');
+  });
+});
+
+describe('what makes a measurement invalid', () => {
+  const reasonOf = (run: RunResult, thresholds: readonly ParsedThreshold[] = [thresholdOf('failed', 'rate<0.5')]): Verdict => judge(run, thresholds);
+  const scrape = (second: number, ok: boolean) => ({ second, ok, values: {} });
+
+  test.each<[string, Partial<RunResult>]>([
+    ['descriptors-near-limit', { limits: { descriptorsMax: 1000, descriptorsUsedMax: 901, portsMax: undefined, portsUsedMax: undefined } }],
+    ['ports-near-limit', { limits: { descriptorsMax: undefined, descriptorsUsedMax: 5, portsMax: 28_232, portsUsedMax: 25_500 } }],
+    ['scrape-failed', { scrapes: [scrape(11, true), scrape(12, false), scrape(13, true)] }],
+    ['scrape-failed', { scrapes: [scrape(11, true), scrape(23, false)] }],
+    ['ledger-incomplete', { ledger: { ...exampleLedger, incomplete: 'the export answered 500' } }],
+    ['crashed', { interrupted: { kind: 'crash', text: 'a worker of the generator ended' } }],
+  ])('%s', (code, changes) => {
+    const verdict = reasonOf(exampleRun(changes));
+    expect(verdict).toMatchObject({ verdict: 'invalid', exitCode: 3 });
+    expect(codesOf(verdict)).toEqual([code]);
+  });
+
+  test('limits that are not reached, or not measurable, are none', () => {
+    expect(reasonOf(exampleRun({ limits: { descriptorsMax: 1000, descriptorsUsedMax: 900, portsMax: undefined, portsUsedMax: undefined } })).verdict).toBe(
+      'pass',
+    );
+  });
+
+  test('a failed scrape that was repeated after the load is none, one before the measured phases a note', () => {
+    const verdict = reasonOf(exampleRun({ scrapes: [scrape(1, false), scrape(5, true), scrape(22, false), scrape(23, true)] }));
+    expect(verdict.verdict).toBe('pass');
+    expect(noteCodesOf(verdict)).toContain('scrape-failed-early');
+  });
+
+  test('load that was not delivered: 99.9 % is enough, less is not, and no long phase hides a short one', () => {
+    const fired = (count: number): RunResult => spikeOf({ clean: [[5, count]], counts: { planned: 10_000, fired: count, dropped: 10_000 - count } });
+    expect(reasonOf(fired(9990)).verdict).toBe('pass');
+    expect(codesOf(reasonOf(fired(9989)))).toEqual(['load-not-delivered']);
+    const cells = exampleRun().cells.filter((cell) => cell.phase !== 3);
+    expect(codesOf(reasonOf(exampleRun({ cells })))).toContain('load-not-delivered');
+  });
+
+  test('a pool that limited the load', () => {
+    const verdict = reasonOf(spikeOf({ clean: [[5, 1000]], counts: { waitedForConnection: 1 } }));
+    expect(codesOf(verdict)).toEqual(['pool-limited']);
+  });
+
+  test('what waited for the pool is not held against the service, what did not wait is', () => {
+    const slow = (waited: number): RunResult =>
+      spikeOf({
+        clean: [
+          [5, 900],
+          [400, 100],
+        ],
+        counts: { waitedForConnection: waited },
+      });
+    expect(judge(slow(90), [p99]).verdict).toBe('invalid');
+    expect(judge(slow(89), [p99]).verdict).toBe('fail');
+    const failing = (waited: number): RunResult => spikeOf({ clean: [[5, 900]], counts: { failed: 100, waitedForConnection: waited } });
+    expect(judge(failing(100), [thresholdOf('failed', 'count==0')]).verdict).toBe('invalid');
+    expect(judge(failing(99), [thresholdOf('failed', 'count==0')]).verdict).toBe('fail');
+  });
+
+  test('a threshold without samples neither holds nor breaks', () => {
+    for (const metric of ['response_ms{operation:authenticate}', 'failed{operation:authenticate}']) {
+      const verdict = judge(exampleRun(), [thresholdOf(metric, metric.startsWith('failed') ? 'count==0' : 'p(99)<250')]);
+      expect(verdict).toMatchObject({ verdict: 'invalid', thresholds: [{ observed: null, best: null, worst: null, samples: 0, holds: 'unknown' }] });
+      expect(codesOf(verdict)).toEqual(['no-samples']);
+    }
+    expect(codesOf(judge(exampleRun({ ledger: undefined }), [thresholdOf('events_lost', 'count==0')]))).toEqual(['no-samples']);
+    expect(codesOf(judge(exampleRun({ scrapes: [] }), [thresholdOf('system:headroom_events_pending', 'max<5')]))).toEqual(['no-samples']);
+    expect(judge(exampleRun({ cells: [] }), [p99]).verdict).toBe('invalid');
+  });
+
+  test('no arrival in any measured phase', () => {
+    const phases = exampleRun().phases.map((phase) => ({ ...phase, planned: 0 }));
+    expect(codesOf(reasonOf(exampleRun({ cells: [], phases })))).toContain('nothing-measured');
+  });
+
+  test('a machine too small says so with the rate that fits, and the service is not blamed', () => {
+    const full = {
+      ...spikeOf({ clean: [[400, 1000]] }, { clean: [[400, 1000]] }),
+      processes: [exampleProcess('generator', 900_000), exampleProcess('system', 1_000_000)],
+    };
+    const verdict = judge(full, [p99]);
+    expect(verdict.verdict).toBe('invalid');
+    expect(codesOf(verdict)).toEqual(['machine-too-small', 'failure-not-trusted']);
+    expect(verdict.reasons[0]?.text).toMatch(/about 336\/s/);
+    expect(judge(full, [thresholdOf('response_ms{phase:spike}', 'p(99)<500')]).verdict).toBe('pass');
+  });
+
+  test('other programs that had the machine', () => {
+    const machine = [12, 13, 14, 15, 16].map((second) => ({ second, stealShare: 0, busyShare: 0.99, cpuPressureShare: 0, throttledPeriods: 0 }));
+    expect(codesOf(judge({ ...spikeOf({ clean: [[400, 1000]] }), machine }, [p99]))).toEqual(['machine-busy', 'failure-not-trusted']);
+  });
+});
+
+describe('the end of a run', () => {
+  test('interrupted by the user: what was measured is shown', () => {
+    const verdict = judge({ ...spikeOf({ clean: [[400, 1000]] }), interrupted: { kind: 'user' } }, [p99]);
+    expect(verdict).toMatchObject({ verdict: 'interrupted', exitCode: 130, thresholds: [{ holds: 'no' }] });
+  });
+
+  test('ended by its own threshold: fail, and no complaint about what was not measured', () => {
+    const verdict = judge({ ...spikeOf({ clean: [[400, 1000]] }), interrupted: { kind: 'abort', metric: 'response_ms' }, ledger: undefined }, [
+      p99,
+      thresholdOf('events_lost', 'count==0'),
+    ]);
+    expect(verdict.verdict).toBe('fail');
+    expect(codesOf(verdict)).toEqual(['threshold-broken']);
+    expect(judge(exampleRun({ interrupted: { kind: 'abort', metric: 'response_ms' } }), [p99])).toMatchObject({
+      verdict: 'invalid',
+      reasons: [{ code: 'aborted' }],
+    });
+  });
+});
+
+describe('notes change nothing', () => {
+  const calibration = {
+    when: 'before',
+    targetRatePerSecond: 2000,
+    addedP50Ms: 0,
+    addedP99Ms: 0,
+    dispatchDelayP99Ms: 0,
+    cpuMicrosPerRequest: 20,
+    secondsDriven: 2,
+  } as const;
+  test.each<[string, Partial<RunResult>]>([
+    ['calibration-short', { calibration: [{ ...calibration, achievedRatePerSecond: 1499 }] }],
+    ['bursty', { evenness: [{ phase: 'spike', binMs: 1, planned: 1, fired: 3.1 }] }],
+    ['never-settled', { phases: exampleRun().phases.map((phase, index) => (index === 0 ? { ...phase, settled: false } : phase)) }],
+    ['not-verified', { ledger: undefined }],
+    ['refused-found', { ledger: { ...exampleLedger, refusedFound: 1 } }],
+    ['foreign-events', { ledger: { ...exampleLedger, foreign: 1 } }],
+    ['probe-trouble', { probe: { seconds: [], trouble: 'it could not connect' } }],
+  ])('%s', (code, changes) => {
+    const verdict = judge(exampleRun(changes), [p99]);
+    expect(noteCodesOf(verdict)).toEqual([code]);
+    expect(verdict.verdict).toBe('pass');
+  });
+  test('nothing to say', () => {
+    const achieved = { ...calibration, achievedRatePerSecond: 1500 };
+    expect(judge(exampleRun({ calibration: [achieved], evenness: [{ phase: 'spike', binMs: 1, planned: 1, fired: 2.9 }] }), [p99]).notes).toEqual([]);
+  });
+});
+
+describe('the probe', () => {
+  const probeOf = (ms: number, times: number): RunResult['probe'] => ({
+    seconds: [12, 13, 14, 15, 16].map((second) => ({ second, phase: 2, service: histogramOfMs([[ms, times]]), failed: 0 })),
+  });
+
+  test('a probe that disagrees so much that an answer changes makes the run invalid, either way', () => {
+    const slowProbe = judge(exampleRun({ probe: probeOf(400, 200) }), [p99]);
+    expect(slowProbe).toMatchObject({
+      verdict: 'invalid',
+      reasons: [{ code: 'probe-disagrees' }],
+      thresholds: [{ holds: 'unknown', observed: expect.closeTo(400, 0) }],
+    });
+    const slowEngine = { ...spikeOf({ clean: [[400, 1000]] }), probe: probeOf(5, 200) };
+    expect(judge(slowEngine, [p99])).toMatchObject({ verdict: 'invalid', reasons: [{ code: 'probe-disagrees' }] });
+  });
+
+  test('one that changes no answer is a note, one within 1 ms or without enough samples nothing', () => {
+    const verdict = judge(exampleRun({ probe: probeOf(8, 300) }), [p99]);
+    expect(verdict.verdict).toBe('pass');
+    expect(noteCodesOf(verdict)).toEqual(['probe-disagrees', 'probe-disagrees', 'probe-disagrees']);
+    expect(judge(exampleRun({ probe: probeOf(5.9, 300) }), [p99]).notes).toEqual([]);
+    const once = { seconds: [{ second: 12, phase: 2, service: histogramOfMs([[400, 1]]), failed: 0 }] };
+    expect(judge(exampleRun({ probe: once }), [p99])).toMatchObject({ verdict: 'pass', notes: [] });
+  });
+});
+
+describe('laws', () => {
+  const parts: fc.Arbitrary<Cell> = fc
+    .record({
+      second: fc.integer({ min: 12, max: 16 }),
+      quick: fc.integer({ min: 0, max: 200 }),
+      slow: fc.integer({ min: 0, max: 4 }),
+      spoiled: fc.integer({ min: 0, max: 4 }),
+      failed: fc.integer({ min: 0, max: 3 }),
+      dropped: fc.integer({ min: 0, max: 2 }),
+    })
+    .map(({ second, quick, slow, spoiled, failed, dropped }) =>
+      exampleCell({
+        second,
+        phase: 2,
+        clean: [
+          [5, quick],
+          [400, slow],
+        ],
+        spoiled: [[7, spoiled]],
+        counts: { failed, dropped },
+      }),
+    );
+  const cellLists = fc.array(parts, { minLength: 1, maxLength: 10 });
+  const thresholds = ['p(99)<250', 'p(50)<=6', 'avg<20', 'max<300', 'p(90)<250 over 2s'].map((one) => thresholdOf('response_ms{phase:spike}', one));
+  const base = exampleRun().cells.filter((cell) => cell.phase !== 2);
+  const runOf = (cells: readonly Cell[]): RunResult => exampleRun({ cells: [...base, ...cells] });
+
+  test('the same samples in any order, and merged, give the same verdict', () => {
+    const orders = cellLists.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length })));
+    fc.assert(
+      fc.property(orders, ([cells, shuffled]) => {
+        const verdict = judge(runOf(cells), thresholds);
+        expect(judge(runOf(shuffled), thresholds)).toEqual(verdict);
+        const merged = [...Map.groupBy(cells, (cell) => cell.second).values()].map((group) => group.slice(1).reduce(addCell, group[0] as Cell));
+        expect(judge(runOf(merged), thresholds)).toEqual(verdict);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('one more failure never improves an answer about latency', () => {
+    const rank = { no: 0, unknown: 1, yes: 2 };
+    fc.assert(
+      fc.property(cellLists, fc.integer({ min: 12, max: 16 }), (cells, second) => {
+        const before = judge(runOf(cells), thresholds);
+        const after = judge(runOf([...cells, exampleCell({ second, phase: 2, counts: { failed: 1 } })]), thresholds);
+        for (const [index, one] of after.thresholds.entries()) {
+          const earlier = before.thresholds[index];
+          if (earlier === undefined || earlier.samples === 0) continue;
+          expect(rank[one.holds]).toBeLessThanOrEqual(rank[earlier.holds]);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('what is observed lies between best and worst', () => {
+    fc.assert(
+      fc.property(cellLists, (cells) => {
+        const number = (value: number | string | null): number => (typeof value === 'number' ? value : Number.POSITIVE_INFINITY);
+        for (const { best, observed, worst, samples } of judge(runOf(cells), thresholds.slice(0, 4)).thresholds) {
+          if (samples === 0) continue;
+          expect(number(best)).toBeLessThanOrEqual(number(observed));
+          expect(number(observed)).toBeLessThanOrEqual(number(worst));
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

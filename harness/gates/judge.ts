@@ -1,0 +1,149 @@
+/**
+ * (result, thresholds) → verdict. A census with bounds: what is unknown may have been anything, so a threshold holds if it holds
+ * with everything unknown bad, is broken if it breaks with everything unknown good, and else is not known. No clock, no I/O.
+ */
+import { exitCodes, type RunResult, type Verdict, type VerdictKind } from '#harness/run-result.ts';
+import { machineFaults } from './machine.ts';
+import { notesOf } from './notes.ts';
+import { holdsWithin, type Observation, observe } from './observe.ts';
+import { disagreements, widenByProbe } from './probe.ts';
+import { defaultLimits, type JudgeLimits, phasesOf, spoiledSeconds, withSpoiledSeconds } from './samples.ts';
+import type { ParsedThreshold } from './threshold.ts';
+import { deliveryOf, type Fault, faultsOf, type Saying } from './validity.ts';
+import { cpuOf, evennessOf, latencyOf, totalsOf } from './verdict-figures.ts';
+import { boundedText, thresholdText, valueForVerdict } from './wording.ts';
+
+/** `alone`: the answer by the engine's own samples, before the probe was heard. */
+type Check = { readonly threshold: ParsedThreshold; readonly observation: Observation; readonly alone: Observation };
+
+export function judge(result: RunResult, thresholds: readonly ParsedThreshold[], limits: JudgeLimits = defaultLimits): Verdict {
+  const spoiled = spoiledSeconds(result, limits);
+  const known: RunResult = { ...result, cells: withSpoiledSeconds(result.cells, spoiled) };
+  const checks = thresholds.map((threshold) => check(known, threshold, spoiled));
+  const faults = [...faultsOf(known), ...faultsOfChecks(checks, known)];
+  const allFaults = [...faults, ...machineFaults(known, suspectPhases(known, checks))];
+  const broken = trustworthyBreaks(checks, allFaults);
+  const doubted = checks.filter((one) => one.observation.holds === 'no' && !broken.includes(one)).map(doubtedReason);
+  const { verdict, reasons } = rollUp(result, broken, [...allFaults, ...doubted]);
+  const probed = allFaults.some((fault) => fault.code === 'probe-disagrees')
+    ? []
+    : disagreements(known, spoiled).map((text) => ({ code: 'probe-disagrees', text }));
+  return {
+    version: 1,
+    scenario: result.run.scenario.name,
+    run: result.run.id,
+    verdict,
+    exitCode: exitCodes[verdict],
+    reasons: reasons.map(({ code, text }) => ({ code, text })),
+    notes: [...notesOf(result, spoiled), ...probed],
+    thresholds: checks.map(toVerdict),
+    totals: totalsOf(result),
+    latencyMs: latencyOf(result),
+    evenness: evennessOf(result),
+    calibration: result.calibration,
+    cpu: cpuOf(result),
+  };
+}
+
+function check(known: RunResult, threshold: ParsedThreshold, spoiled: ReadonlySet<number>): Check {
+  const alone = observe(known, threshold);
+  if (alone.figure === undefined) return { threshold, observation: alone, alone };
+  const figure = widenByProbe(alone.figure, threshold, known, spoiled);
+  if (figure === alone.figure) return { threshold, observation: alone, alone };
+  const widened = holdsWithin(threshold.operator, threshold.limit, figure);
+  return { threshold, observation: { ...alone, figure, holds: widened === alone.holds ? alone.holds : 'unknown' }, alone };
+}
+
+function faultsOfChecks(checks: readonly Check[], result: RunResult): readonly Fault[] {
+  const aborted = result.interrupted.kind === 'abort';
+  return checks.flatMap(({ threshold, observation, alone }): readonly Fault[] => {
+    const { figure, holds } = observation;
+    const name = thresholdText(threshold);
+    if (figure === undefined) {
+      return aborted ? [] : [{ code: 'no-samples', text: `${name}: there is not one sample, so it neither holds nor breaks`, voidsFailures: false }];
+    }
+    if (holds !== 'unknown') return [];
+    const bounds = boundedText(figure, threshold);
+    if (alone.holds !== 'unknown') {
+      return [
+        {
+          code: 'probe-disagrees',
+          text: `${name}: the probe and the engine give different answers, ${bounds}: the engine may have measured itself`,
+          voidsFailures: false,
+        },
+      ];
+    }
+    return [{ code: 'threshold-unknown', text: `${name}: cannot be told from ${bounds}`, voidsFailures: false }];
+  });
+}
+
+const isOfLedger = ({ threshold }: Check): boolean => threshold.metric.source.kind === 'ledger';
+
+/** Phases in which load was judged and did not clearly hold, or was not delivered. */
+function suspectPhases(result: RunResult, checks: readonly Check[]): ReadonlySet<number> {
+  const suspects = new Set(deliveryOf(result).flatMap((one) => (one.fired < 0.999 * one.planned ? [one.phase] : [])));
+  for (const one of checks) {
+    if (isOfLedger(one) || one.observation.holds === 'yes' || one.observation.figure === undefined) continue;
+    for (const phase of phasesOf(result, one.threshold.selector)) suspects.add(phase);
+  }
+  return suspects;
+}
+
+/** A break under a fault that may be the generator's own doing is not held against the service; what the ledger found is. */
+function trustworthyBreaks(checks: readonly Check[], faults: readonly Fault[]): readonly Check[] {
+  const voided = faults.some((fault) => fault.voidsFailures);
+  return checks.filter((one) => one.observation.holds === 'no' && (isOfLedger(one) || !voided));
+}
+
+function brokenReason({ threshold, observation }: Check): Saying {
+  const figure = observation.figure;
+  const text = figure === undefined ? thresholdText(threshold) : `${thresholdText(threshold)}: it was ${boundedText(figure, threshold)}`;
+  return { code: 'threshold-broken', text };
+}
+
+function doubtedReason(one: Check): Fault {
+  return {
+    code: 'failure-not-trusted',
+    text: `${brokenReason(one).text}; the reasons beside this one may have done it, so the service is not blamed`,
+    voidsFailures: false,
+  };
+}
+
+/** Lost events, then the user's interruption, then what is trustworthily broken, then what makes the measurement invalid. */
+function rollUp(result: RunResult, broken: readonly Check[], faults: readonly Fault[]): { readonly verdict: VerdictKind; readonly reasons: readonly Saying[] } {
+  const reasons = [...lostReason(result), ...broken.map(brokenReason), ...faults];
+  if (lostReason(result).length > 0) return { verdict: 'fail', reasons };
+  if (result.interrupted.kind === 'user') {
+    return {
+      verdict: 'interrupted',
+      reasons: [{ code: 'interrupted', text: 'interrupted by the user: what was measured until then is shown and not judged' }, ...reasons],
+    };
+  }
+  if (broken.length > 0) return { verdict: 'fail', reasons };
+  if (result.interrupted.kind === 'abort') {
+    const text = `the run was ended early because ${result.interrupted.metric} could not hold any more, and the samples do not confirm it`;
+    return { verdict: 'invalid', reasons: [...reasons, { code: 'aborted', text }] };
+  }
+  return { verdict: faults.length > 0 ? 'invalid' : 'pass', reasons };
+}
+
+function lostReason({ ledger }: RunResult): readonly Saying[] {
+  if (ledger === undefined || ledger.incomplete !== undefined || ledger.lost === 0) return [];
+  return [{ code: 'events-lost', text: `${ledger.lost} of ${ledger.acknowledged} acknowledged events are not there: an acknowledgement is a promise` }];
+}
+
+function toVerdict({ threshold, observation }: Check): Verdict['thresholds'][number] {
+  const { figure, samples, holds } = observation;
+  const lowIsBest = threshold.operator !== '>' && threshold.operator !== '>=';
+  const word = (value: number | undefined): number | string | null => (value === undefined ? null : valueForVerdict(value, threshold));
+  return {
+    metric: threshold.metric.name,
+    selector: threshold.selector,
+    expression: threshold.source.expression,
+    observed: word(figure?.seen),
+    best: word(lowIsBest ? figure?.low : figure?.high),
+    worst: word(lowIsBest ? figure?.high : figure?.low),
+    samples,
+    holds,
+  };
+}

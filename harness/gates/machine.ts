@@ -1,0 +1,72 @@
+/** Is the machine big enough for generator and service together? If not, a broken promise says nothing of the service. */
+import type { PhaseRecord, RunResult } from '#harness/run-result.ts';
+import { measurableSeconds } from './observe-single.ts';
+import type { Fault } from './validity.ts';
+import { percent, shortNumber } from './wording.ts';
+
+/** Of all cores, with what the hypervisor took: beyond it requests wait for a core and not for the service. */
+export const usedShareMax = 0.9;
+/** What the advised rate would use. */
+const advisedShare = 0.8;
+const busyShareMax = 0.95;
+
+export type PhaseUse = {
+  readonly phase: PhaseRecord;
+  /** Share of all cores' time, 0 to 1. */
+  readonly oursShare: number;
+  readonly stolenShare: number;
+  readonly busyShare: number | undefined;
+  readonly microsPerRequest: number;
+};
+
+/** undefined where processor time is not measurable or nothing was fired. */
+export function phaseUse(result: RunResult, index: number): PhaseUse | undefined {
+  const phase = result.phases[index];
+  if (phase === undefined) return undefined;
+  const seconds = new Set<number>();
+  for (let second = Math.ceil(phase.startSeconds); second + 1 <= phase.endSeconds; second++) seconds.add(second);
+  const generator = measurableSeconds(result.processes, 'generator', seconds);
+  const system = measurableSeconds(result.processes, 'system', seconds);
+  const owned = result.processes.some((one) => one.role === 'system');
+  const measured = [...generator.keys()].filter((second) => !owned || system.has(second));
+  const fired = result.cells.reduce((sum, cell) => sum + (cell.phase === index && measured.includes(cell.second) ? cell.counts.fired : 0), 0);
+  if (measured.length === 0 || fired === 0) return undefined;
+  const micros = measured.reduce((sum, second) => sum + (generator.get(second) ?? 0) + (system.get(second) ?? 0), 0);
+  const machine = result.machine.filter((one) => seconds.has(one.second));
+  return {
+    phase,
+    oursShare: micros / (measured.length * 1e6 * result.run.machine.cores),
+    stolenShare: mean(machine.map((one) => one.stealShare)) ?? 0,
+    busyShare: mean(machine.map((one) => one.busyShare)),
+    microsPerRequest: micros / fired,
+  };
+}
+
+function mean(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : known.reduce((sum, value) => sum + value, 0) / known.length;
+}
+
+/** Of the phases in which something did not hold, the one that used most. */
+export function machineFaults(result: RunResult, suspectPhases: ReadonlySet<number>): readonly Fault[] {
+  const uses = [...suspectPhases].map((index) => phaseUse(result, index)).filter((use) => use !== undefined);
+  const worst = uses.reduce<PhaseUse | undefined>((one, other) => (one === undefined || share(other) > share(one) ? other : one), undefined);
+  if (worst === undefined) return [];
+  if (share(worst) > usedShareMax) return [tooSmall(worst, result.run.machine.cores)];
+  const others = (worst.busyShare ?? 0) - worst.oursShare;
+  if ((worst.busyShare ?? 0) <= busyShareMax || others < 0.15) return [];
+  const text = `in phase ${worst.phase.name} this machine was ${percent(worst.busyShare ?? 0)} busy, and other programs had ${percent(others)} of it: run again when it is quiet`;
+  return [{ code: 'machine-busy', text, voidsFailures: true }];
+}
+
+const share = (use: PhaseUse): number => use.oursShare + use.stolenShare;
+
+function tooSmall(use: PhaseUse, cores: number): Fault {
+  const fits = Math.floor((advisedShare * (1 - use.stolenShare) * cores * 1e6) / use.microsPerRequest);
+  const stolen = use.stolenShare > 0.01 ? ` and the hypervisor took ${percent(use.stolenShare)}` : '';
+  return {
+    code: 'machine-too-small',
+    text: `this machine is too small: in phase ${use.phase.name} generator and service used ${percent(use.oursShare)} of its ${cores} cores${stolen}, ${shortNumber(use.microsPerRequest)} µs a request; a rate that fits is about ${shortNumber(fits)}/s`,
+    voidsFailures: true,
+  };
+}

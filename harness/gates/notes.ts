@@ -1,0 +1,88 @@
+/** What is said beside a verdict and does not change it. */
+
+import type { RunResult } from '#harness/run-result.ts';
+import type { RateCurve, Scenario } from '#harness/scenario.ts';
+import { failedScrapes, type Saying } from './validity.ts';
+import { shortNumber } from './wording.ts';
+
+export const calibrationFactorMin = 1.5;
+/** Of the planned dispersion; the tools in use are at 2.4 to 16 where the plan is at 1. */
+export const burstyFactor = 3;
+
+export function notesOf(result: RunResult, spoiled: ReadonlySet<number>): readonly Saying[] {
+  return [...calibration(result), ...bursty(result), ...unsettled(result), ...stoodStill(result, spoiled), ...ledgerNotes(result), ...otherNotes(result)];
+}
+
+/** Arrivals a second at the plan's highest point. */
+export function peakPerSecond(scenario: Pick<Scenario, 'phases'>): number {
+  return Math.max(...scenario.phases.map((phase) => curvePeak(phase.rate)));
+}
+
+function curvePeak(rate: RateCurve): number {
+  switch (rate.kind) {
+    case 'constant':
+      return rate.ratePerSecond;
+    case 'ramp':
+      return Math.max(rate.fromPerSecond, rate.toPerSecond);
+    case 'step':
+      return Math.max(...rate.steps.map((step) => step.ratePerSecond));
+    case 'spike':
+      return Math.max(rate.basePerSecond, rate.peakPerSecond);
+  }
+}
+
+function calibration(result: RunResult): readonly Saying[] {
+  const peak = peakPerSecond(result.run.scenario);
+  return result.calibration
+    .filter((one) => one.achievedRatePerSecond < calibrationFactorMin * peak)
+    .map((one) => ({
+      code: 'calibration-short',
+      text: `calibration ${one.when} the run delivered ${shortNumber(one.achievedRatePerSecond)}/s, less than ${calibrationFactorMin} times the plan's peak of ${shortNumber(peak)}/s: the generator has little to spare here`,
+    }));
+}
+
+function bursty(result: RunResult): readonly Saying[] {
+  const worst = new Map<string, RunResult['evenness'][number]>();
+  for (const one of result.evenness) {
+    const measured = result.phases.find((phase) => phase.name === one.phase)?.measured ?? false;
+    const before = worst.get(one.phase);
+    if (measured && one.fired > burstyFactor * Math.max(1, one.planned) && (before === undefined || one.fired > before.fired)) worst.set(one.phase, one);
+  }
+  return [...worst.values()].map((one) => ({
+    code: 'bursty',
+    text: `phase ${one.phase} was fired far more bursty than planned: index of dispersion ${shortNumber(one.fired)} in ${one.binMs} ms bins, planned ${shortNumber(one.planned)}`,
+  }));
+}
+
+function unsettled({ phases }: RunResult): readonly Saying[] {
+  return phases
+    .filter((phase) => phase.settled === false)
+    .map((phase) => ({
+      code: 'never-settled',
+      text: `phase ${phase.name} never settled within its ${shortNumber(phase.endSeconds - phase.startSeconds)} s: what follows may still contain a start`,
+    }));
+}
+
+function stoodStill({ phases }: RunResult, spoiled: ReadonlySet<number>): readonly Saying[] {
+  const measured = [...spoiled].filter((second) => phases.some((phase) => phase.measured && second + 1 > phase.startSeconds && second < phase.endSeconds));
+  if (measured.length === 0) return [];
+  const text = `in ${measured.length} measured ${measured.length === 1 ? 'second' : 'seconds'} (${measured.slice(0, 10).join(', ')}${measured.length > 10 ? ', …' : ''}) the hypervisor took the processor or the generator stood still: their arrivals count as unknown`;
+  return [{ code: 'spoiled-seconds', text }];
+}
+
+function ledgerNotes({ ledger }: RunResult): readonly Saying[] {
+  if (ledger === undefined) return [{ code: 'not-verified', text: 'nothing was read back: whether what was acknowledged is there is not known' }];
+  const notes: Saying[] = [];
+  if (ledger.refusedFound > 0)
+    notes.push({ code: 'refused-found', text: `${shortNumber(ledger.refusedFound)} events that were refused are there all the same` });
+  if (ledger.foreign > 0) notes.push({ code: 'foreign-events', text: `${shortNumber(ledger.foreign)} events of this run's accounts are not of its plan` });
+  return notes;
+}
+
+function otherNotes(result: RunResult): readonly Saying[] {
+  const notes: Saying[] = [];
+  if (result.probe?.trouble !== undefined) notes.push({ code: 'probe-trouble', text: `the probe had trouble: ${result.probe.trouble}` });
+  const { before } = failedScrapes(result);
+  if (before > 0) notes.push({ code: 'scrape-failed-early', text: `${before} scrapes failed before the first measured phase` });
+  return notes;
+}

@@ -1,0 +1,94 @@
+/** What makes a measurement invalid, each with the sentence that says what to do about it. Pure; knows nothing of thresholds' answers. */
+import type { RunResult } from '#harness/run-result.ts';
+import { percent, shortNumber } from './wording.ts';
+
+export type Saying = { readonly code: string; readonly text: string };
+/** `voidsFailures`: with this, a broken promise about the load may be the generator's own doing. */
+export type Fault = Saying & { readonly voidsFailures: boolean };
+
+export const deliveredShareMin = 0.999;
+export const nearLimitShare = 0.9;
+
+export function faultsOf(result: RunResult): readonly Fault[] {
+  return [...crashed(result), ...undelivered(result), ...limitedByPool(result), ...nearLimits(result), ...scrapesFailed(result), ...ledgerUnread(result)];
+}
+
+function crashed({ interrupted }: RunResult): readonly Fault[] {
+  return interrupted.kind === 'crash' ? [{ code: 'crashed', text: `the run ended early: ${interrupted.text}`, voidsFailures: false }] : [];
+}
+
+/** Of the phases that are measured: what was planned, by the plan or by the cells (later operations of chains), and what was fired. */
+export function deliveryOf(
+  result: Pick<RunResult, 'cells' | 'phases'>,
+): readonly { readonly phase: number; readonly planned: number; readonly fired: number }[] {
+  return result.phases.flatMap((record, phase) => {
+    if (!record.measured) return [];
+    const cells = result.cells.filter((cell) => cell.phase === phase);
+    const planned = cells.reduce((sum, cell) => sum + cell.counts.planned, 0);
+    return [{ phase, planned: Math.max(planned, record.planned), fired: cells.reduce((sum, cell) => sum + cell.counts.fired, 0) }];
+  });
+}
+
+function undelivered(result: RunResult): readonly Fault[] {
+  const phases = deliveryOf(result);
+  const planned = phases.reduce((sum, one) => sum + one.planned, 0);
+  const fired = phases.reduce((sum, one) => sum + one.fired, 0);
+  if (planned === 0) return [{ code: 'nothing-measured', text: 'no arrival was planned in any measured phase', voidsFailures: false }];
+  // A short phase that was not delivered must not hide behind a long one that was.
+  return phases
+    .filter((one) => one.fired < deliveredShareMin * one.planned)
+    .map((one) => ({
+      code: 'load-not-delivered',
+      text: `phase ${result.phases[one.phase]?.name}: only ${shortNumber(one.fired)} of ${shortNumber(one.planned)} planned arrivals were fired (${percent(one.fired / one.planned)}, and ${percent(deliveredShareMin)} are needed; ${percent(fired / planned)} over all measured phases): the generator could not deliver this load here`,
+      voidsFailures: false,
+    }));
+}
+
+function limitedByPool({ cells, phases, run }: RunResult): readonly Fault[] {
+  const waited = cells.reduce((sum, cell) => sum + (phases[cell.phase]?.measured ? cell.counts.waitedForConnection : 0), 0);
+  if (waited === 0) return [];
+  const setting = run.scenario.fleet.connection.kind === 'per-request' ? 'fleet.connection.openMax' : 'fleet.connection.connections';
+  const text = `${shortNumber(waited)} arrivals found no free connection and had to wait: the pool limited the load; raise ${setting}`;
+  // Not void: an arrival that waited counts as good in a threshold's best case.
+  return [{ code: 'pool-limited', text, voidsFailures: false }];
+}
+
+function nearLimits({ limits }: RunResult): readonly Fault[] {
+  const near = (what: string, code: string, used: number | undefined, max: number | undefined, advice: string): readonly Fault[] =>
+    used === undefined || max === undefined || used <= nearLimitShare * max
+      ? []
+      : [{ code, text: `the generator used ${shortNumber(used)} of ${shortNumber(max)} ${what}: ${advice}`, voidsFailures: true }];
+  return [
+    ...near(
+      'file descriptors',
+      'descriptors-near-limit',
+      limits.descriptorsUsedMax,
+      limits.descriptorsMax,
+      'raise the limit (ulimit -n) or use fewer connections',
+    ),
+    ...near('local ports', 'ports-near-limit', limits.portsUsedMax, limits.portsMax, 'keep connections alive, or spread them over several target ports'),
+  ];
+}
+
+/** A scrape that failed after the load and was repeated with success is none; before the first measured phase nothing is judged. */
+export function failedScrapes({ scrapes, phases }: Pick<RunResult, 'scrapes' | 'phases'>): { readonly judged: number; readonly before: number } {
+  const measuredFrom = Math.min(...phases.filter((phase) => phase.measured).map((phase) => phase.startSeconds));
+  const loadUntil = Math.max(...phases.map((phase) => phase.endSeconds));
+  const lastGood = Math.max(...scrapes.filter((scrape) => scrape.ok).map((scrape) => scrape.second));
+  const failed = scrapes.filter((scrape) => !scrape.ok);
+  const before = failed.filter((scrape) => scrape.second < measuredFrom).length;
+  const repeated = failed.filter((scrape) => scrape.second >= loadUntil && lastGood > scrape.second).length;
+  return { judged: failed.length - before - repeated, before };
+}
+
+function scrapesFailed(result: RunResult): readonly Fault[] {
+  const { judged } = failedScrapes(result);
+  if (judged === 0) return [];
+  const text = `${judged} of ${result.scrapes.length} scrapes of the service's metrics failed: what it said of itself has holes`;
+  return [{ code: 'scrape-failed', text, voidsFailures: false }];
+}
+
+function ledgerUnread({ ledger }: RunResult): readonly Fault[] {
+  if (ledger?.incomplete === undefined) return [];
+  return [{ code: 'ledger-incomplete', text: `what was acknowledged could not be read back to its end: ${ledger.incomplete}`, voidsFailures: false }];
+}
