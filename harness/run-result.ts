@@ -56,8 +56,8 @@ export type SecondDelta = {
   readonly cells: readonly (Omit<Cell, 'counts'> & { readonly counts: Partial<CellCounts> })[];
   /** Of the worker's thread, over the time since its last delta. */
   readonly lag: WorkerLag;
-  /** Fired and planned arrivals per 0.2 ms bin are folded into moments: see evenness. */
-  readonly evenness: readonly EvennessMoments[];
+  /** Of seconds that are over. */
+  readonly evenness: readonly EvennessBins[];
 };
 
 export type WorkerLag = {
@@ -71,15 +71,15 @@ export type WorkerLag = {
 };
 
 /**
- * Sums from which the index of dispersion (variance ÷ mean of counts per bin) follows. Moments of workers cannot be added, so
- * workers hand over bin counts of a second and the fold adds them before squaring; `firedBins` is a histogram: how many bins
- * had k arrivals.
+ * Arrivals of one worker and one second in bins of 0.2 ms. Moments of workers cannot be added, so workers hand over counts, and the
+ * fold adds those of the same second before it squares; wider bins follow by adding neighbours. Late ones fall out of the phase.
  */
-export type EvennessMoments = {
+export type EvennessBins = {
   readonly phase: number;
-  readonly binMs: 0.2 | 1 | 10;
-  readonly plannedBins: readonly number[];
-  readonly firedBins: readonly number[];
+  /** Whole seconds since the phase's own start, so that its first bin begins with it; its last second may have fewer bins. */
+  readonly second: number;
+  readonly plannedBins: ArrayLike<number>;
+  readonly firedBins: ArrayLike<number>;
 };
 
 /** Index of dispersion by bin width: 1 for a Poisson process, 0 for an even plan. */

@@ -1,0 +1,340 @@
+/**
+ * One worker's requests from the moment they are due: a connection, the bytes, the answer, its judgement, and what the ledger and the
+ * cells keep of it. Everything that ends a request goes through `#settle`.
+ */
+import { afterAcknowledged, arrivalState, type EngineInput } from '#harness/engine/engine.ts';
+import type { DeviceCredentials, Judgement, OperationResponse } from '#harness/target/operation.ts';
+import { type CellRecord, CellRecorder, timeIndex } from './cell-recorder.ts';
+import { Connection } from './connection.ts';
+import { ConnectionPool } from './connection-pool.ts';
+import { createRequestWriter } from './request-text.ts';
+import { type Carrier, Deadlines, type Slot, SlotPool } from './slots.ts';
+import type { Stops } from './stops.ts';
+import type { Wire } from './wire/wire.ts';
+
+/** What a worker knows of the plan; its devices only, by `floor(device / workers)`. */
+export type WorkerInput = Omit<EngineInput, 'operationsModule' | 'devices'> & {
+  readonly worker: number;
+  readonly deviceCount: number;
+  readonly devices: readonly DeviceCredentials[];
+  /** Of this worker: what the process may have open, shared out. */
+  readonly connectionsMax: number;
+};
+
+export type ExchangesOptions = {
+  readonly input: WorkerInput;
+  readonly states: Uint8Array;
+  readonly wire: Wire;
+  readonly nowMs: () => number;
+  readonly stops: Stops;
+  readonly operationNames: readonly string[];
+  /** An arrival's first byte goes out. */
+  readonly onArrivalFired: (phase: number, atMs: number) => void;
+};
+
+/** The generator's own limits: such a failure says nothing about the target, and the arrival was not delivered. */
+const ownLimitCodes: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
+/** A complete refusal stores nothing by contract: 4xx, and 503. After any other 5xx nobody knows. */
+const isRefusal = (status: number): boolean => (status >= 400 && status < 500) || status === 503;
+
+/** This worker's share of the groups. At least one, so more workers than connections means more connections. */
+export function groupsOfWorker(connections: number, worker: number, workers: number): number {
+  return Math.max(1, Math.floor(connections / workers) + (worker < connections % workers ? 1 : 0));
+}
+
+export class Exchanges {
+  readonly cells: CellRecorder;
+  readonly slots: SlotPool;
+  readonly pool: ConnectionPool;
+  readonly devices: DeviceCredentials[];
+  readonly groups: number;
+  readonly #options: ExchangesOptions;
+  readonly #deadlines = new Deadlines();
+  readonly #writeRequest: ReturnType<typeof createRequestWriter>;
+  readonly #perRequest: boolean;
+  /** Of a connection that could not be opened before anything was asked. */
+  connectTrouble: string | undefined = undefined;
+  #answer: Connection | undefined = undefined;
+  readonly #response: { status: number; body: string; readonly header: OperationResponse['header'] } = {
+    status: 0,
+    body: '',
+    header: (name) => this.#answer?.parser.header(name),
+  };
+
+  constructor(options: ExchangesOptions) {
+    const { input } = options;
+    this.#options = options;
+    this.devices = [...input.devices];
+    this.cells = new CellRecorder(options.operationNames);
+    this.slots = new SlotPool(input.run, input.eventsPerBatch);
+    this.#perRequest = input.connection.kind === 'per-request';
+    this.groups = input.connection.kind === 'per-device-group' ? groupsOfWorker(input.connection.connections, input.worker, input.workers) : 0;
+    const asked = input.connection.kind === 'per-request' ? Math.max(1, Math.floor(input.connection.openMax / input.workers)) : input.connectionsMax;
+    this.pool = new ConnectionPool({
+      groups: this.groups,
+      connectionsMax: Math.max(1, Math.min(asked, input.connectionsMax)),
+      open: (group) => new Connection({ owner: this, wire: options.wire, group, nowMs: options.nowMs() }),
+      discard: (slot) => this.slots.give(slot),
+    });
+    this.#writeRequest = createRequestWriter(input.target, this.#perRequest);
+  }
+
+  /** The slot's current step is due: sends it, or queues it for a connection. */
+  start(slot: Slot, nowMs: number): void {
+    const { input } = this.#options;
+    slot.sent = false;
+    slot.atLimit = false;
+    slot.connectedFor = false;
+    slot.connection = undefined;
+    this.#cellOf(slot).counts.planned++;
+    this.#deadlines.set(slot, nowMs + input.timeoutMs);
+    const group = this.groups === 0 ? -1 : this.#deviceIndex(slot) % this.groups;
+    const connection = this.pool.acquire(slot, group);
+    if (connection !== undefined) this.#send(slot, connection);
+    else if (slot.atLimit) this.#cellOf(slot).counts.waitedForConnection++;
+  }
+
+  /** Gives up what has waited longer than it may. */
+  expire(nowMs: number): void {
+    for (let slot = this.#deadlines.first; slot !== undefined && slot.deadlineMs <= nowMs; slot = this.#deadlines.first) {
+      this.#giveUp(slot, nowMs);
+    }
+  }
+
+  /** A stop has just ended: all that is out was out in it. */
+  spoilInFlight(): void {
+    for (const slot of this.#deadlines) {
+      slot.spoiled = true;
+      if (slot.inStop) continue;
+      slot.inStop = true;
+      this.#options.stops.outstanding++;
+    }
+  }
+
+  giveUpAll(nowMs: number): void {
+    for (const slot of [...this.#deadlines]) this.#giveUp(slot, nowMs);
+  }
+
+  closeAll(): void {
+    for (const connection of [...this.pool.all]) connection.close();
+  }
+
+  // ---- what connections say
+
+  readonly opened = (connection: Connection): void => {
+    const { nowMs } = this.#options;
+    connection.connectMs = nowMs() - connection.startedAtMs;
+    this.#free(connection);
+  };
+
+  readonly received = (connection: Connection, buffer: Buffer, start: number, end: number, readableSinceMs: number): void => {
+    const slot = connection.slot;
+    // Said without being asked (a 408 before closing, say): nothing that comes after it can be told apart.
+    if (slot === undefined) return connection.close();
+    const progress = connection.parser.push(buffer, start, end);
+    if (progress === 'more') return;
+    const nowMs = this.#options.nowMs();
+    if (progress === 'done') return this.#complete(slot, connection, { nowMs, readableSinceMs });
+    this.#detach(slot, connection);
+    connection.close();
+    this.#fail(slot, { reason: connection.parser.trouble, state: arrivalState.unknown, nowMs });
+  };
+
+  readonly closed = (connection: Connection, code: string): void => {
+    const nowMs = this.#options.nowMs();
+    const slot = connection.slot;
+    const never = connection.state === 'opening';
+    if (never) this.connectTrouble = code;
+    const waited = this.pool.remove(connection);
+    if (slot !== undefined) {
+      if (connection.parser.end() === 'done') return this.#complete(slot, connection, { nowMs, readableSinceMs: nowMs });
+      this.#detach(slot, connection);
+      const reason = connection.parser.begun ? 'connection cut in the answer' : `connection ${code === 'closed' ? 'closed' : `broken: ${code}`}`;
+      return this.#fail(slot, { reason, state: arrivalState.unknown, nowMs });
+    }
+    if (waited === undefined) return;
+    if (ownLimitCodes.has(code)) return this.#drop(waited, `generator out of means: ${code}`);
+    this.#countFired(waited, nowMs);
+    this.#fail(waited, { reason: `connect ${code}`, state: arrivalState.notFired, nowMs });
+  };
+
+  // ---- the life of a request
+
+  #send(slot: Slot, connection: Connection): void {
+    const { input, states, nowMs, onArrivalFired } = this.#options;
+    const { context } = slot;
+    connection.slot = slot;
+    slot.connection = connection;
+    connection.parser.reset();
+    context.device = this.devices[this.#deviceIndex(slot)]!;
+    const text = this.#writeRequest(slot.chain[slot.step]!.operation.request(context));
+    states[context.arrival] = arrivalState.inFlight | this.#orderBit(context.arrival);
+    const sentAtMs = nowMs();
+    slot.sentAtMs = sentAtMs;
+    slot.sent = true;
+    this.#deadlines.set(slot, sentAtMs + input.timeoutMs);
+    if (slot.step === 0) {
+      if (sentAtMs - slot.intendedMs > input.lateAboveMs) this.#cellOf(slot).counts.dropped++;
+      onArrivalFired(slot.phase, sentAtMs);
+    }
+    this.#countFired(slot, sentAtMs);
+    connection.write(text);
+  }
+
+  #complete(slot: Slot, connection: Connection, read: { readonly nowMs: number; readonly readableSinceMs: number }): void {
+    const { parser } = connection;
+    this.#answer = connection;
+    this.#response.status = parser.status;
+    this.#response.body = parser.body;
+    const step = slot.chain[slot.step]!;
+    const judgement = step.operation.judge(this.#response, slot.context);
+    const { connectMs } = connection;
+    this.#detach(slot, connection);
+    // Before the outcome, so that a chain's next step finds its own connection free.
+    if (connection.state !== 'closed') this.#reuse(connection);
+    this.cells.at(read.nowMs, slot.phase, step.index).counts.answered++;
+    this.#keepState(slot, judgement, this.#response.status);
+    if (judgement.kind === 'shed') this.#shed(slot);
+    else if (judgement.kind === 'failed') this.#failCounted(slot, judgement.reason);
+    else {
+      if (judgement.learned !== undefined) this.#learn(slot, judgement.learned);
+      this.#good(slot, { ...read, connectMs });
+    }
+  }
+
+  #reuse(connection: Connection): void {
+    if (connection.parser.keepAlive && !this.#perRequest) this.#free(connection);
+    else connection.close();
+  }
+
+  #good(slot: Slot, read: { readonly nowMs: number; readonly readableSinceMs: number; readonly connectMs: number | undefined }): void {
+    const { nowMs } = read;
+    if (nowMs - slot.dueMs > this.#options.input.goodWithinMs) return this.#failCounted(slot, 'late');
+    const cell = this.#cellOf(slot);
+    const { spoiled } = slot;
+    cell.counts.good++;
+    cell.time(timeIndex.dispatch_delay, slot.sentAtMs - slot.dueMs, spoiled);
+    cell.time(timeIndex.service, nowMs - slot.sentAtMs, spoiled);
+    cell.time(timeIndex.read_uncertainty, nowMs - read.readableSinceMs, spoiled);
+    if (slot.step === 0) cell.time(timeIndex.response, nowMs - slot.intendedMs, spoiled);
+    if (read.connectMs !== undefined && slot.connectedFor) cell.time(timeIndex.connect, read.connectMs, spoiled);
+    const next = slot.step + 1;
+    if (next < slot.chain.length) {
+      this.#deadlines.clear(slot);
+      slot.step = next;
+      slot.dueMs = nowMs;
+      return this.start(slot, nowMs);
+    }
+    this.cells.at(slot.intendedMs, slot.phase, slot.chain[slot.step]!.index).time(timeIndex.chain, nowMs - slot.intendedMs, spoiled);
+    this.#end(slot);
+  }
+
+  #shed(slot: Slot): void {
+    const { counts } = this.#cellOf(slot);
+    counts.shed++;
+    if (slot.spoiled) counts.spoiledFailed++;
+    this.#end(slot);
+  }
+
+  #fail(slot: Slot, why: { readonly reason: string; readonly state: number; readonly nowMs: number }): void {
+    const { states } = this.#options;
+    const { arrival } = slot.context;
+    states[arrival] = why.state | (states[arrival]! & afterAcknowledged);
+    this.#failCounted(slot, why.reason);
+  }
+
+  #failCounted(slot: Slot, reason: string): void {
+    const cell = this.#cellOf(slot);
+    cell.counts.failed++;
+    if (slot.spoiled) cell.counts.spoiledFailed++;
+    cell.reason(reason);
+    this.#end(slot);
+  }
+
+  /** Never fired, by the generator's own limits. */
+  #drop(slot: Slot, reason: string): void {
+    const cell = this.#cellOf(slot);
+    cell.counts.dropped++;
+    cell.reason(reason);
+    this.#options.states[slot.context.arrival] = arrivalState.notFired;
+    this.#end(slot);
+  }
+
+  #giveUp(slot: Slot, nowMs: number): void {
+    if (!slot.sent && slot.atLimit) return this.#drop(slot, 'no connection within the timeout');
+    this.#cellOf(slot).counts.timedOut++;
+    if (!slot.sent) this.#countFired(slot, nowMs);
+    const connection = slot.connection;
+    slot.connection = undefined;
+    if (connection !== undefined) this.#detachFrom(connection);
+    this.#fail(slot, { reason: slot.sent ? 'timeout' : 'connect timeout', state: slot.sent ? arrivalState.unknown : arrivalState.notFired, nowMs });
+    // What still comes on it would be taken for the next request's answer.
+    connection?.close();
+  }
+
+  /** The request is over. A slot that is still queued for a connection is handed back by the queue. */
+  #end(slot: Slot): void {
+    this.#deadlines.clear(slot);
+    if (slot.inStop) this.#options.stops.outstanding--;
+    slot.inStop = false;
+    if (slot.queued) slot.abandoned = true;
+    else this.slots.give(slot);
+  }
+
+  #free(connection: Connection): void {
+    const fresh = connection.state === 'opening';
+    const waiting = this.pool.release(connection);
+    if (waiting === undefined) return;
+    connection.state = 'busy';
+    waiting.connectedFor = fresh;
+    this.#send(waiting, connection);
+  }
+
+  #detach(slot: Slot, connection: Connection): void {
+    slot.connection = undefined;
+    this.#detachFrom(connection);
+  }
+
+  #detachFrom(connection: Carrier): void {
+    connection.slot = undefined;
+    connection.connectMs = undefined;
+  }
+
+  /** An attempt that the target refused or never answered was delivered as far as it could be: it counts as fired when that was known. */
+  #countFired(slot: Slot, nowMs: number): void {
+    this.cells.at(nowMs, slot.phase, slot.chain[slot.step]!.index).counts.fired++;
+  }
+
+  #cellOf(slot: Slot): CellRecord {
+    return this.cells.at(slot.dueMs, slot.phase, slot.chain[slot.step]!.index);
+  }
+
+  #deviceIndex(slot: Slot): number {
+    const { deviceCount, workers } = this.#options.input;
+    return Math.floor((slot.context.arrival % deviceCount) / workers);
+  }
+
+  #orderBit(arrival: number): number {
+    const before = arrival - this.#options.input.deviceCount;
+    const state = before >= 0 ? this.#options.states[before]! & 0x0f : arrivalState.notPlanned;
+    return state === arrivalState.acknowledged ? afterAcknowledged : 0;
+  }
+
+  /** What a complete answer means for the ledger, whether it came in time or not. */
+  #keepState(slot: Slot, judgement: Judgement, status: number): void {
+    const { states } = this.#options;
+    const { arrival } = slot.context;
+    states[arrival] = stateAfter(judgement, status) | (states[arrival]! & afterAcknowledged);
+  }
+
+  #learn(slot: Slot, learned: { readonly token?: string; readonly secret?: string }): void {
+    const index = this.#deviceIndex(slot);
+    this.devices[index] = { ...this.devices[index]!, ...learned };
+  }
+}
+
+/** A good answer that acknowledges no event (a registration) leaves the arrival's events unsent. */
+export function stateAfter(judgement: Judgement, status: number): number {
+  if (judgement.kind === 'good') return judgement.acknowledged + judgement.duplicate > 0 ? arrivalState.acknowledged : arrivalState.notFired;
+  return judgement.kind === 'shed' || isRefusal(status) ? arrivalState.refused : arrivalState.unknown;
+}

@@ -1,0 +1,59 @@
+/**
+ * The generator's own stops. Whatever held the loop (a collection, a stopped process, a stolen core), what was due then was fired
+ * late and what was in flight was read late: neither says anything about the service. Such requests are kept apart, until all that
+ * was out in the stop is back, since the burst that ends a stop is the generator's making too.
+ */
+export type Stop = { readonly fromMs: number; readonly untilMs: number };
+
+/** A hung request would keep the window open for its whole timeout: it closes after this, or five times the stop if that is longer. */
+const aftermathMinMs = 1000;
+
+export class Stops {
+  readonly #spoiledAboveMs: number;
+  /** Longest sleep that is by design: between two looks no shorter gap is anybody's fault. */
+  readonly #sleepMaxMs: number;
+  #lastSeenMs: number;
+  #stop: Stop | undefined = undefined;
+  #aftermathUntilMs = 0;
+  /** Requests in flight or due in the last stop that are still out. */
+  outstanding = 0;
+  gapMaxMs = 0;
+  stopMsTotal = 0;
+
+  constructor(options: { readonly spoiledAboveMs: number; readonly sleepMaxMs: number; readonly nowMs: number }) {
+    this.#spoiledAboveMs = options.spoiledAboveMs;
+    this.#sleepMaxMs = options.sleepMaxMs;
+    this.#lastSeenMs = options.nowMs;
+  }
+
+  /** At the start of every turn and read. Answers whether the loop has just come out of a stop. */
+  observe(nowMs: number): boolean {
+    const gapMs = nowMs - this.#lastSeenMs;
+    const fromMs = this.#lastSeenMs;
+    this.#lastSeenMs = nowMs;
+    if (gapMs > this.gapMaxMs) this.gapMaxMs = gapMs;
+    if (gapMs <= this.#spoiledAboveMs) return false;
+    this.stopMsTotal += gapMs;
+    this.#stop = { fromMs, untilMs: nowMs };
+    this.#aftermathUntilMs = nowMs + Math.max(aftermathMinMs, 5 * gapMs);
+    return true;
+  }
+
+  /** Was an arrival due in the last stop? What was due before it was fired before it. */
+  dueInStop(dueMs: number): boolean {
+    return this.#stop !== undefined && dueMs > this.#stop.fromMs && dueMs <= this.#stop.untilMs;
+  }
+
+  /** Is what is fired now in a stop's aftermath? */
+  aftermath(nowMs: number): boolean {
+    return this.outstanding > 0 && nowMs <= this.#aftermathUntilMs;
+  }
+
+  /** What the loop was late beyond its sleep by design, and starts over. */
+  takeLag(): { readonly loopDelayMaxMs: number; readonly stopMsTotal: number } {
+    const lag = { loopDelayMaxMs: Math.max(0, this.gapMaxMs - this.#sleepMaxMs), stopMsTotal: this.stopMsTotal };
+    this.gapMaxMs = 0;
+    this.stopMsTotal = 0;
+    return lag;
+  }
+}

@@ -1,0 +1,21 @@
+// What the engine's main side and its threads say to each other.
+import type { SecondDelta } from '#harness/run-result.ts';
+import type { WorkerInput } from './exchanges.ts';
+
+export type EngineThreadData = {
+  readonly input: WorkerInput;
+  readonly operationsModule: string;
+  readonly originNs: bigint;
+  readonly originWallMs: number;
+  readonly paceMemory: SharedArrayBuffer;
+  readonly states: SharedArrayBuffer;
+};
+
+export type ToThread = { readonly kind: 'drive'; readonly phase: number; readonly startMs: number } | { readonly kind: 'cut' } | { readonly kind: 'finish' };
+
+export type FromThread =
+  | { readonly kind: 'ready'; readonly wire: string }
+  | { readonly kind: 'failed'; readonly text: string }
+  | { readonly kind: 'phase-ended'; readonly phase: number }
+  | { readonly kind: 'delta'; readonly delta: SecondDelta }
+  | { readonly kind: 'finished' };
