@@ -174,6 +174,12 @@ describe('unknown arrivals are a bound', () => {
     expect(judge(spikeOf({ clean: [[5, 998]], counts: { failed: 2, spoiledFailed: 1 } }), [none]).verdict).toBe('fail');
   });
 
+  test('an arrival fired late by the stop that spoiled it is counted once', () => {
+    const run = (both: number): RunResult => spikeOf({ clean: [[5, 1000 - both]], spoiled: [[200, both]], counts: { planned: 1000, dropped: both } });
+    expect(judge(run(10), [p99]).verdict).toBe('pass');
+    expect(judge(run(11), [p99]).verdict).toBe('invalid');
+  });
+
   test('an arrival that nobody accounts for is unknown', () => {
     expect(judge(spikeOf({ clean: [[5, 980]], counts: { planned: 1000, fired: 1000 } }), [p99])).toMatchObject({ verdict: 'invalid' });
   });

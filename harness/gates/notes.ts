@@ -1,7 +1,7 @@
 /** What is said beside a verdict and does not change it. */
 
+import { peakPerSecond } from '#harness/pacing/rate.ts';
 import type { RunResult } from '#harness/run-result.ts';
-import type { RateCurve, Scenario } from '#harness/scenario.ts';
 import { failedScrapes, type Saying } from './validity.ts';
 import { shortNumber } from './wording.ts';
 
@@ -13,26 +13,8 @@ export function notesOf(result: RunResult, spoiled: ReadonlySet<number>): readon
   return [...calibration(result), ...bursty(result), ...unsettled(result), ...stoodStill(result, spoiled), ...ledgerNotes(result), ...otherNotes(result)];
 }
 
-/** Arrivals a second at the plan's highest point. */
-export function peakPerSecond(scenario: Pick<Scenario, 'phases'>): number {
-  return Math.max(...scenario.phases.map((phase) => curvePeak(phase.rate)));
-}
-
-function curvePeak(rate: RateCurve): number {
-  switch (rate.kind) {
-    case 'constant':
-      return rate.ratePerSecond;
-    case 'ramp':
-      return Math.max(rate.fromPerSecond, rate.toPerSecond);
-    case 'step':
-      return Math.max(...rate.steps.map((step) => step.ratePerSecond));
-    case 'spike':
-      return Math.max(rate.basePerSecond, rate.peakPerSecond);
-  }
-}
-
 function calibration(result: RunResult): readonly Saying[] {
-  const peak = peakPerSecond(result.run.scenario);
+  const peak = Math.max(...result.run.scenario.phases.map(peakPerSecond));
   return result.calibration
     .filter((one) => one.achievedRatePerSecond < calibrationFactorMin * peak)
     .map((one) => ({

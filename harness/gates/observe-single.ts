@@ -1,8 +1,7 @@
 /** Figures that are not made of arrivals: the ledger's, the drain's, processor time, what the service says of itself. */
 import type { ProcessRecord, ProcessSecond } from '#harness/run-result.ts';
 import { systemPrefix } from './catalogue.ts';
-import type { Figure, SampledFigure } from './observe.ts';
-import { type JudgedData, phasesOf } from './samples.ts';
+import { type Figure, type JudgedData, phasesOf, type SampledFigure } from './samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 
 const exactly = (value: number): Figure => ({ seen: value, low: value, high: value });

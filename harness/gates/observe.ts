@@ -2,12 +2,10 @@
 import { countOf, mergeHistograms, type SparseHistogram } from '#harness/metrics/histogram.ts';
 import { observeCpu, observeDrain, observeLedger, observeScrape } from './observe-single.ts';
 import { observeRecovery } from './recovery.ts';
-import { type JudgedData, phasesOf, type Samples, type SelectedCell, selectCells, sumSamples } from './samples.ts';
+import { type Figure, type JudgedData, phasesOf, type SampledFigure, type Samples, type SelectedCell, selectCells, sumSamples, unknownOf } from './samples.ts';
 import type { Aggregation, Operator, ParsedThreshold } from './threshold.ts';
 import { timeStatisticMicros } from './time-statistic.ts';
 
-/** Infinity: among the failed, or never. `low` and `high` bound what the figure would be if all were known. */
-export type Figure = { readonly seen: number; readonly low: number; readonly high: number };
 export type Holds = 'yes' | 'no' | 'unknown';
 /** `figure` is missing where there is no sample: then nothing holds and nothing is broken. */
 export type Observation = { readonly samples: number; readonly figure: Figure | undefined; readonly holds: Holds };
@@ -54,8 +52,6 @@ export function observe(data: JudgedData, threshold: ParsedThreshold, more = 0):
       return single(threshold, observeScrape(data, threshold));
   }
 }
-
-export type SampledFigure = { readonly samples: number; readonly figure: Figure | undefined };
 
 function single({ operator, limit }: ParsedThreshold, { samples, figure }: SampledFigure): Observation {
   return { samples, figure, holds: figure === undefined ? 'unknown' : holdsWithin(operator, limit, figure) };
@@ -110,11 +106,6 @@ function figureOf(data: JudgedData, threshold: ParsedThreshold, cells: readonly 
   return countFigure(sumSamples(cells, undefined), source.count, threshold.aggregation.kind === 'rate', more);
 }
 
-const unaccounted = (samples: Samples): number => Math.max(0, samples.planned - samples.resolved - samples.dropped);
-
-/** Arrivals whose outcome is not known. A good answer in spoiled time stays good: standing still only makes things worse. */
-const unknownOutcomes = (samples: Samples): number => samples.dropped + samples.spoiledFailed + unaccounted(samples);
-
 type TimeQuestion = { readonly failuresCount: boolean; readonly undelivered: boolean; readonly timeoutMicros: number; readonly more: number };
 
 /** Milliseconds. Low: every unknown arrival quicker than all others; high: every one slower than all others. */
@@ -122,7 +113,8 @@ function timeFigure(samples: Samples, aggregation: Aggregation, question: TimeQu
   const { failuresCount, undelivered, timeoutMicros, more } = question;
   const failed = failuresCount ? samples.failed : 0;
   const certainlyFailed = Math.max(0, failed - samples.spoiledFailed);
-  const unknown = countOf(samples.spoiled) + (undelivered ? unknownOutcomes(samples) : 0) + more;
+  const spoiled = countOf(samples.spoiled);
+  const unknown = (undelivered ? unknownOf(samples, spoiled + samples.spoiledFailed) : spoiled) + more;
   const seen = mergeHistograms([samples.clean, samples.spoiled]);
   const count = countOf(seen) + failed;
   if (count === 0) return { samples: 0, figure: undefined };
@@ -148,6 +140,7 @@ function withoutWorst(histogram: SparseHistogram, failed: number, howMany: numbe
   return { histogram: { index: histogram.index, count }, failed: failed - fromFailed, taken: howMany - left };
 }
 
+/** A good answer in spoiled time is still good, since standing still only makes things worse: of outcomes only bad ones are spoiled. */
 type CountName = 'failed' | 'shed' | 'timedOut' | 'dropped';
 
 function countFigure(samples: Samples, name: CountName, asRate: boolean, more: number): SampledFigure {
@@ -158,7 +151,7 @@ function countFigure(samples: Samples, name: CountName, asRate: boolean, more: n
   if (name === 'dropped') return { samples: total, figure: { seen: of(value, total), low: of(value, total + more), high: of(value + more, total + more) } };
   if (samples.resolved === 0) return { samples: 0, figure: undefined };
   const certain = Math.max(0, value - samples.spoiledFailed - samples.waited);
-  const high = Math.min(total, value - Math.min(value, samples.spoiledFailed) + unknownOutcomes(samples)) + more;
+  const high = Math.min(total, value - Math.min(value, samples.spoiledFailed) + unknownOf(samples, samples.spoiledFailed)) + more;
   return { samples: samples.resolved, figure: { seen: of(value, samples.resolved), low: of(certain, total + more), high: of(high, total + more) } };
 }
 

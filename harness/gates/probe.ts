@@ -1,9 +1,8 @@
 /** The probe is a second ruler. Where it and the engine disagree on service times, the engine may have measured itself. */
 import { mergeHistograms, quantileMicros, type SparseHistogram } from '#harness/metrics/histogram.ts';
 import type { RunResult } from '#harness/run-result.ts';
-import type { Figure } from './observe.ts';
 import { quantileIntervalMs } from './quantile-interval.ts';
-import { phasesOf } from './samples.ts';
+import { type Figure, phasesOf } from './samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 
 /** High, since requests of one run depend on each other and make the interval too narrow. */

@@ -119,3 +119,18 @@ export function sumSamples(cells: readonly SelectedCell[], time: TimeName | unde
     waited: sumOf(cells, (cell) => cell.counts.waitedForConnection),
   };
 }
+
+/**
+ * Arrivals of which nothing can be said: never fired or never accounted for; and the larger of those fired too late and those spoiled,
+ * since the stop that delayed an arrival spoiled it too, and nobody is counted twice.
+ */
+export function unknownOf(samples: Samples, spoiled: number): number {
+  const unaccounted = Math.max(0, samples.planned - samples.resolved);
+  const firedLate = Math.max(0, samples.dropped - unaccounted);
+  return unaccounted + Math.max(firedLate, spoiled);
+}
+
+/** Infinity: among the failed, or never. `low` and `high` bound what the figure would be if all were known. */
+export type Figure = { readonly seen: number; readonly low: number; readonly high: number };
+/** `figure` is missing where there is no sample. */
+export type SampledFigure = { readonly samples: number; readonly figure: Figure | undefined };

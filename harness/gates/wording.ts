@@ -1,5 +1,5 @@
 /** Figures as a reader sees them. */
-import type { Figure } from './observe.ts';
+import type { Figure } from './samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 
 /** What stands in a verdict for a figure that is not finite. */

@@ -1,0 +1,192 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { defineScenario, type Scenario } from './scenario.ts';
+import { loadScenario, scenarioNames } from './scenario-load.ts';
+import { applyOverrides } from './scenario-overrides.ts';
+import { formatScenarioErrors, parseScenario } from './scenario-parse.ts';
+
+const context = { source: 'mine.ts', operations: ['ingest', 'authenticate'] };
+const good: Scenario = defineScenario({
+  name: 'mine',
+  description: '',
+  fleet: { accounts: 1, devices: 10, connection: { kind: 'per-device-group', connections: 2 } },
+  chains: { launch: ['authenticate', 'ingest'] },
+  phases: [
+    { name: 'warm-up', measured: false, untilSettled: true, durationSeconds: 5, rate: { kind: 'ramp', fromPerSecond: 1, toPerSecond: 10 } },
+    {
+      name: 'spike',
+      measured: true,
+      durationSeconds: 10,
+      rate: { kind: 'constant', ratePerSecond: 10 },
+      spacing: 'uniform',
+      traffic: [
+        { chain: 'launch', weight: 1 },
+        { chain: 'ingest', weight: 3 },
+      ],
+    },
+  ],
+  thresholds: [{ metric: 'response_ms{phase:spike}', expression: 'p(99)<250', abort: true }],
+});
+
+const lines = (value: unknown): readonly string[] => {
+  const parsed = parseScenario(value, context);
+  return parsed.kind === 'ok' ? [] : parsed.errors.map((error) => `${error.path}: ${error.message}`);
+};
+const withSet = (...overrides: readonly string[]): unknown => {
+  const applied = applyOverrides(good, overrides);
+  if (applied.kind === 'errors') throw new Error(applied.errors.map((error) => `${error.path}: ${error.message}`).join('\n'));
+  return applied.value;
+};
+
+test('a right scenario comes back with its thresholds parsed', () => {
+  const parsed = parseScenario(good, context);
+  expect(parsed).toMatchObject({ kind: 'ok', scenario: good, thresholds: [{ limit: 250, abort: true, selector: { phase: 'spike' } }] });
+});
+
+describe('what is wrong is said with its place', () => {
+  test.each<[string, unknown, string]>([
+    ['no object', 5, ': must be an object, not 5'],
+    ['a typo in a property', { ...good, flet: {} }, 'flet: is unknown; did you mean "fleet"?'],
+    ['a missing property', { ...good, name: undefined }, 'name: is missing'],
+    ['a bad name', { ...good, name: 'My Scenario' }, 'name: must match pattern'],
+    ['an unknown kind', withSet('phases[1].rate={"kind":"constnt","ratePerSecond":1}'), 'phases[1].rate.kind: is unknown: "constnt"; did you mean "constant"?'],
+    ['no kind', withSet('phases[1].rate={}'), 'phases[1].rate.kind: is missing: one of constant, ramp, step, spike'],
+    ['a branch with a missing property', withSet('phases[1].rate={"kind":"ramp","fromPerSecond":1}'), 'phases[1].rate.toPerSecond: is missing'],
+    ['a word of a list', withSet('phases.spike.spacing=even'), 'phases[1].spacing: must be one of poisson, uniform, not "even"'],
+    ['a text for a number', withSet('fleet.devices=many'), 'fleet.devices: must be integer, not "many"'],
+    ['a number out of its range', withSet('fleet.devices=0'), 'fleet.devices: must be >= 1, not 0'],
+    ['no number', { ...good, phases: [{ ...good.phases[1], durationSeconds: Number.NaN }] }, 'phases[0].durationSeconds: must be a finite number'],
+    ['an empty list', { ...good, thresholds: [] }, 'thresholds: must have at least 1'],
+    ['no list', { ...good, phases: {} }, 'phases: must be a list, not {}'],
+    ['an unknown operation', withSet('chains.launch=["autenticate"]'), 'chains.launch[0]: there is no operation "autenticate"; did you mean "authenticate"?'],
+    ['an unknown chain', withSet('phases.spike.traffic[0].chain=lunch'), 'phases[1].traffic[0].chain: there is no chain "lunch"; did you mean "launch"?'],
+    ['a phase twice', withSet('phases[0].name=spike'), 'phases[1].name: "spike" is the name of phases[0] too'],
+    ['untilSettled and measured', withSet('phases.spike.untilSettled=true'), 'phases[1].untilSettled: is only for unmeasured phases'],
+    ['nothing measured', withSet('phases.spike.measured=false'), 'phases: none is measured'],
+    [
+      'a spike outside',
+      withSet('phases.spike.rate={"kind":"spike","basePerSecond":1,"peakPerSecond":2,"fromSeconds":2,"untilSeconds":11}'),
+      'phases[1].rate.untilSeconds: must lie inside',
+    ],
+    [
+      'a spike that ends first',
+      withSet('phases.spike.rate={"kind":"spike","basePerSecond":1,"peakPerSecond":2,"fromSeconds":5,"untilSeconds":4}'),
+      'phases[1].rate.untilSeconds: must be after',
+    ],
+    [
+      'steps in disorder',
+      withSet('phases.spike.rate={"kind":"step","steps":[{"atSeconds":3,"ratePerSecond":1},{"atSeconds":2,"ratePerSecond":1}]}'),
+      'phases[1].rate.steps[1].atSeconds: must be after',
+    ],
+    ['too many arrivals', withSet('phases.spike.durationSeconds=1001', 'phases.spike.rate.ratePerSecond=100000'), 'phases: they plan 100,100,028 arrivals'],
+    ['more accounts than devices', withSet('fleet.accounts=11'), 'fleet.accounts: must not be more'],
+    ['good later than given up', withSet('fleet.timeoutMs=100', 'fleet.goodWithinMs=200'), 'fleet.goodWithinMs: must not be more'],
+    [
+      'a threshold on a phase that is not there',
+      withSet('thresholds[0].metric=response_ms{phase:spiek}'),
+      'thresholds[0].metric: \nresponse_ms{phase:spiek}\n                  ^ unknown phase',
+    ],
+    [
+      'a baseline that is not there',
+      withSet('thresholds[0].metric=recovery_seconds{phase:spike,baseline:clam}', 'thresholds[0].expression=value<5'),
+      'thresholds[0].metric: \n',
+    ],
+    ['a threshold that cannot be read', withSet('thresholds[0].expression=p(99)'), 'thresholds[0].expression: \np(99)\n     ^ expected one of'],
+  ])('%s', (_, value, expected) => {
+    expect(lines(value).join('\n')).toContain(expected);
+    expect(lines(value).length).toBe(1);
+  });
+
+  test('several at once, printed under the name of the file', () => {
+    const parsed = parseScenario(withSet('fleet.devices=0', 'fleet.accounts=0'), context);
+    expect(parsed.kind === 'errors' && formatScenarioErrors(parsed)).toBe(
+      'mine.ts is not a scenario that can be run:\n  fleet.accounts: must be >= 1, not 0\n  fleet.devices: must be >= 1, not 0',
+    );
+  });
+
+  test('any value is answered, never thrown at', () => {
+    fc.assert(fc.property(fc.jsonValue(), (value) => lines(value).length > 0));
+    fc.assert(fc.property(fc.constantFrom(...Object.keys(good)), fc.jsonValue(), (key, value) => Array.isArray(lines({ ...good, [key]: value }))));
+  });
+});
+
+describe('overrides', () => {
+  test('by name, by index, as JSON, as text, and into what was left out; the original stays', () => {
+    const before = structuredClone(good);
+    expect(
+      withSet('phases.spike.rate.ratePerSecond=500', 'phases[0].durationSeconds=1', 'thresholds.0.expression=p(50)<5', 'system.workers=2', 'name=other'),
+    ).toMatchObject({
+      name: 'other',
+      system: { workers: 2 },
+      phases: [{ durationSeconds: 1 }, { rate: { kind: 'constant', ratePerSecond: 500 } }],
+      thresholds: [{ expression: 'p(50)<5' }],
+    });
+    expect(good).toEqual(before);
+    expect(lines(withSet('fleet.timeoutMs=500'))).toEqual([]);
+  });
+
+  test.each([
+    ['fleet.devises=5', 'fleet.devises: there is no fleet.devises; did you mean "devices"?'],
+    ['flet.devices=5', 'flet.devices: there is no flet; did you mean "fleet"?'],
+    ['phases.spik.measured=true', 'phases.spik.measured: there is no phases.spik; did you mean "spike"?'],
+    ['phases[7].measured=true', 'phases[7].measured: there is no phases.7; there is warm-up, spike'],
+    ['phases.spike.rate.toPerSecond=5', 'phases.spike.rate.toPerSecond: there is no phases.spike.rate.toPerSecond; did you mean "ratePerSecond"?'],
+    ['fleet.devices.max=5', 'fleet.devices.max: there is no fleet.devices.max'],
+    ['chains.__proto__=5', 'chains.__proto__: there is no chains.__proto__'],
+    ['fleet.devices', 'fleet.devices: an override is written place=value'],
+    ['=5', '=5: an override is written place=value'],
+  ])('%s', (override, expected) => {
+    const applied = applyOverrides(good, [override]);
+    expect(applied.kind === 'errors' && applied.errors.map((error) => `${error.path}: ${error.message}`).join()).toContain(expected);
+  });
+});
+
+describe('loading', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'headroom-scenarios-'));
+    writeFileSync(join(folder, 'right.ts'), `export default ${JSON.stringify(good)};`);
+    writeFileSync(join(folder, 'right.json'), JSON.stringify(good));
+    writeFileSync(join(folder, 'broken.json'), '{"name": ');
+    writeFileSync(join(folder, 'named.ts'), 'export const scenario = {};');
+    writeFileSync(join(folder, 'notes.txt'), '');
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('by name or by file', async () => {
+    expect(scenarioNames(folder)).toEqual(['named', 'right']);
+    for (const name of ['right', join(folder, 'right.ts'), join(folder, 'right.json')])
+      expect(await loadScenario(name, folder)).toMatchObject({ kind: 'ok', value: good });
+  });
+
+  test.each([
+    ['rigth', 'there is no scenario "rigth"; did you mean "right"?'],
+    ['./nowhere/x.ts', 'there is no file ./nowhere/x.ts'],
+    ['named', 'named cannot be read: it has no default export'],
+  ])('%s', async (name, message) => {
+    const loaded = await loadScenario(name, folder);
+    expect(loaded.kind === 'error' && loaded.message).toContain(message);
+  });
+
+  test('a file that cannot be read says why', async () => {
+    for (const [file, message] of [
+      ['broken.json', 'cannot be read: '],
+      ['notes.txt', 'neither'],
+    ] as const) {
+      const loaded = await loadScenario(join(folder, file), folder);
+      expect(loaded.kind === 'error' && loaded.message).toContain(message);
+    }
+  });
+});
+
+test('every scenario of the house can be run', async () => {
+  expect(scenarioNames()).toEqual(expect.arrayContaining(['smoke', 'spike', 'steady']));
+  for (const name of scenarioNames()) {
+    const loaded = await loadScenario(name);
+    const parsed = loaded.kind === 'ok' ? parseScenario(loaded.value, { ...context, source: name }) : loaded;
+    expect(parsed).toMatchObject({ kind: 'ok', scenario: { name } });
+  }
+});
