@@ -42,5 +42,5 @@ export function createRandom(seed: number, stream: number): () => number {
   };
   // The author's advice: the first dozen outputs still show the seed.
   for (let i = 0; i < 15; i++) next();
-  return () => (((next() >>> 5) * 0x400_0000 + (next() >>> 6)) + 0.5) / 0x20_0000_0000_0000;
+  return () => ((next() >>> 5) * 0x400_0000 + (next() >>> 6) + 0.5) / 0x20_0000_0000_0000;
 }

@@ -25,8 +25,6 @@ export type EngineCoreOptions = {
   readonly originWallMs: number;
   /** At least this often `turn` is called, or the generator stood still. */
   readonly sleepMaxMs: number;
-  /** When the next arrival is due, each time that changes; Infinity: none is planned. */
-  readonly onNextDue: (dueMs: number) => void;
   /** The last arrival of a phase was fired, or the phase was cut. */
   readonly onPhaseEnd: (phase: number) => void;
 };
@@ -64,6 +62,7 @@ export class EngineCore {
   /** Of phases that are over: their last seconds have not been handed over. */
   #ending: Drive[] = [];
   #nextDueMs = Number.POSITIVE_INFINITY;
+  arrivalsFired = 0;
 
   constructor(options: EngineCoreOptions) {
     const { input, operations } = options;
@@ -79,6 +78,11 @@ export class EngineCore {
       operationNames: operations.map((operation) => operation.name),
       onArrivalFired: (phase, atMs) => this.#driveOf(phase)?.evenness.fired(atMs),
     });
+  }
+
+  /** When the next arrival is due; Infinity: none is planned. */
+  get nextDueMs(): number {
+    return this.#nextDueMs;
   }
 
   /** Requests that are out or wait for a connection. */
@@ -203,6 +207,7 @@ export class EngineCore {
     slot.context.intendedWallMs = this.#options.originWallMs + dueMs;
     slot.context.chance = chanceOf(input.seed, arrival, purposes.payload);
     states[arrival] = arrivalState.notFired;
+    this.arrivalsFired++;
     drive.evenness.planned(dueMs);
     this.#exchanges.start(slot, nowMs);
   }
@@ -224,7 +229,6 @@ export class EngineCore {
     // A worker without an arrival in a phase has nothing to drive in it.
     if (drive?.cursor.intendedMs === Number.POSITIVE_INFINITY) return this.#endFirstDrive();
     this.#nextDueMs = drive === undefined ? Number.POSITIVE_INFINITY : drive.startMs + drive.cursor.intendedMs;
-    this.#options.onNextDue(this.#nextDueMs);
   }
 }
 

@@ -3,10 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Operation } from '#harness/target/operation.ts';
 import { EngineCore } from './core.ts';
+import { Density } from './density.ts';
 import { createRunClock } from './run-clock.ts';
-import { createSharedPace, sleepMaxMs, turnWord } from './shared-pace.ts';
+import { createSharedPace, sleepMaxMs, stopWord, turnWord } from './shared-pace.ts';
 import { watchThread } from './thread-lag.ts';
 import type { EngineThreadData, FromThread, ToThread } from './thread-messages.ts';
+import { lowerTimerSlack } from './timer-slack.ts';
 import { createLoopTurns } from './wire/loop-turns.ts';
 import { createNetWire } from './wire/net.ts';
 
@@ -15,8 +17,11 @@ const { input } = data;
 const nowMs = createRunClock(data.originNs);
 const pace = createSharedPace(input.workers, data.paceMemory);
 const turns = createLoopTurns(nowMs());
-const takeLag = watchThread();
+let nappedMs = 0;
+const takeLag = watchThread(() => nappedMs);
 const deltaEveryMs = 1000;
+/** Answers wait for a nap's end, so it is short even where no arrival ends it. */
+const napMaxMs = 0.25;
 /** Connections that are opened at once, so that a listener's backlog (511 by default in Node) is never overrun. */
 const openAtOnce = 64;
 
@@ -33,9 +38,6 @@ async function createCore(): Promise<{ core: EngineCore; wire: string }> {
     nowMs,
     originWallMs: data.originWallMs,
     sleepMaxMs,
-    onNextDue: (dueMs) => {
-      pace.dueMs[input.worker] = dueMs;
-    },
     onPhaseEnd: (phase) => say({ kind: 'phase-ended', phase }),
   });
   return { core, wire: wire.name };
@@ -59,23 +61,47 @@ function handOver(core: EngineCore): void {
   say({ kind: 'delta', delta: core.takeDelta(takeLag()) });
 }
 
-/** A turn whenever the pacing thread calls for one. */
+/**
+ * Turns for the core. Where arrivals are rare, the thread waits at its sockets and the pacing thread calls it: answers are
+ * read the moment they come. Where arrivals are dense, it naps itself between two looks at the sockets, because each of the two wake-ups that
+ * a call takes costs as much as a request: answers are then read up to a nap later, and `read_uncertainty` says so.
+ */
 function takeTurns(core: EngineCore): void {
   const word = turnWord(input.worker);
+  const density = new Density(data.napBelowMs);
+  let napping = false;
+  const bed = new Int32Array(new SharedArrayBuffer(4));
   // Workers hand over at different instants, so that not all stand still at once.
   let handOverAtMs = nowMs() + (deltaEveryMs * (input.worker + 1)) / input.workers;
   const turn = (): void => {
     const seen = Atomics.load(pace.words, word);
     turns.enter(nowMs());
     core.turn();
-    if (nowMs() >= handOverAtMs) {
-      handOverAtMs = Math.max(handOverAtMs + deltaEveryMs, nowMs());
+    const atMs = nowMs();
+    if (atMs >= handOverAtMs) {
+      handOverAtMs = Math.max(handOverAtMs + deltaEveryMs, atMs);
       handOver(core);
     }
+    if (density.look(atMs, core.arrivalsFired)) {
+      pace.dueMs[input.worker] = Number.POSITIVE_INFINITY;
+      setImmediate(nap);
+      return;
+    }
+    pace.dueMs[input.worker] = core.nextDueMs;
+    // The pacing thread may be in a long sleep that began while this one napped.
+    if (napping) Atomics.notify(pace.words, stopWord);
+    napping = false;
     const next = Atomics.waitAsync(pace.words, word, seen);
     if (next.async) void next.value.then(turn);
     // Called for in the meantime: sockets have their turn first.
     else setImmediate(turn);
+  };
+  const nap = (): void => {
+    const fromMs = nowMs();
+    napping = true;
+    Atomics.wait(bed, 0, 0, Math.min(Math.max(core.nextDueMs - fromMs, data.sleepMinMs), napMaxMs));
+    nappedMs += nowMs() - fromMs;
+    turn();
   };
   turn();
 }
@@ -90,6 +116,7 @@ async function finish(core: EngineCore): Promise<void> {
 }
 
 async function run(): Promise<void> {
+  lowerTimerSlack();
   const { core, wire } = await createCore();
   await openConnections(core);
   parentPort!.on('message', (message: ToThread) => {

@@ -12,15 +12,18 @@ import { createSharedPace, type SharedPace, stopWord } from './shared-pace.ts';
 import type { EngineThreadData, FromThread, ToThread } from './thread-messages.ts';
 
 export type NativeEngineOptions = {
-  /** The pacing thread never sleeps shorter: what is due within it is fired together. Smaller is more even and costs more CPU. */
+  /** No sleep is shorter: what is due within it is fired together. Shorter is more even and costs more CPU. */
   readonly sleepMinMs?: number;
+  /** Where arrivals are nearer to each other than this on average, a thread naps by itself and is not called by the pacing thread. 0: never. */
+  readonly napBelowMs?: number;
 };
 
 const connectionsMaxOfProcess = 15_000;
 /** Left for files, the balancer, scraping and the process itself. */
 const descriptorsKept = 256;
 /** Measured: see README, "What a wake-up costs". */
-const sleepMinMsDefault = 0.08;
+const sleepMinMsDefault = 0.18;
+const napBelowMsDefault = 0.25;
 
 /** Soft limit of this process; Node raises it to the hard one at its start. */
 function descriptorsMax(): number {
@@ -69,7 +72,7 @@ class NativeRun implements EngineRun {
     this.#finished = createGate(input.workers);
   }
 
-  async start(sleepMinMs: number): Promise<void> {
+  async start({ sleepMinMs = sleepMinMsDefault, napBelowMs = napBelowMsDefault }: NativeEngineOptions): Promise<void> {
     const { workers } = this.#input;
     const originWallMs = Date.now() - Number(process.hrtime.bigint() - this.originNs) / 1e6;
     const pacing: PacingThreadData = { memory: this.#pace.memory, workers, originNs: this.originNs, sleepMinMs };
@@ -80,6 +83,8 @@ class NativeRun implements EngineRun {
         operationsModule: isAbsolute(this.#input.operationsModule) ? pathToFileURL(this.#input.operationsModule).href : this.#input.operationsModule,
         originNs: this.originNs,
         originWallMs,
+        sleepMinMs,
+        napBelowMs,
         paceMemory: this.#pace.memory,
         states: this.#states,
       };
@@ -126,7 +131,9 @@ class NativeRun implements EngineRun {
   #startThread(file: string, data: object): Worker {
     // Without the parent's flags: a profiler's or a test runner's are not meant for these.
     const thread = new Worker(new URL(file, import.meta.url), { workerData: data, execArgv: [], name: file });
-    thread.on('error', (error) => this.#crashed(`a thread of the load generator crashed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`));
+    thread.on('error', (error) =>
+      this.#crashed(`a thread of the load generator crashed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+    );
     thread.on('exit', (code) => {
       if (!this.#ending) this.#crashed(`a thread of the load generator ended by itself with code ${code}`);
     });
@@ -164,12 +171,12 @@ class NativeRun implements EngineRun {
   }
 }
 
-export function createNativeEngine({ sleepMinMs = sleepMinMsDefault }: NativeEngineOptions = {}): Engine {
+export function createNativeEngine(options: NativeEngineOptions = {}): Engine {
   return {
     name: 'native',
     prepare: async (input, events) => {
       const run = new NativeRun(input, events);
-      await run.start(sleepMinMs);
+      await run.start(options);
       return run;
     },
   };

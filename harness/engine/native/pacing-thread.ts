@@ -2,22 +2,12 @@
  * Sleeps below the millisecond, for all of the engine's threads: the event loop's own timers have steps of 1 ms, and turn any plan into
  * bursts. It sleeps until the next arrival is due and not a fixed tick, so a slow plan costs next to nothing.
  */
-import { readlinkSync, writeFileSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { createRunClock } from './run-clock.ts';
 import { createSharedPace, sleepMaxMs, stopWord, turnWord } from './shared-pace.ts';
+import { lowerTimerSlack } from './timer-slack.ts';
 
 export type PacingThreadData = { readonly memory: SharedArrayBuffer; readonly workers: number; readonly originNs: bigint; readonly sleepMinMs: number };
-
-/** The kernel may round a sleep up by 50 µs to save wake-ups (timer slack). A thread may lower its own where /proc lets it; elsewhere arrivals are that much later. */
-function lowerTimerSlack(): void {
-  try {
-    const thread = readlinkSync('/proc/thread-self').split('/').at(-1);
-    writeFileSync(`/proc/${thread}/timerslack_ns`, '1000');
-  } catch {
-    // Not Linux, or not allowed.
-  }
-}
 
 function pace({ memory, workers, originNs, sleepMinMs }: PacingThreadData): void {
   const { words, dueMs } = createSharedPace(workers, memory);

@@ -26,7 +26,10 @@ async function hear<Kind extends FromNullTarget['kind']>(child: ChildProcess, ki
 }
 
 export async function startNullTarget(options: NullTargetOptions = {}): Promise<NullTarget> {
-  const child = fork(fileURLToPath(new URL('./null-target.ts', import.meta.url)), [JSON.stringify(options)], { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = fork(fileURLToPath(new URL('./null-target.ts', import.meta.url)), [JSON.stringify(options)], {
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   const tell = (message: ToNullTarget): void => void child.send(message);
   const { port } = await hear(child, 'listening');
   return {

@@ -7,6 +7,10 @@ export type EngineThreadData = {
   readonly operationsModule: string;
   readonly originNs: bigint;
   readonly originWallMs: number;
+  /** Never sleep shorter: what is due within it is fired together. */
+  readonly sleepMinMs: number;
+  /** The thread naps by itself where arrivals are nearer to each other than this on average. */
+  readonly napBelowMs: number;
   readonly paceMemory: SharedArrayBuffer;
   readonly states: SharedArrayBuffer;
 };

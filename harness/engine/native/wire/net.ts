@@ -21,7 +21,13 @@ export function createNetWire({ target, nowMs, turns }: NetWireOptions): Wire {
     const options = { host: target.host, port: target.port, noDelay: true, onread: { buffer, callback: onRead } };
     if (target.tls === undefined) return connectTcp(options).once('connect', events.onOpen);
     const { serverName, ca } = target.tls;
-    const secure = connectTls({ host: target.host, port: target.port, servername: serverName, ALPNProtocols: ['http/1.1'], ...(ca === undefined ? {} : { ca }) });
+    const secure = connectTls({
+      host: target.host,
+      port: target.port,
+      servername: serverName,
+      ALPNProtocols: ['http/1.1'],
+      ...(ca === undefined ? {} : { ca }),
+    });
     // TLS decrypts into buffers of its own, and `onread` is not honoured by every version.
     secure.setNoDelay(true);
     secure.on('data', (chunk: Buffer) => events.onData(chunk, 0, chunk.length, turns.enter(nowMs())));
