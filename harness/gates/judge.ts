@@ -9,7 +9,7 @@ import { holdsWithin, type Observation, observe } from './observe.ts';
 import { disagreements, widenByProbe } from './probe.ts';
 import { defaultLimits, type JudgeLimits, phasesOf, spoiledSeconds, withSpoiledSeconds } from './samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
-import { deliveryOf, type Fault, faultsOf, type Saying } from './validity.ts';
+import { deliveredShareMin, deliveryOf, type Fault, faultsOf, type Saying } from './validity.ts';
 import { cpuOf, evennessOf, latencyOf, totalsOf } from './verdict-figures.ts';
 import { boundedText, thresholdText, valueForVerdict } from './wording.ts';
 
@@ -81,7 +81,7 @@ const isOfLedger = ({ threshold }: Check): boolean => threshold.metric.source.ki
 
 /** Phases in which load was judged and did not clearly hold, or was not delivered. */
 function suspectPhases(result: RunResult, checks: readonly Check[]): ReadonlySet<number> {
-  const suspects = new Set(deliveryOf(result).flatMap((one) => (one.fired < 0.999 * one.planned ? [one.phase] : [])));
+  const suspects = new Set(deliveryOf(result).flatMap((one) => (one.fired < deliveredShareMin * one.planned ? [one.phase] : [])));
   for (const one of checks) {
     if (isOfLedger(one) || one.observation.holds === 'yes' || one.observation.figure === undefined) continue;
     for (const phase of phasesOf(result, one.threshold.selector)) suspects.add(phase);

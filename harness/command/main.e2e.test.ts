@@ -1,0 +1,59 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { findRun } from './report.ts';
+import { verbs } from './verbs.ts';
+
+const main = join(import.meta.dirname, '..', 'main.ts');
+function typed(...args: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+test('--help names every verb, every option and every exit code, on stdout', () => {
+  const { status, stdout } = typed('scenario', '--help');
+  expect(status).toBe(0);
+  for (const { usage } of verbs) expect(stdout).toContain(usage);
+  for (const option of ['target', 'credentials', 'seed', 'set', 'repeat', 'out', 'quiet', 'json', 'wire']) expect(stdout).toContain(`--${option}`);
+  for (const code of ['0 pass', '1 fail', '2 usage', '3 invalid', '4 inconclusive', '130 interrupted']) expect(stdout).toContain(code);
+});
+
+test.each<[string[], string]>([
+  [[], 'How much load'.toLowerCase()],
+  [['scenaro'], 'did you mean "scenario"?'],
+  [['scenario', 'spyke'], 'did you mean "spike"?'],
+  [['scenario', 'smoke', '--sed', '4'], 'unknown: sed; did you mean "seed"?'],
+  [['scenario', 'smoke', 'again'], 'unknown: again'],
+  [['scenario', 'smoke', '--seed', '-1'], '--seed has to be'],
+  [['scenario', 'smoke', '--seed', 'one'], '--seed has to be'],
+  [['scenario', 'smoke', '--repeat', '0'], '--repeat has to be'],
+  [['scenario', 'smoke', '--target', 'http://127.0.0.1:1'], 'target -> credentials'],
+  [['scenario', 'smoke', '--target', 'ftp://x', '--credentials', 'c.json'], '--target has to be an http or https URL'],
+  [['scenario', 'smoke', '--wire', 'epol'], 'wire'],
+  [['report'], 'Not enough'],
+  [['report', 'nope', '--out', '/nowhere'], 'there is no run in /nowhere'],
+])('%j is a usage error: 2, on stderr', (args, message) => {
+  const { status, stdout, stderr } = typed(...args);
+  expect(stderr).toContain(message);
+  expect([status, stdout]).toEqual([2, '']);
+});
+
+test('a run is found by folder, by name, or as the latest', () => {
+  const out = mkdtempSync(join(tmpdir(), 'headroom-reports-'));
+  for (const name of ['2026-01-01-smoke', '2026-01-02-smoke']) {
+    const folder = mkdtempSync(join(out, `${name}-`));
+    writeFileSync(join(folder, 'run.json'), '{}');
+  }
+  try {
+    const latest = findRun('latest', out);
+    expect(latest).toMatchObject({ kind: 'found', folder: expect.stringContaining('2026-01-02-smoke') });
+    const folder = latest.kind === 'found' ? latest.folder : '';
+    expect(findRun(folder, 'elsewhere')).toEqual({ kind: 'found', folder });
+    expect(findRun(folder.slice(out.length + 1), out)).toEqual({ kind: 'found', folder });
+    expect(findRun(`${folder.slice(out.length + 1)}x`, out)).toMatchObject({ kind: 'none', message: expect.stringContaining('did you mean') });
+  } finally {
+    rmSync(out, { recursive: true });
+  }
+});

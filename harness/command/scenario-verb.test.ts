@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest';
+import { exampleRun, thresholdOf } from '#harness/gates/example-run.ts';
+import { judge } from '#harness/gates/judge.ts';
+import { exitCodes, type Verdict, type VerdictKind } from '#harness/run-result.ts';
+import type { RunOptions } from './run-options.ts';
+import { runScenarios, type ScenarioArguments } from './scenario-verb.ts';
+
+const given: ScenarioArguments = { name: 'smoke', seed: 7, set: [], repeat: 1, quiet: false, json: false, wire: 'net' };
+const passed = judge(exampleRun(), [thresholdOf('failed', 'rate<0.1')]);
+
+/** Runs the verb with runs that come to these verdicts, and notes all it did. */
+async function typed(args: Partial<ScenarioArguments>, kinds: readonly VerdictKind[] = ['pass']) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const runs: RunOptions[] = [];
+  const code = await runScenarios(
+    { ...given, ...args },
+    {
+      say: { out: (text) => out.push(text), err: (text) => err.push(text) },
+      operationNames: async () => ['ingest'],
+      runScenario: async (options): Promise<Verdict> => {
+        const kind = kinds[runs.length] as VerdictKind;
+        runs.push(options);
+        return { ...passed, verdict: kind, exitCode: exitCodes[kind] };
+      },
+    },
+  );
+  return { code, out: out.join(''), err: err.join(''), runs };
+}
+
+test.each<[VerdictKind, number]>([
+  ['pass', 0],
+  ['fail', 1],
+  ['invalid', 3],
+  ['interrupted', 130],
+])('a run that comes to %s exits with %i', async (kind, code) => {
+  expect((await typed({}, [kind])).code).toBe(code);
+});
+
+test('what was asked for reaches the run, checked', async () => {
+  const { runs } = await typed({
+    target: 'http://a',
+    credentials: 'c.json',
+    out: 'there',
+    quiet: true,
+    set: ['fleet.devices=50', 'phases.load.rate.ratePerSecond=10'],
+  });
+  expect(runs[0]).toMatchObject({ seed: 7, target: { url: 'http://a', credentialsFile: 'c.json' }, out: 'there', quiet: true, wire: 'net' });
+  expect(runs[0]?.scenario).toMatchObject({ name: 'smoke', fleet: { devices: 50 } });
+  expect(runs[0]?.thresholds.length).toBe(runs[0]?.scenario.thresholds.length);
+  expect((await typed({})).runs[0]).not.toHaveProperty('target');
+});
+
+test('--json puts exactly the verdict on stdout', async () => {
+  const { out } = await typed({ json: true });
+  expect(JSON.parse(out)).toEqual(JSON.parse(JSON.stringify(passed)));
+  expect((await typed({})).out).toBe('');
+});
+
+describe('--repeat', () => {
+  test('each run has a seed of its own, and the runs are judged together', async () => {
+    const { code, runs, out, err } = await typed({ repeat: 3, json: true }, ['pass', 'invalid', 'pass']);
+    expect(code).toBe(4);
+    expect(runs.map((run) => [run.seed, run.repeatIndex])).toEqual([
+      [7, 0],
+      [8, 1],
+      [9, 2],
+    ]);
+    expect(JSON.parse(out)).toMatchObject({ verdict: 'inconclusive', runs: [{}, {}, {}] });
+    expect(err).toContain('example, 3 runs: inconclusive');
+  });
+
+  test('an interruption ends them all', async () => {
+    const { code, runs } = await typed({ repeat: 5 }, ['pass', 'interrupted']);
+    expect([code, runs.length]).toEqual([130, 2]);
+  });
+});
+
+test.each<[Partial<ScenarioArguments>, string]>([
+  [{ name: 'smok' }, 'there is no scenario "smok"; did you mean "smoke"?'],
+  [{ name: undefined }, 'which scenario? There is smoke, '],
+  [{ name: 'nowhere.json' }, 'there is no file nowhere.json'],
+  [{ set: ['fleet.devises=1'] }, '--set fleet.devises: there is no fleet.devises; did you mean "devices"?'],
+  [{ set: ['fleet.devices=0'] }, 'smoke is not a scenario that can be run:\n  fleet.devices: must be >= 1, not 0'],
+  [{ set: ['thresholds[0].expression=p(99)~250'] }, 'p(99)~250\n         ^ expected one of <='],
+])('a usage error runs nothing and exits with 2: %j', async (args, message) => {
+  const { code, err, out, runs } = await typed(args);
+  expect([code, out, runs.length]).toEqual([2, '', 0]);
+  expect(err).toContain(message);
+});
+
+test('list names every scenario with what it is', async () => {
+  const { code, out } = await typed({ name: 'list' });
+  expect(code).toBe(0);
+  expect(out).toMatch(/^spike +10,000 devices/m);
+});

@@ -1,0 +1,107 @@
+/** What the scenario verb does, with its surroundings as arguments, so that a test can stand in for the run. Resolves to exit codes. */
+import { judgeRepeats, type RepeatedVerdict } from '#harness/gates/repeats.ts';
+import type { Verdict } from '#harness/run-result.ts';
+import { loadScenario, scenarioNames } from '#harness/scenario-load.ts';
+import { applyOverrides } from '#harness/scenario-overrides.ts';
+import { formatScenarioErrors, type ParsedScenario, parseScenario } from '#harness/scenario-parse.ts';
+import type { RunOptions } from './run-options.ts';
+import { type Say, usageExitCode } from './verbs.ts';
+
+export type ScenarioArguments = {
+  readonly name?: string | undefined;
+  readonly target?: string | undefined;
+  readonly credentials?: string | undefined;
+  readonly seed: number;
+  readonly set: readonly string[];
+  readonly repeat: number;
+  readonly out?: string | undefined;
+  readonly quiet: boolean;
+  readonly json: boolean;
+  readonly wire: 'net';
+};
+
+export type Surroundings = {
+  readonly say: Say;
+  readonly runScenario: (options: RunOptions) => Promise<Verdict>;
+  readonly operationNames: () => Promise<readonly string[]>;
+};
+
+export async function runScenarios(args: ScenarioArguments, around: Surroundings): Promise<number> {
+  if (args.name === 'list') return listScenarios(around.say);
+  if (args.name === undefined) {
+    around.say.err(`which scenario? There is ${scenarioNames().join(', ')}; npm run scenario -- --help says more\n`);
+    return usageExitCode;
+  }
+  const checked = await readScenario(args.name, args.set, around);
+  if (typeof checked === 'string') {
+    around.say.err(`${checked}\n`);
+    return usageExitCode;
+  }
+  return args.repeat === 1 ? runOnce(args, checked, around) : runRepeatedly(args, checked, around);
+}
+
+type RightScenario = Extract<ParsedScenario, { kind: 'ok' }>;
+
+/** The checked scenario, or what is wrong as text. */
+async function readScenario(name: string, overrides: readonly string[], { operationNames }: Surroundings): Promise<RightScenario | string> {
+  const loaded = await loadScenario(name);
+  if (loaded.kind === 'error') return loaded.message;
+  const changed = applyOverrides(loaded.value, overrides);
+  if (changed.kind === 'errors') return changed.errors.map((error) => `--set ${error.path}: ${error.message}`).join('\n');
+  const parsed = parseScenario(changed.value, { source: loaded.source, operations: await operationNames() });
+  return parsed.kind === 'ok' ? parsed : formatScenarioErrors(parsed);
+}
+
+async function listScenarios(say: Say): Promise<number> {
+  for (const name of scenarioNames()) {
+    const loaded = await loadScenario(name);
+    const description = loaded.kind === 'ok' ? (loaded.value as { readonly description?: string }).description : loaded.message;
+    say.out(`${name.padEnd(16)}${description ?? ''}\n`);
+  }
+  return 0;
+}
+
+function optionsOf(args: ScenarioArguments, { scenario, thresholds }: RightScenario): RunOptions {
+  const { target, credentials, seed, out, quiet, json, wire } = args;
+  return {
+    scenario,
+    thresholds,
+    seed,
+    quiet,
+    json,
+    wire,
+    ...(target === undefined || credentials === undefined ? {} : { target: { url: target, credentialsFile: credentials } }),
+    ...(out === undefined ? {} : { out }),
+  };
+}
+
+async function runOnce(args: ScenarioArguments, checked: RightScenario, { say, runScenario }: Surroundings): Promise<number> {
+  const verdict = await runScenario(optionsOf(args, checked));
+  if (args.json) say.out(`${JSON.stringify(verdict)}\n`);
+  return verdict.exitCode;
+}
+
+/** Each run has arrivals of its own: the same ones N times would say nothing about other ones. */
+async function runRepeatedly(args: ScenarioArguments, checked: RightScenario, { say, runScenario }: Surroundings): Promise<number> {
+  const options = optionsOf(args, checked);
+  const verdicts: Verdict[] = [];
+  for (let repeatIndex = 0; repeatIndex < args.repeat; repeatIndex++) {
+    say.err(`run ${repeatIndex + 1} of ${args.repeat}\n`);
+    const verdict = await runScenario({ ...options, seed: (args.seed + repeatIndex) % 2 ** 32, repeatIndex });
+    verdicts.push(verdict);
+    if (verdict.verdict === 'interrupted') break;
+  }
+  const repeated = judgeRepeats(verdicts);
+  say.err(`${repeatedText(repeated)}\n`);
+  if (args.json) say.out(`${JSON.stringify(repeated)}\n`);
+  return repeated.exitCode;
+}
+
+function repeatedText({ scenario, verdict, reasons, thresholds, runs }: RepeatedVerdict): string {
+  const lines = thresholds.map(({ metric, selector, expression, observed, yes }) => {
+    const selectors = Object.entries(selector).map(([key, value]) => `${key}:${value}`);
+    const name = selectors.length === 0 ? metric : `${metric}{${selectors.join(',')}}`;
+    return `  ${name} ${expression}: held in ${yes} of ${runs.length} (${observed.map((one) => one ?? '–').join(', ')})`;
+  });
+  return [`${scenario}, ${runs.length} runs: ${verdict}`, ...reasons.map((reason) => `  ${reason.text}`), ...lines].join('\n');
+}

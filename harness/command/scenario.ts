@@ -1,0 +1,46 @@
+/** `npm run scenario -- NAME`: reads what was asked for, checks it, runs it. Nothing is measured here. */
+import type { Argv, CommandModule } from 'yargs';
+import { loadOperations, loadRun } from './modules.ts';
+import { runScenarios, type ScenarioArguments } from './scenario-verb.ts';
+import { exitCodesText, verbsText } from './verbs.ts';
+
+const seedMax = 0xffff_ffff;
+const repeatMax = 100;
+
+export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
+  command: 'scenario [name]',
+  describe: 'run a scenario: a name from scenarios/, or a .ts or .json file; `list` lists the names',
+  builder: (yargs) =>
+    yargs
+      .positional('name', { type: 'string', describe: 'name, file, or list' })
+      .option('target', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'URL of a service that runs already; without it one is started',
+        implies: 'credentials',
+      })
+      .option('credentials', { type: 'string', requiresArg: true, describe: 'JSON file with the account(s) to use at the target', implies: 'target' })
+      .option('seed', { type: 'number', requiresArg: true, default: 1, describe: 'the same seed gives the same arrivals' })
+      .option('set', { type: 'string', array: true, nargs: 1, default: [], describe: 'change one place, as in fleet.devices=500; repeatable' })
+      .option('repeat', { type: 'number', requiresArg: true, default: 1, describe: 'run it N times and judge over the runs' })
+      .option('out', { type: 'string', requiresArg: true, describe: "folder for the run's own folder (default: reports)" })
+      .option('quiet', { type: 'boolean', default: false, describe: 'no live view, only the verdict' })
+      .option('json', { type: 'boolean', default: false, describe: 'the verdict as JSON on stdout, everything else on stderr' })
+      .option('wire', { choices: ['net'] as const, default: 'net' as const, describe: 'socket layer of the engine' })
+      .check(checkArguments)
+      .epilogue(`All verbs:\n${verbsText()}\n\n${exitCodesText}`) as Argv<ScenarioArguments>,
+  handler: async (args) => {
+    const say = { out: (text: string) => void process.stdout.write(text), err: (text: string) => void process.stderr.write(text) };
+    const runScenario: Awaited<ReturnType<typeof loadRun>>['runScenario'] = async (options) => (await loadRun()).runScenario(options);
+    const operationNames = async (): Promise<readonly string[]> => (await loadOperations()).operations.map((operation) => operation.name);
+    process.exitCode = await runScenarios(args, { say, runScenario, operationNames });
+  },
+};
+
+/** yargs shows a thrown error's text and treats it as a usage error. */
+function checkArguments({ seed, repeat, target }: { readonly seed: number; readonly repeat: number; readonly target?: string | undefined }): true {
+  if (!Number.isInteger(seed) || seed < 0 || seed > seedMax) throw new Error(`--seed has to be a whole number from 0 to ${seedMax}`);
+  if (!Number.isInteger(repeat) || repeat < 1 || repeat > repeatMax) throw new Error(`--repeat has to be a whole number from 1 to ${repeatMax}`);
+  if (target !== undefined && !/^https?:$/.test(URL.parse(target)?.protocol ?? '')) throw new Error(`--target has to be an http or https URL, not ${target}`);
+  return true;
+}

@@ -1,0 +1,12 @@
+/** The command line: `node harness/main.ts VERB …`, which the npm scripts call. */
+import { brokenExitCode, runVerb } from './command/verbs.ts';
+
+const say = { out: (text: string) => void process.stdout.write(text), err: (text: string) => void process.stderr.write(text) };
+
+try {
+  process.exitCode = await runVerb(process.argv.slice(2), say);
+} catch (error) {
+  // Node's own exit code for a crash is 1, which here would say that the service failed.
+  say.err(`${error instanceof Error ? (process.env.DEBUG === undefined ? error.message : error.stack) : String(error)}\n`);
+  process.exitCode = brokenExitCode;
+}
