@@ -293,6 +293,13 @@ describe('the end of a run', () => {
   test('interrupted by the user: what was measured is shown', () => {
     const verdict = judge({ ...spikeOf({ clean: [[400, 1000]] }), interrupted: { kind: 'user' } }, [p99]);
     expect(verdict).toMatchObject({ verdict: 'interrupted', exitCode: 130, thresholds: [{ holds: 'no' }] });
+    expect(codesOf(verdict)).toEqual(['interrupted', 'threshold-broken']);
+  });
+
+  test('ended on purpose in the middle of a phase: what was to come is not load that was not delivered', () => {
+    const cells = exampleRun().cells.filter((cell) => cell.second < 14);
+    expect(codesOf(judge(exampleRun({ cells, interrupted: { kind: 'user' } }), [p99]))).toEqual(['interrupted']);
+    expect(codesOf(judge(exampleRun({ cells, interrupted: { kind: 'abort', metric: 'failed' } }), [p99]))).toEqual(['aborted']);
   });
 
   test('ended by its own threshold: fail, and no complaint about what was not measured', () => {

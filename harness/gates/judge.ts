@@ -114,10 +114,8 @@ function rollUp(result: RunResult, broken: readonly Check[], faults: readonly Fa
   const reasons = [...lostReason(result), ...broken.map(brokenReason), ...faults];
   if (lostReason(result).length > 0) return { verdict: 'fail', reasons };
   if (result.interrupted.kind === 'user') {
-    return {
-      verdict: 'interrupted',
-      reasons: [{ code: 'interrupted', text: 'interrupted by the user: what was measured until then is shown and not judged' }, ...reasons],
-    };
+    const text = 'interrupted by the user: what was measured until then is shown and not judged';
+    return { verdict: 'interrupted', reasons: [{ code: 'interrupted', text }, ...broken.map(brokenReason)] };
   }
   if (broken.length > 0) return { verdict: 'fail', reasons };
   if (result.interrupted.kind === 'abort') {

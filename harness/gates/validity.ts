@@ -17,15 +17,19 @@ function crashed({ interrupted }: RunResult): readonly Fault[] {
   return interrupted.kind === 'crash' ? [{ code: 'crashed', text: `the run ended early: ${interrupted.text}`, voidsFailures: false }] : [];
 }
 
-/** Of the phases that are measured: what was planned, by the plan or by the cells (later operations of chains), and what was fired. */
-export function deliveryOf(
-  result: Pick<RunResult, 'cells' | 'phases'>,
-): readonly { readonly phase: number; readonly planned: number; readonly fired: number }[] {
+export type Delivery = { readonly phase: number; readonly planned: number; readonly fired: number };
+
+/**
+ * Of the phases that are measured: what was planned, by the plan or by the cells (which have the later operations of chains), and
+ * what was fired. A run that was ended on purpose is held to what it had begun.
+ */
+export function deliveryOf(result: Pick<RunResult, 'cells' | 'phases' | 'interrupted'>): readonly Delivery[] {
+  const ended = result.interrupted.kind === 'user' || result.interrupted.kind === 'abort';
   return result.phases.flatMap((record, phase) => {
     if (!record.measured) return [];
     const cells = result.cells.filter((cell) => cell.phase === phase);
     const planned = cells.reduce((sum, cell) => sum + cell.counts.planned, 0);
-    return [{ phase, planned: Math.max(planned, record.planned), fired: cells.reduce((sum, cell) => sum + cell.counts.fired, 0) }];
+    return [{ phase, planned: ended ? planned : Math.max(planned, record.planned), fired: cells.reduce((sum, cell) => sum + cell.counts.fired, 0) }];
   });
 }
 
@@ -47,8 +51,11 @@ function undelivered(result: RunResult): readonly Fault[] {
 function limitedByPool({ cells, phases, run }: RunResult): readonly Fault[] {
   const waited = cells.reduce((sum, cell) => sum + (phases[cell.phase]?.measured ? cell.counts.waitedForConnection : 0), 0);
   if (waited === 0) return [];
-  const setting = run.scenario.fleet.connection.kind === 'per-request' ? 'fleet.connection.openMax' : 'fleet.connection.connections';
-  const text = `${shortNumber(waited)} arrivals found no free connection and had to wait: the pool limited the load; raise ${setting}`;
+  const perRequest = run.scenario.fleet.connection.kind === 'per-request';
+  const advice = perRequest
+    ? 'raise fleet.connection.openMax'
+    : 'the service held all that the generator may open; fewer devices at once, or a higher limit of descriptors';
+  const text = `${shortNumber(waited)} arrivals found no free connection and had to wait, so the pool limited the load: ${advice}`;
   // Not void: an arrival that waited counts as good in a threshold's best case.
   return [{ code: 'pool-limited', text, voidsFailures: false }];
 }
