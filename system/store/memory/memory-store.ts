@@ -1,0 +1,252 @@
+/**
+ * A store of maps, for tests of the rooms that use one and for `ack level memory`. One process, gone with it. It says the same as
+ * the LMDB store about everything but durability: store-contract.ts runs on both.
+ */
+import { type Clock, systemClock } from '#system/clock.ts';
+import {
+  type AccountRow,
+  type AppendCommand,
+  type AppendReceipt,
+  type AppendResult,
+  type Counters,
+  type DeviceRow,
+  type Disposition,
+  type HistoryPage,
+  type HistoryQuery,
+  type LatestLocation,
+  type LeaseResult,
+  type LogCursor,
+  type LogEvent,
+  type LogPage,
+  type Position,
+  partitionCount,
+  partitionOf,
+  positionStart,
+  type StepCommand,
+  type StepResult,
+  type Store,
+  StoreUnavailable,
+} from '#system/store/store.ts';
+
+type Partition = { owner: string | undefined; fence: number; untilMs: number; checkpoint: Position };
+type Tally = { accepted: number; duplicate: number; rejected: number; kept: number; filtered: Map<string, number> };
+type Remembered = { readonly digest: string; readonly note: string; readonly receipt: AppendReceipt };
+/** Two generations of what was seen: looked up in both, written to the younger, the older dropped as a whole. */
+type Generations<V> = { readonly young: Map<string, V>; readonly old: Map<string, V>; readonly bornMs: number };
+
+type State = {
+  readonly log: LogEvent[];
+  readonly reasons: Map<Position, string>;
+  readonly partitions: readonly Partition[];
+  readonly tallies: Map<string, Tally>;
+  readonly latest: Map<string, LatestLocation>;
+  readonly devices: Map<string, DeviceRow>;
+  readonly accounts: Map<string, AccountRow>;
+  readonly settled: Map<string, string>;
+  seen: Generations<true>;
+  remembered: Generations<Remembered>;
+  closed: boolean;
+};
+
+export type MemoryStoreOptions = { readonly clock?: Clock; readonly dedupeHours?: number };
+
+export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
+  const clock = options.clock ?? systemClock;
+  const dedupeMs = (options.dedupeHours ?? 24) * 3_600_000;
+  const state: State = {
+    log: [],
+    reasons: new Map(),
+    partitions: Array.from({ length: partitionCount }, () => ({ owner: undefined, fence: 0, untilMs: 0, checkpoint: positionStart })),
+    tallies: new Map(),
+    latest: new Map(),
+    devices: new Map(),
+    accounts: new Map(),
+    settled: new Map(),
+    seen: { young: new Map(), old: new Map(), bornMs: clock.wallMs() },
+    remembered: { young: new Map(), old: new Map(), bornMs: clock.wallMs() },
+    closed: false,
+  };
+  const open =
+    <A extends unknown[], R>(work: (...args: A) => R) =>
+    async (...args: A): Promise<R> => {
+      if (state.closed) throw new StoreUnavailable('closed', 'The store was closed.');
+      return work(...args);
+    };
+  return {
+    ackLevel: 'memory',
+    append: open((command) => {
+      state.seen = rotated(state.seen, clock.wallMs(), dedupeMs);
+      state.remembered = rotated(state.remembered, clock.wallMs(), dedupeMs);
+      return append(state, command);
+    }),
+    readLog: open((query) => readLog(state, query)),
+    lease: open((command) => lease(state, command)),
+    release: open(({ partition, owner, fence }) => {
+      const row = partitionRow(state, partition);
+      if (row.owner === owner && row.fence === fence) row.owner = undefined;
+    }),
+    step: open((command) => step(state, command)),
+    readLatest: open(({ account, device }) => state.latest.get(deviceKey(account, device))),
+    readHistory: open((query) => readHistory(state, query)),
+    readDevice: open(({ account, device }) => state.devices.get(deviceKey(account, device))),
+    putDevice: open(({ account, device, expected, row }) => {
+      const present = state.devices.get(deviceKey(account, device));
+      if (present?.version !== expected) return { kind: 'conflict', row: present } as const;
+      state.devices.set(deviceKey(account, device), row);
+      return { kind: 'stored' } as const;
+    }),
+    readAccount: open((account) => state.accounts.get(account)),
+    putAccount: open((row) => {
+      if (state.accounts.has(row.account)) return { kind: 'conflict' } as const;
+      state.accounts.set(row.account, row);
+      return { kind: 'stored' } as const;
+    }),
+    settle: open(({ name, candidate }) => {
+      const first = state.settled.get(name) ?? candidate;
+      state.settled.set(name, first);
+      return first;
+    }),
+    readCounters: open((account) => readCounters(state, account)),
+    readBacklog: open(() => {
+      const waiting = state.log.filter((event) => isPending(state, event));
+      return { pending: waiting.length, oldestReceivedAtMs: waiting.length === 0 ? undefined : Math.min(...waiting.map((event) => event.receivedAtMs)) };
+    }),
+    close: async () => {
+      state.closed = true;
+    },
+  };
+}
+
+function append(state: State, command: AppendCommand): AppendResult {
+  const { account, device, idempotency } = command;
+  const scope = `${deviceKey(account, device)}\0${idempotency?.key ?? ''}`;
+  const before = idempotency && lookUp(state.remembered, scope);
+  if (before) return before.digest === idempotency.digest ? { kind: 'replayed', note: before.note, ...before.receipt } : { kind: 'idempotency-mismatch' };
+  const partition = partitionOf(account, device);
+  let accepted = 0;
+  for (const { id, bytes } of command.events) {
+    const name = `${deviceKey(account, device)}\0${id}`;
+    if (lookUp(state.seen, name)) continue;
+    state.seen.young.set(name, true);
+    accepted++;
+    const position = (state.log.length + 1).toString(16).padStart(16, '0');
+    state.log.push({ partition, position, account, device, id, receivedAtMs: command.receivedAtMs, bytes: Uint8Array.from(bytes) });
+  }
+  const receipt: AppendReceipt = { accepted, duplicate: command.events.length - accepted, position: state.log.at(-1)?.position ?? positionStart };
+  const tally = tallyOf(state, account);
+  tally.accepted += accepted;
+  tally.duplicate += receipt.duplicate;
+  tally.rejected += command.rejectedCount;
+  if (idempotency) state.remembered.young.set(scope, { digest: idempotency.digest, note: idempotency.note, receipt });
+  return { kind: 'appended', ...receipt };
+}
+
+function readLog(state: State, query: Parameters<Store['readLog']>[0]): LogPage {
+  const wanted = new Set(query.partitions);
+  const cursor: Record<number, Position> = { ...query.after };
+  const events: (LogEvent & { disposition: Disposition })[] = [];
+  let atEnd = true;
+  for (const event of state.log) {
+    if (!wanted.has(event.partition) || event.position <= (cursor[event.partition] ?? positionStart)) continue;
+    if (events.length >= query.limitEvents) {
+      atEnd = false;
+      break;
+    }
+    cursor[event.partition] = event.position;
+    if (query.account === undefined || query.account === event.account) events.push({ ...event, disposition: dispositionOf(state, event) });
+  }
+  return { events, cursor: cursor as LogCursor, atEnd };
+}
+
+function lease(state: State, command: Parameters<Store['lease']>[0]): LeaseResult {
+  const row = partitionRow(state, command.partition);
+  if (row.owner !== undefined && row.owner !== command.owner && row.untilMs > command.nowMs) {
+    return { kind: 'taken', owner: row.owner, untilMs: row.untilMs };
+  }
+  if (row.owner !== command.owner) row.fence++;
+  row.owner = command.owner;
+  row.untilMs = command.nowMs + command.ttlMs;
+  return { kind: 'held', fence: row.fence, checkpoint: row.checkpoint };
+}
+
+function step(state: State, command: StepCommand): StepResult {
+  const row = partitionRow(state, command.partition);
+  if (row.owner === undefined || row.fence !== command.fence) return { kind: 'fenced' };
+  if (row.checkpoint !== command.from) return { kind: 'moved', checkpoint: row.checkpoint };
+  row.checkpoint = command.to;
+  for (const { account, device, kept, filtered, latest } of command.devices) {
+    const tally = tallyOf(state, account);
+    tally.kept += kept.length;
+    for (const { position, reason } of filtered) {
+      state.reasons.set(position, reason);
+      tally.filtered.set(reason, (tally.filtered.get(reason) ?? 0) + 1);
+    }
+    const key = deviceKey(account, device);
+    if (latest && isLater(latest, state.latest.get(key))) state.latest.set(key, { ...latest, bytes: Uint8Array.from(latest.bytes) });
+  }
+  return { kind: 'stepped' };
+}
+
+function readHistory(state: State, query: HistoryQuery): HistoryPage {
+  const events = state.log
+    .filter((event) => event.account === query.account && event.device === query.device && event.position > query.after)
+    .filter((event) => event.receivedAtMs >= (query.fromMs ?? Number.NEGATIVE_INFINITY) && event.receivedAtMs < (query.toMs ?? Number.POSITIVE_INFINITY))
+    .map((event) => ({ ...event, disposition: dispositionOf(state, event) }))
+    .filter((event) => query.include === 'all' || event.disposition === 'kept');
+  return { events: events.slice(0, query.limit), atEnd: events.length <= query.limit };
+}
+
+function readCounters(state: State, account: string | undefined): Counters {
+  const sum = { accepted: 0, duplicate: 0, rejected: 0, kept: 0, filtered: {} as Record<string, number> };
+  for (const [name, tally] of state.tallies) {
+    if (account !== undefined && account !== name) continue;
+    sum.accepted += tally.accepted;
+    sum.duplicate += tally.duplicate;
+    sum.rejected += tally.rejected;
+    sum.kept += tally.kept;
+    for (const [reason, count] of tally.filtered) sum.filtered[reason] = (sum.filtered[reason] ?? 0) + count;
+  }
+  return sum;
+}
+
+function isLater(candidate: LatestLocation, present: LatestLocation | undefined): boolean {
+  if (!present) return true;
+  return candidate.recordedAtMs === present.recordedAtMs ? candidate.id > present.id : candidate.recordedAtMs > present.recordedAtMs;
+}
+
+function isPending(state: State, event: LogEvent): boolean {
+  return event.position > partitionRow(state, event.partition).checkpoint;
+}
+
+function dispositionOf(state: State, event: LogEvent): Disposition {
+  if (isPending(state, event)) return 'pending';
+  const reason = state.reasons.get(event.position);
+  return reason === undefined ? 'kept' : `filtered:${reason}`;
+}
+
+function deviceKey(account: string, device: string): string {
+  return `${account}\0${device}`;
+}
+
+function partitionRow(state: State, partition: number): Partition {
+  const row = state.partitions[partition];
+  if (!row) throw new RangeError(`There is no partition ${partition}.`);
+  return row;
+}
+
+function tallyOf(state: State, account: string): Tally {
+  const present = state.tallies.get(account);
+  if (present) return present;
+  const fresh: Tally = { accepted: 0, duplicate: 0, rejected: 0, kept: 0, filtered: new Map() };
+  state.tallies.set(account, fresh);
+  return fresh;
+}
+
+function lookUp<V>(generations: Generations<V>, key: string): V | undefined {
+  return generations.young.get(key) ?? generations.old.get(key);
+}
+
+function rotated<V>(generations: Generations<V>, nowMs: number, keptMs: number): Generations<V> {
+  if (nowMs - generations.bornMs < keptMs) return generations;
+  return { young: new Map(), old: generations.young, bornMs: nowMs };
+}
