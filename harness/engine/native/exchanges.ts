@@ -147,9 +147,10 @@ export class Exchanges {
     if (never) this.connectTrouble = code;
     const waited = this.pool.remove(connection);
     if (slot !== undefined) {
+      const { begun } = connection.parser;
       if (connection.parser.end() === 'done') return this.#complete(slot, connection, { nowMs, readableSinceMs: nowMs });
       this.#detach(slot, connection);
-      const reason = connection.parser.begun ? 'connection cut in the answer' : `connection ${code === 'closed' ? 'closed' : `broken: ${code}`}`;
+      const reason = begun ? 'connection cut in the answer' : `connection ${code === 'closed' ? 'closed' : `broken: ${code}`}`;
       return this.#fail(slot, { reason, state: arrivalState.unknown, nowMs });
     }
     if (waited === undefined) return;

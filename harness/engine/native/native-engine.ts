@@ -16,9 +16,11 @@ export type NativeEngineOptions = {
   readonly sleepMinMs?: number;
   /** Where arrivals are nearer to each other than this on average, a thread naps by itself and is not called by the pacing thread. 0: never. */
   readonly napBelowMs?: number;
+  /** Most connections open at once, over all workers. */
+  readonly connectionsMax?: number;
 };
 
-const connectionsMaxOfProcess = 15_000;
+const connectionsMaxDefault = 15_000;
 /** Left for files, the balancer, scraping and the process itself. */
 const descriptorsKept = 256;
 /** Measured: see README, "What a wake-up costs". */
@@ -57,11 +59,13 @@ class NativeRun implements EngineRun {
   readonly #finished: Gate;
   readonly #phases = new Map<number, Gate>();
   readonly #threads: Worker[] = [];
+  readonly #options: NativeEngineOptions;
   #wire = '';
   #crash: Error | undefined;
   #ending = false;
 
-  constructor(input: EngineInput, events: EngineEvents) {
+  constructor(input: EngineInput, events: EngineEvents, options: NativeEngineOptions) {
+    this.#options = options;
     this.#input = input;
     this.#events = events;
     this.#pace = createSharedPace(input.workers);
@@ -72,7 +76,8 @@ class NativeRun implements EngineRun {
     this.#finished = createGate(input.workers);
   }
 
-  async start({ sleepMinMs = sleepMinMsDefault, napBelowMs = napBelowMsDefault }: NativeEngineOptions): Promise<void> {
+  async start(): Promise<void> {
+    const { sleepMinMs = sleepMinMsDefault, napBelowMs = napBelowMsDefault } = this.#options;
     const { workers } = this.#input;
     const originWallMs = Date.now() - Number(process.hrtime.bigint() - this.originNs) / 1e6;
     const pacing: PacingThreadData = { memory: this.#pace.memory, workers, originNs: this.originNs, sleepMinMs };
@@ -124,7 +129,7 @@ class NativeRun implements EngineRun {
 
   #inputOf(worker: number): WorkerInput {
     const { operationsModule: _module, devices, ...rest } = this.#input;
-    const connectionsMax = Math.floor(Math.min(connectionsMaxOfProcess, descriptorsMax() - descriptorsKept) / rest.workers);
+    const connectionsMax = Math.floor(Math.min(this.#options.connectionsMax ?? connectionsMaxDefault, descriptorsMax() - descriptorsKept) / rest.workers);
     return { ...rest, worker, deviceCount: devices.length, devices: devicesOfWorker(devices, worker, rest.workers), connectionsMax };
   }
 
@@ -175,8 +180,8 @@ export function createNativeEngine(options: NativeEngineOptions = {}): Engine {
   return {
     name: 'native',
     prepare: async (input, events) => {
-      const run = new NativeRun(input, events);
-      await run.start(options);
+      const run = new NativeRun(input, events, options);
+      await run.start();
       return run;
     },
   };

@@ -61,7 +61,7 @@ export class ResponseParser {
   /** The peer has ended the connection: an answer without a length is complete by that. */
   end(): 'done' | 'broken' {
     if (this.#state === 'body-until-close') return this.#finish(this.#takeBody()) as 'done';
-    this.#break(this.begun ? 'cut' : 'none');
+    this.#break('it was cut');
     return 'broken';
   }
 

@@ -1,0 +1,129 @@
+/**
+ * What can this generator do here, and what does the instrument itself add? Drives a multiple of the plan's peak at the null target,
+ * whose delays resemble the service's, so that about as many requests are in flight, and compares with what the target wrote down.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ArrivalPhase, Engine, EngineInput, EngineRun } from '#harness/engine/engine.ts';
+import { foldCells } from '#harness/metrics/fold.ts';
+import { mergeHistograms, quantileMicros, type SparseHistogram } from '#harness/metrics/histogram.ts';
+import type { CalibrationRecord, Cell, SecondDelta, TimeName } from '#harness/run-result.ts';
+import { type DelayPeak, type NullTarget, type NullTargetReport, startNullTarget } from './start-null-target.ts';
+
+export type CalibrateOptions = {
+  /** Give the native one `connectionsMax` (1024, say): a machine that cannot keep up must not open 15,000 connections to learn it. */
+  readonly engine: Engine;
+  readonly when: CalibrationRecord['when'];
+  /** Of the plan; what is driven is `factor` times that. */
+  readonly peakPerSecond: number;
+  readonly factor?: number;
+  /** Measured, after a second of start. */
+  readonly seconds: number;
+  readonly workers: number;
+  readonly connections: number;
+  readonly seed: number;
+  readonly eventsPerBatch?: number;
+  /** By default 2 ms for each, about a durable ingest's. */
+  readonly delays?: readonly DelayPeak[];
+  readonly operationsModule?: string;
+};
+
+const rampSeconds = 1;
+const delaysDefault: readonly DelayPeak[] = [{ delayMs: 2, weight: 1 }];
+const timeoutMs = 2000;
+
+function phasesOf(ratePerSecond: number, seconds: number): readonly ArrivalPhase[] {
+  const common = { measured: false, spacing: 'poisson' as const, traffic: [{ chain: 'ingest', weight: 1 }] };
+  return [
+    { ...common, name: 'start', durationSeconds: rampSeconds, rate: { kind: 'ramp', fromPerSecond: ratePerSecond / 4, toPerSecond: ratePerSecond } },
+    { ...common, name: 'peak', durationSeconds: seconds, rate: { kind: 'constant', ratePerSecond } },
+  ];
+}
+
+function inputOf(options: CalibrateOptions, target: NullTarget, ratePerSecond: number): EngineInput {
+  const token = 't'.repeat(200);
+  return {
+    run: 'calibration0',
+    seed: options.seed,
+    target: { host: target.host, port: target.port, pathPrefix: '' },
+    operationsModule: options.operationsModule ?? '#harness/engine/native/calibration-operations.ts',
+    workers: options.workers,
+    connection: { kind: 'per-device-group', connections: options.connections },
+    devices: Array.from({ length: 1000 }, (_, index) => ({ deviceId: `calibration-${index}`, token, secret: token, publishable: token })),
+    eventsPerBatch: options.eventsPerBatch ?? 1,
+    timeoutMs,
+    goodWithinMs: timeoutMs,
+    chains: { ingest: ['ingest'] },
+    phases: phasesOf(ratePerSecond, options.seconds),
+    spoiledAboveMs: 50,
+    lateAboveMs: 100,
+  };
+}
+
+/** Drives both phases without a gap, and waits for their ends. */
+async function drive(run: EngineRun, target: NullTarget, seconds: number): Promise<number> {
+  const nowMs = (): number => Number(process.hrtime.bigint() - run.originNs) / 1e6;
+  const startMs = nowMs() + 100;
+  const peakMs = startMs + rampSeconds * 1000;
+  const done = [run.drive(0, startMs), run.drive(1, peakMs)];
+  await sleep(peakMs - nowMs());
+  target.reset();
+  const before = process.cpuUsage();
+  await Promise.all([...done, sleep(seconds * 1000)]);
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
+}
+
+const timesOf = (cells: readonly Cell[], time: TimeName): SparseHistogram =>
+  mergeHistograms(cells.flatMap(({ times }) => [times[time]?.clean, times[time]?.spoiled].filter((part) => part !== undefined)));
+
+/** Quantile against quantile: what was measured beyond what the target did. */
+function addedMs(measured: SparseHistogram, real: SparseHistogram, q: number): number | null {
+  const ours = quantileMicros(measured, q);
+  const theirs = quantileMicros(real, q);
+  return ours === undefined || theirs === undefined ? null : (ours - theirs) / 1000;
+}
+
+type Figures = {
+  readonly options: CalibrateOptions;
+  readonly ratePerSecond: number;
+  readonly cells: readonly Cell[];
+  readonly seen: NullTargetReport;
+  readonly cpuMicros: number;
+};
+
+function recordOf({ options, ratePerSecond, cells, seen, cpuMicros }: Figures): CalibrationRecord {
+  const total = (count: 'fired' | 'dropped'): number => cells.reduce((sum, cell) => sum + cell.counts[count], 0);
+  const fired = total('fired');
+  const dispatchMicros = quantileMicros(timesOf(cells, 'dispatch_delay'), 0.99);
+  return {
+    when: options.when,
+    targetRatePerSecond: ratePerSecond,
+    achievedRatePerSecond: Math.max(0, fired - total('dropped')) / options.seconds,
+    secondsDriven: options.seconds,
+    addedP50Ms: addedMs(timesOf(cells, 'response'), seen.service, 0.5),
+    addedP99Ms: addedMs(timesOf(cells, 'response'), seen.service, 0.99),
+    dispatchDelayP99Ms: dispatchMicros === undefined ? null : dispatchMicros / 1000,
+    cpuMicrosPerRequest: fired === 0 ? undefined : cpuMicros / fired,
+  };
+}
+
+export async function calibrate(options: CalibrateOptions): Promise<CalibrationRecord> {
+  const ratePerSecond = options.peakPerSecond * (options.factor ?? 2);
+  const target = await startNullTarget({ delays: options.delays ?? delaysDefault, accepted: options.eventsPerBatch ?? 1, seed: options.seed });
+  const deltas: SecondDelta[] = [];
+  try {
+    const run = await options.engine.prepare(inputOf(options, target, ratePerSecond), { onDelta: (delta) => deltas.push(delta) });
+    try {
+      const cpuMicros = await drive(run, target, options.seconds);
+      const seen = await target.report();
+      await run.finish();
+      const cells = foldCells(deltas).filter(({ phase }) => phase === 1);
+      return recordOf({ options, ratePerSecond, cells, seen, cpuMicros });
+    } catch (error) {
+      await run.kill();
+      throw error;
+    }
+  } finally {
+    await target.stop();
+  }
+}
