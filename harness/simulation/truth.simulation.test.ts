@@ -89,6 +89,12 @@ describe('wrong answers', () => {
     expect(statesOf(run)).toEqual({ [arrivalState.unknown]: 500 });
   });
 
+  it('fails what cannot be understood, and goes on', () => {
+    const run = simulateRun({ server: constantServer(5, answerText('<html>')), phases: [poissonPhase('load', 100, 5)] });
+    expect(reasonsOf(run)).toEqual({ 'not understood: SyntaxError': 500 });
+    expect(statesOf(run)).toEqual({ [arrivalState.unknown]: 500 });
+  });
+
   it('reads answers that are split anywhere or come in chunks', () => {
     const chunked = `HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n${[...body202(1)].map((c) => `1\r\n${c}\r\n`).join('')}0\r\n\r\n`;
     const server = {

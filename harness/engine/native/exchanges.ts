@@ -188,7 +188,7 @@ export class Exchanges {
     this.#response.status = parser.status;
     this.#response.body = parser.body;
     const step = slot.chain[slot.step]!;
-    const judgement = step.operation.judge(this.#response, slot.context);
+    const judgement = this.#judge(slot);
     const { connectMs } = connection;
     this.#detach(slot, connection);
     // Before the outcome, so that a chain's next step finds its own connection free.
@@ -200,6 +200,15 @@ export class Exchanges {
     else {
       if (judgement.learned !== undefined) this.#learn(slot, judgement.learned);
       this.#good(slot, { ...read, connectMs });
+    }
+  }
+
+  /** An answer that makes the judge throw (a body that is no JSON) is one that cannot be understood, and no reason to end the run. */
+  #judge(slot: Slot): Judgement {
+    try {
+      return slot.chain[slot.step]!.operation.judge(this.#response, slot.context);
+    } catch (error) {
+      return { kind: 'failed', reason: `not understood: ${error instanceof Error ? error.name : 'thrown'}` };
     }
   }
 

@@ -24,7 +24,7 @@ const connectionsMaxDefault = 15_000;
 /** Left for files, the balancer, scraping and the process itself. */
 const descriptorsKept = 256;
 /** Measured: see README, "What a wake-up costs". */
-const sleepMinMsDefault = 0.18;
+const sleepMinMsDefault = 0.19;
 const napBelowMsDefault = 0.25;
 
 /** Soft limit of this process; Node raises it to the hard one at its start. */
