@@ -79,7 +79,10 @@ export function foldSamples(samples: readonly ProbeSample[], phases: readonly Ph
     const second = Math.floor(atMs / 1000);
     const key = `${second}/${phase}`;
     let cell = cells.get(key);
-    if (cell === undefined) cells.set(key, (cell = { second, phase, histogram: new Histogram(), failed: 0 }));
+    if (cell === undefined) {
+      cell = { second, phase, histogram: new Histogram(), failed: 0 };
+      cells.set(key, cell);
+    }
     if (kind === 'good') cell.histogram.record(serviceMicros);
     else cell.failed++;
   }

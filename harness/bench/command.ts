@@ -1,0 +1,61 @@
+/** `npm run bench -- NAME`: one bench, its figures and its bars. */
+import Table from 'cli-table3';
+import { closest } from 'fastest-levenshtein';
+import type { Argv, CommandModule } from 'yargs';
+import type { Bench, BenchResult } from './bench.ts';
+
+const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  ingest: async () => (await import('./ingest.ts')).ingestBench,
+};
+
+type BenchArguments = { name?: string | undefined; json: boolean; runs: number; seconds?: number | undefined };
+
+export const benchCommand: CommandModule<object, BenchArguments> = {
+  command: 'bench [name]',
+  describe: 'measure one of the claims, beside its peers',
+  builder: (yargs) =>
+    yargs
+      .positional('name', { type: 'string', describe: `one of ${Object.keys(benches).join(', ')}; without it they are listed` })
+      .option('runs', { type: 'number', default: 5, describe: 'rounds; figures are medians over them' })
+      .option('seconds', { type: 'number', describe: 'length of one measurement' })
+      .option('json', { type: 'boolean', default: false, describe: 'end with one line {name, figures, bars} on stdout' })
+      .epilogue('Exit code 0 when every bar holds, 1 when one is missed, 2 for a usage error.') as Argv<BenchArguments>,
+  handler: async ({ name, json, runs, seconds }) => {
+    process.exitCode = await runBench({ name, json, runs, seconds });
+  },
+};
+
+async function runBench({ name, json, runs, seconds }: BenchArguments): Promise<number> {
+  if (name === undefined) {
+    for (const load of Object.values(benches)) {
+      const { name: benchName, about } = await load();
+      process.stdout.write(`${benchName.padEnd(12)} ${about}\n`);
+    }
+    return 0;
+  }
+  const load = benches[name];
+  if (load === undefined) {
+    process.stderr.write(`there is no bench "${name}"; did you mean "${closest(name, Object.keys(benches))}"?\n`);
+    return 2;
+  }
+  if (!Number.isInteger(runs) || runs < 1 || runs > 100) {
+    process.stderr.write('--runs has to be a whole number from 1 to 100\n');
+    return 2;
+  }
+  const bench = await load();
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  const result = await bench.run({ runs, seconds: seconds ?? bench.seconds, say: (line) => process.stderr.write(`${line}\n`), signal: stop.signal });
+  if (stop.signal.aborted) return 130;
+  process.stderr.write(describe(result));
+  if (json) process.stdout.write(`${JSON.stringify({ name: result.name, figures: result.figures, bars: result.bars })}\n`);
+  return result.bars.every(({ holds }) => holds) ? 0 : 1;
+}
+
+function describe(result: BenchResult): string {
+  const figures = new Table({ head: ['figure', 'value'], style: { head: [], border: [] } });
+  for (const [figure, value] of Object.entries(result.figures)) figures.push([figure, value === null ? 'not measurable' : String(value)]);
+  const bars = new Table({ head: ['bar', 'value', 'limit', 'holds'], style: { head: [], border: [] } });
+  for (const bar of result.bars) bars.push([bar.name, String(Number(bar.value.toPrecision(4))), `${bar.sense} ${bar.limit}`, bar.holds ? 'yes' : 'MISSED']);
+  return `\n${result.name}\n${figures.toString()}\n${bars.toString()}\n`;
+}

@@ -1,0 +1,37 @@
+/** Ctrl-C once: stop driving, report what was measured. Twice: end at once, children first. */
+
+export type Interrupts = {
+  readonly signal: AbortSignal;
+  /** Called at once and synchronously when the process has to go; for killing children. */
+  readonly onKill: (kill: () => void) => void;
+  readonly release: () => void;
+};
+
+export function watchInterrupts(say: (line: string) => void): Interrupts {
+  const controller = new AbortController();
+  const kills: (() => void)[] = [];
+  const killAll = () => {
+    for (const kill of kills.splice(0)) kill();
+  };
+  const onSignal = () => {
+    if (controller.signal.aborted) {
+      killAll();
+      process.exit(130);
+    }
+    say('stopping: what was measured so far will be reported; press Ctrl-C again to end at once');
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  // A crash of the harness must not leave a service behind: exit handlers run for uncaught errors too.
+  process.on('exit', killAll);
+  return {
+    signal: controller.signal,
+    onKill: (kill) => kills.push(kill),
+    release: () => {
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+      process.off('exit', killAll);
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { OperationContext, OperationResponse } from './operation.ts';
+import { eventIdOf, operations, parseEventId } from './operations.ts';
+
+const context = (change: Partial<OperationContext> = {}): OperationContext => ({
+  run: 'abc123def456',
+  arrival: 41,
+  device: { deviceId: 'd-1', token: 't', secret: '', publishable: 'Basic cA==' },
+  eventsPerBatch: 1,
+  intendedWallMs: 1_790_000_000_007,
+  chance: 0.25,
+  ...change,
+});
+const operation = (name: string) => operations.find((candidate) => candidate.name === name) ?? expect.fail(name);
+const answer = (status: number, body: unknown, headers: Record<string, string> = {}): OperationResponse => ({
+  status,
+  header: (name) => headers[name],
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+});
+const right = { accepted: 1, duplicate: 0, rejected: [], position: 'p1', durability: 'fsync' };
+
+test('an event id names its place in the plan, and only in its own run', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 100_000_000 }), fc.integer({ min: 0, max: 499 }), (arrival, index) => {
+      expect(parseEventId('run1', eventIdOf('run1', arrival, index))).toEqual({ arrival, index });
+      expect(parseEventId('run2', eventIdOf('run1', arrival, index))).toBeUndefined();
+    }),
+  );
+});
+
+test('an ingest request is JSON of about 300 bytes an event, with the intended time', () => {
+  const { body } = operation('ingest').request(context({ eventsPerBatch: 3 }));
+  const events = JSON.parse(body) as { id: string; recorded_at: string }[];
+  expect(events.map(({ id }) => id)).toEqual([0, 1, 2].map((index) => eventIdOf('abc123def456', 41, index)));
+  expect(events[0]?.recorded_at).toBe(new Date(1_790_000_000_007).toISOString());
+  expect(body.length / 3).toBeGreaterThan(250);
+});
+
+test('a right answer is good', () => {
+  expect(operation('ingest').judge(answer(202, right), context())).toEqual({ kind: 'good', acknowledged: 1, duplicate: 0 });
+});
+
+test.each([
+  ['another success', 200, right],
+  ['no JSON', 202, 'OK'],
+  ['a count too few', 202, { ...right, accepted: 0 }],
+  ['a count too many', 202, { ...right, accepted: 2 }],
+  ['something rejected', 202, { ...right, rejected: [{ index: 0 }] }],
+  ['no position', 202, { ...right, position: undefined }],
+  ['no durability', 202, { ...right, durability: undefined }],
+  ['an error', 500, {}],
+])('%s is failed', (_, status, body) => {
+  expect(operation('ingest').judge(answer(status, body), context()).kind).toBe('failed');
+});
+
+test('a refusal counts as shed only with a whole Retry-After', () => {
+  expect(operation('ingest').judge(answer(503, {}, { 'retry-after': '3' }), context())).toEqual({ kind: 'shed', retryAfterSeconds: 3 });
+  expect(operation('ingest').judge(answer(503, {}), context()).kind).toBe('failed');
+  expect(operation('ingest').judge(answer(429, {}, { 'retry-after': 'soon' }), context()).kind).toBe('failed');
+});
+
+test('what a device learns comes from the answer', () => {
+  expect(operation('authenticate').judge(answer(200, { access_token: 'x', device_secret: 's' }), context())).toMatchObject({
+    kind: 'good',
+    learned: { token: 'x', secret: 's' },
+  });
+  expect(operation('authenticate').judge(answer(200, {}), context()).kind).toBe('failed');
+  expect(operation('register').judge(answer(201, { device_secret: 's' }), context())).toMatchObject({ kind: 'good', learned: { secret: 's' } });
+  expect(operation('register').judge(answer(201, {}), context()).kind).toBe('failed');
+  expect(operation('location').judge(answer(404, { code: 'not-found' }), context()).kind).toBe('failed');
+});

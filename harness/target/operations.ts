@@ -1,0 +1,126 @@
+/** The ingest service's operations. Adapters to other services export the same name. */
+import type { Judgement, Operation, OperationContext, OperationResponse } from './operation.ts';
+
+const arrivalDigits = 7;
+
+/** `<run>-<arrival, base 36>-<index, base 36>`: a function of (run, arrival, index), so the ledger needs no list of ids. */
+export const eventIdOf = (run: string, arrival: number, index: number): string =>
+  `${run}-${arrival.toString(36).padStart(arrivalDigits, '0')}-${index.toString(36)}`;
+
+/** The place in the plan that an id names; undefined for an id of another run or none of ours. */
+export function parseEventId(run: string, id: string): { readonly arrival: number; readonly index: number } | undefined {
+  if (!id.startsWith(`${run}-`)) return undefined;
+  const match = /^([0-9a-z]{7})-([0-9a-z]{1,2})$/.exec(id.slice(run.length + 1));
+  if (match === null) return undefined;
+  return { arrival: Number.parseInt(match[1] as string, 36), index: Number.parseInt(match[2] as string, 36) };
+}
+
+let formattedSecond = -1;
+let formattedPrefix = '';
+
+/** RFC 3339 with milliseconds; formatting a date costs more than all the rest of an event, so a second is formatted once. */
+function timestampOf(wallMs: number): string {
+  const second = Math.floor(wallMs / 1000);
+  if (second !== formattedSecond) {
+    formattedSecond = second;
+    // biome-ignore lint/style/noRestrictedGlobals: formats a given instant; what time it is comes from the context
+    formattedPrefix = new Date(second * 1000).toISOString().slice(0, 20);
+  }
+  const millis = Math.floor(wallMs - second * 1000);
+  return `${formattedPrefix}${millis < 10 ? '00' : millis < 100 ? '0' : ''}${millis}Z`;
+}
+
+function eventBody(context: OperationContext, index: number): string {
+  const { run, arrival, chance, intendedWallMs } = context;
+  const lat = (52 + chance * 0.7).toFixed(6);
+  const lon = (4.5 + ((chance * 7919) % 1) * 0.7).toFixed(6);
+  const bearing = ((chance * 104729) % 1) * 360;
+  return `{"id":"${eventIdOf(run, arrival, index)}","type":"location","recorded_at":"${timestampOf(intendedWallMs + index)}","data":{"lat":${lat},"lon":${lon},"accuracy":8.5,"speed":13.4,"bearing":${bearing.toFixed(1)},"altitude":2.1,"provider":"fused","battery":0.81,"motion":"in_vehicle","app_state":"background"}}`;
+}
+
+const bearer = (token: string): string => `Authorization: Bearer ${token}`;
+const jsonBody = 'Content-Type: application/json';
+const failed = (reason: string): Judgement => ({ kind: 'failed', reason });
+
+/** 429 and 503 with a whole number of seconds are refusals by design; without one they are failures. */
+function judgeRefusal({ status, header }: OperationResponse): Judgement {
+  const retryAfter = header('retry-after');
+  if ((status === 429 || status === 503) && retryAfter !== undefined && /^\d+$/.test(retryAfter))
+    return { kind: 'shed', retryAfterSeconds: Number(retryAfter) };
+  return failed(`status ${status}`);
+}
+
+function parseBody(body: string): Record<string, unknown> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const ingest: Operation = {
+  name: 'ingest',
+  request: (context) => {
+    let body = eventBody(context, 0);
+    for (let index = 1; index < context.eventsPerBatch; index++) body += `,${eventBody(context, index)}`;
+    return { method: 'POST', path: '/v1/events', headers: [bearer(context.device.token), jsonBody], body: `[${body}]` };
+  },
+  judge: (response, { eventsPerBatch }) => {
+    if (response.status !== 202) return judgeRefusal(response);
+    const body = parseBody(response.body);
+    if (body === undefined) return failed('the 202 is not JSON');
+    const { accepted, duplicate, rejected, position, durability } = body;
+    if (typeof accepted !== 'number' || typeof duplicate !== 'number' || !Array.isArray(rejected)) return failed('the 202 lacks its counts');
+    if (accepted + duplicate !== eventsPerBatch || rejected.length !== 0) return failed('the 202 counts wrongly');
+    if (typeof position !== 'string' || position === '' || typeof durability !== 'string') return failed('the 202 lacks position or durability');
+    return { kind: 'good', acknowledged: accepted + duplicate, duplicate };
+  },
+};
+
+const good = (learned: { readonly token?: string; readonly secret?: string }): Judgement => ({ kind: 'good', acknowledged: 0, duplicate: 0, learned });
+
+const authenticate: Operation = {
+  name: 'authenticate',
+  request: ({ device }) => ({
+    method: 'POST',
+    path: '/v1/authenticate',
+    headers: [`Authorization: ${device.publishable}`, jsonBody],
+    body: device.secret === '' ? `{"device_id":"${device.deviceId}"}` : `{"device_id":"${device.deviceId}","device_secret":"${device.secret}"}`,
+  }),
+  judge: (response) => {
+    if (response.status !== 200) return judgeRefusal(response);
+    const { access_token: token, device_secret: secret } = parseBody(response.body) ?? {};
+    if (typeof token !== 'string' || token === '') return failed('no access_token');
+    return good(typeof secret === 'string' ? { token, secret } : { token });
+  },
+};
+
+const register: Operation = {
+  name: 'register',
+  request: ({ device }) => ({
+    method: 'PUT',
+    path: `/v1/devices/${device.deviceId}`,
+    headers: [`Authorization: ${device.publishable}`, jsonBody],
+    body: `{${device.secret === '' ? '' : `"device_secret":"${device.secret}",`}"platform":"android","app_version":"7.4.1"}`,
+  }),
+  judge: (response) => {
+    const body = parseBody(response.body);
+    if (response.status === 201) return typeof body?.device_secret === 'string' ? good({ secret: body.device_secret }) : failed('no device_secret');
+    if (response.status === 200) return typeof body?.changed === 'boolean' ? good({}) : failed('no changed');
+    return judgeRefusal(response);
+  },
+};
+
+const readLocation: Operation = {
+  name: 'location',
+  request: ({ device }) => ({ method: 'GET', path: `/v1/devices/${device.deviceId}/location`, headers: [bearer(device.token)], body: '' }),
+  judge: (response) => {
+    // A device that has sent nothing yet has no location: a right answer.
+    if (response.status === 404) return parseBody(response.body)?.code === 'no-location' ? good({}) : failed('status 404');
+    if (response.status !== 200) return judgeRefusal(response);
+    return typeof parseBody(response.body)?.recorded_at === 'string' ? good({}) : failed('no recorded_at');
+  },
+};
+
+export const operations: readonly Operation[] = [ingest, authenticate, register, readLocation];

@@ -1,0 +1,129 @@
+/** The reference service as a child process. It ends itself when its standard input closes, so even a killed harness leaves nothing behind. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export type ServiceOptions = {
+  readonly workers: number;
+  /** Data folder. */
+  readonly folder: string;
+  /** Entry point from the repository's root; the real service without it. */
+  readonly entry?: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly logFile?: string;
+  readonly startTimeoutMs?: number;
+};
+
+export type Service = {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly adminToken: string;
+  readonly pid: number;
+  readonly workerPids: () => readonly number[];
+  readonly stderrTail: () => string;
+  /** SIGTERM; resolves with the exit code when the process has ended. Kills it after the drain's own limit. */
+  readonly stop: () => Promise<number | null>;
+  /** SIGKILL to the supervisor; its workers end with it. */
+  readonly kill: () => void;
+  readonly exited: Promise<number | null>;
+};
+
+type Ready = {
+  readonly ready: true;
+  readonly url: string;
+  readonly admin_url: string;
+  readonly admin_token: string;
+  readonly pid: number;
+  readonly workers: readonly number[];
+};
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const tailLinesMax = 20;
+const stopTimeoutMs = 40_000;
+
+/** Rejects with the service's own last words where it does not come up. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const args = [
+    options.entry ?? 'system/main.ts',
+    ...(options.args ?? []),
+    '--port=0',
+    '--admin-port=0',
+    `--workers=${options.workers}`,
+    `--data=${options.folder}`,
+    '--exit-with-parent',
+  ];
+  const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] });
+  const tail: string[] = [];
+  const log = options.logFile === undefined ? undefined : createWriteStream(options.logFile, { flags: 'a' });
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    log?.write(`${line}\n`);
+    tail.push(line);
+    if (tail.length > tailLinesMax) tail.shift();
+  });
+  let workers: readonly number[] = [];
+  const exited = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
+  void exited.then(() => log?.end());
+  const ready = await waitForReady({ child, exited, timeoutMs: options.startTimeoutMs ?? 20_000, tail, onWorkers: (pids) => (workers = pids) });
+  workers = ready.workers;
+  return {
+    url: ready.url,
+    adminUrl: ready.admin_url,
+    adminToken: ready.admin_token,
+    pid: child.pid as number,
+    workerPids: () => workers,
+    stderrTail: () => tail.join('\n'),
+    stop: () => stopChild(child, exited),
+    kill: () => child.kill('SIGKILL'),
+    exited,
+  };
+}
+
+type Waiting = {
+  readonly child: ChildProcess;
+  readonly exited: Promise<number | null>;
+  readonly timeoutMs: number;
+  readonly tail: readonly string[];
+  readonly onWorkers: (pids: readonly number[]) => void;
+};
+
+function waitForReady({ child, exited, timeoutMs, tail, onWorkers }: Waiting): Promise<Ready> {
+  return new Promise<Ready>((resolve, reject) => {
+    const fail = (what: string) => reject(new Error(`the service ${what}${tail.length === 0 ? '' : `; it said:\n${tail.join('\n')}`}`));
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      fail(`was not ready within ${timeoutMs / 1000} s`);
+    }, timeoutMs);
+    if (child.stdout === null) return;
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const message = parseLine(line);
+      if (message === undefined) return;
+      if (message.ready === true) {
+        clearTimeout(timer);
+        resolve(message as Ready);
+      } else if (Array.isArray(message.workers)) onWorkers(message.workers as number[]);
+    });
+    child.once('error', (error) => fail(`could not be started: ${error.message}`));
+    void exited.then((code) => {
+      clearTimeout(timer);
+      fail(`ended with code ${code} before it was ready`);
+    });
+  });
+}
+
+function parseLine(line: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
+
+async function stopChild(child: ChildProcess, exited: Promise<number | null>): Promise<number | null> {
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs);
+  const code = await exited;
+  clearTimeout(timer);
+  return code;
+}
