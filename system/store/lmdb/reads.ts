@@ -1,0 +1,230 @@
+/** What is read: always from one snapshot a slice, never across an await, since a long read transaction pins pages. */
+import {
+  type Counters,
+  type Disposition,
+  type HistoryPage,
+  type HistoryQuery,
+  type LatestLocation,
+  type LogEvent,
+  type LogPage,
+  type Position,
+  partitionCount,
+  partitionOf,
+  positionStart,
+  type Store,
+} from '#system/store/store.ts';
+import { sequenceKey, sequenceOf, visitRecord } from './codec.ts';
+import { type DeviceState, deviceStateKey, type IndexEntry, reasonsKey } from './steps.ts';
+import { readHead, readPartition, readRow, type StepTally, type Tables, type Tally } from './tables.ts';
+
+type Disposed = LogEvent & { readonly disposition: Disposition };
+
+/** Records a slice of a scan may read before other work gets its turn. */
+const recordsPerSlice = 256;
+
+export async function readLog(tables: Tables, query: Parameters<Store['readLog']>[0]): Promise<LogPage> {
+  const wanted = new Set(query.partitions);
+  const cursor: Record<number, Position> = { ...query.after };
+  const events: Disposed[] = [];
+  for (;;) {
+    const atEnd = readSlice(tables, query, wanted, cursor, events);
+    if (atEnd !== undefined) return { events, cursor, atEnd };
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** undefined: there is more to scan. */
+function readSlice(
+  tables: Tables,
+  query: Parameters<Store['readLog']>[0],
+  wanted: Set<number>,
+  cursor: Record<number, Position>,
+  events: Disposed[],
+): boolean | undefined {
+  tables.root.resetReadTxn();
+  const head = readHead(tables);
+  const first = Math.max(head.floor, Math.min(...query.partitions.map((partition) => sequenceOf(cursor[partition] ?? positionStart))));
+  const found: LogEvent[] = [];
+  let full = false;
+  let sequence = first;
+  for (; sequence <= head.sequence && sequence < first + recordsPerSlice && !full; sequence++) {
+    const record = tables.log.getBinary(sequenceKey(sequence));
+    if (!record) continue;
+    visitRecord(
+      sequence,
+      record,
+      (partition) => wanted.has(partition),
+      (event) => {
+        if (event.position <= (cursor[event.partition] ?? positionStart)) return true;
+        if (events.length + found.length >= query.limitEvents) {
+          full = true;
+          return false;
+        }
+        cursor[event.partition] = event.position;
+        if (query.account === undefined || query.account === event.account) found.push(event);
+        return true;
+      },
+    );
+  }
+  for (const event of disposed(tables, found)) events.push(event);
+  if (full) return false;
+  const scannedTo = `${(sequence - 1).toString(16).padStart(12, '0')}ffff`;
+  for (const partition of wanted) if ((cursor[partition] ?? positionStart) < scannedTo) cursor[partition] = scannedTo;
+  return sequence > head.sequence ? true : undefined;
+}
+
+function disposed(tables: Tables, events: readonly LogEvent[]): Disposed[] {
+  const checkpoints = new Map<number, Position>();
+  const span = new Map<number, { from: Position; to: Position }>();
+  for (const { partition, position } of events) {
+    if (!checkpoints.has(partition)) checkpoints.set(partition, readPartition(tables, partition).checkpoint);
+    if (position > (checkpoints.get(partition) ?? positionStart)) continue;
+    span.set(partition, { from: span.get(partition)?.from ?? position, to: position });
+  }
+  const reasons = new Map<Position, string>();
+  for (const [partition, { from, to }] of span) {
+    for (const { value } of tables.reasons.getRange({ start: reasonsKey(partition, from), end: Buffer.from([partition + 1]) })) {
+      const entries = JSON.parse(value.toString()) as readonly IndexEntry[];
+      for (const [position, reason] of entries) if (reason !== undefined) reasons.set(position, reason);
+      if (entries.some(([position]) => position > to)) break;
+    }
+  }
+  return events.map((event) => {
+    const reason = reasons.get(event.position);
+    const pending = event.position > (checkpoints.get(event.partition) ?? positionStart);
+    return { ...event, disposition: pending ? 'pending' : reason === undefined ? 'kept' : `filtered:${reason}` };
+  });
+}
+
+export function readLatest(tables: Tables, account: string, device: string): LatestLocation | undefined {
+  const latest = readRow<DeviceState>(tables.devices, deviceStateKey(account, device))?.latest;
+  if (!latest) return undefined;
+  const { base64, ...rest } = latest;
+  return { ...rest, bytes: Buffer.from(base64, 'base64') };
+}
+
+export function readHistory(tables: Tables, query: HistoryQuery): HistoryPage {
+  const events: Disposed[] = [];
+  const inTime = ({ receivedAtMs }: LogEvent): boolean => receivedAtMs >= (query.fromMs ?? -Infinity) && receivedAtMs < (query.toMs ?? Infinity);
+  for (const [position, reason] of indexAfter(tables, query)) {
+    if (query.include === 'kept' && reason !== undefined) continue;
+    const event = eventAt(tables, position, query);
+    if (!event || !inTime(event)) continue;
+    if (events.length >= query.limit) return { events, atEnd: false };
+    events.push({ ...event, disposition: reason === undefined ? 'kept' : `filtered:${reason}` });
+  }
+  if (query.include === 'kept') return { events, atEnd: true };
+  return pendingAfter(tables, query, (event) => {
+    if (!inTime(event)) return true;
+    if (events.length >= query.limit) return false;
+    events.push({ ...event, disposition: 'pending' });
+    return true;
+  })
+    ? { events, atEnd: true }
+    : { events, atEnd: false };
+}
+
+function* indexAfter(tables: Tables, { account, device, after }: HistoryQuery): Generator<IndexEntry> {
+  const state = readRow<DeviceState>(tables.devices, deviceStateKey(account, device));
+  if (!state) return;
+  const chunk = (number: number): readonly IndexEntry[] => readRow<readonly IndexEntry[]>(tables.devices, deviceStateKey(account, device, number)) ?? [];
+  let low = 0;
+  for (let high = state.chunks; low < high; ) {
+    const middle = (low + high) >> 1;
+    if ((chunk(middle).at(-1)?.[0] ?? positionStart) > after) high = middle;
+    else low = middle + 1;
+  }
+  for (let number = low; number < state.chunks; number++) for (const entry of chunk(number)) if (entry[0] > after) yield entry;
+  for (const entry of state.recent) if (entry[0] > after) yield entry;
+}
+
+function eventAt(tables: Tables, position: Position, { account, device }: HistoryQuery): LogEvent | undefined {
+  const sequence = sequenceOf(position);
+  const record = tables.log.getBinary(sequenceKey(sequence));
+  const partition = partitionOf(account, device);
+  let found: LogEvent | undefined;
+  if (record) {
+    visitRecord(
+      sequence,
+      record,
+      (other) => other === partition,
+      (event) => {
+        if (event.position === position) found = event;
+        return found === undefined;
+      },
+    );
+  }
+  return found;
+}
+
+/** True where the log's end was reached. */
+function pendingAfter(tables: Tables, query: HistoryQuery, visit: (event: LogEvent) => boolean): boolean {
+  const partition = partitionOf(query.account, query.device);
+  const head = readHead(tables);
+  const row = readPartition(tables, partition);
+  if ((head.accepted[partition] ?? 0) === row.done) return true;
+  const after = row.checkpoint > query.after ? row.checkpoint : query.after;
+  for (let sequence = Math.max(head.floor, sequenceOf(after)); sequence <= head.sequence; sequence++) {
+    const record = tables.log.getBinary(sequenceKey(sequence));
+    const more =
+      !record ||
+      visitRecord(
+        sequence,
+        record,
+        (other) => other === partition,
+        (event) => event.position <= after || event.account !== query.account || event.device !== query.device || visit(event),
+      );
+    if (!more) return false;
+  }
+  return true;
+}
+
+export function readCounters(tables: Tables, account: string | undefined): Counters {
+  const sum = { accepted: 0, duplicate: 0, rejected: 0, kept: 0, filtered: {} as Record<string, number> };
+  const each = <T>(prefix: string, add: (row: T) => void): void => {
+    if (account !== undefined) {
+      const row = readRow<T>(tables.rows, `${prefix}/${account}`);
+      if (row) add(row);
+      return;
+    }
+    for (const { value } of tables.rows.getRange({ start: Buffer.from(`${prefix}/`), end: Buffer.from(`${prefix}0`) })) add(JSON.parse(value.toString()) as T);
+  };
+  each<Tally>('tally', (row) => {
+    sum.accepted += row.accepted;
+    sum.duplicate += row.duplicate;
+    sum.rejected += row.rejected;
+  });
+  each<StepTally>('stepped', (row) => {
+    sum.kept += row.kept;
+    for (const [reason, count] of Object.entries(row.filtered)) sum.filtered[reason] = (sum.filtered[reason] ?? 0) + count;
+  });
+  return sum;
+}
+
+export function readBacklog(tables: Tables): { pending: number; oldestReceivedAtMs: number | undefined } {
+  const head = readHead(tables);
+  const behind = new Map<number, Position>();
+  let pending = 0;
+  for (let partition = 0; partition < partitionCount; partition++) {
+    const row = readPartition(tables, partition);
+    const open = (head.accepted[partition] ?? 0) - row.done;
+    pending += open;
+    if (open > 0) behind.set(partition, row.checkpoint);
+  }
+  let oldestReceivedAtMs: number | undefined;
+  const first = Math.max(head.floor, Math.min(...[...behind.values()].map(sequenceOf)));
+  for (let sequence = first; behind.size > 0 && sequence <= head.sequence && oldestReceivedAtMs === undefined; sequence++) {
+    const record = tables.log.getBinary(sequenceKey(sequence));
+    if (!record) continue;
+    visitRecord(
+      sequence,
+      record,
+      (partition) => behind.has(partition),
+      (event) => {
+        if (event.position > (behind.get(event.partition) ?? positionStart)) oldestReceivedAtMs = event.receivedAtMs;
+        return oldestReceivedAtMs === undefined;
+      },
+    );
+  }
+  return { pending, oldestReceivedAtMs };
+}

@@ -1,0 +1,66 @@
+/** The environment's databases and the small rows in them. Nothing here is cached: another process may have changed it. */
+import { hash } from 'node:crypto';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { type Position, partitionCount, positionStart } from '#system/store/store.ts';
+
+export type Table = Database<Buffer, Buffer>;
+export type Tables = {
+  readonly root: RootDatabase<Buffer, Buffer>;
+  readonly log: Table;
+  readonly rows: Table;
+  readonly devices: Table;
+  readonly reasons: Table;
+  readonly seen: readonly [Table, Table];
+  readonly answers: readonly [Table, Table];
+};
+
+export type Head = { readonly sequence: number; readonly position: Position; readonly floor: number; readonly accepted: readonly number[] };
+export type PartitionRow = { readonly owner?: string; readonly fence: number; readonly untilMs: number; readonly checkpoint: Position; readonly done: number };
+export type Tally = { readonly accepted: number; readonly duplicate: number; readonly rejected: number };
+export type StepTally = { readonly kept: number; readonly filtered: Readonly<Record<string, number>> };
+export type Generation = { readonly young: 0 | 1; readonly bornMs: number };
+
+/** Room in the address space, so that no process has to map anew while another one writes; the file grows as it is used. */
+const addressBytes = 64 * 2 ** 30;
+
+export function openTables(folder: string, noSync: boolean): Tables {
+  const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
+  const root = open<Buffer, Buffer>({ path: folder, noSubdir: false, maxDbs: 16, maxReaders: 256, mapSize: addressBytes, noSync, ...binary });
+  const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, ...binary });
+  return {
+    root,
+    log: table('log'),
+    rows: table('rows'),
+    devices: table('devices'),
+    reasons: table('reasons'),
+    seen: [table('seen-0'), table('seen-1')],
+    answers: [table('answers-0'), table('answers-1')],
+  };
+}
+
+/** 128 bits of SHA-256: a false duplicate would be a lost event. */
+export function digestKey(...parts: readonly string[]): Buffer {
+  return hash('sha256', parts.join('\0'), 'buffer').subarray(0, 16);
+}
+
+export function readRow<T>(table: Table, key: string | Buffer): T | undefined {
+  const bytes = table.getBinary(keyBytes(key));
+  return bytes === undefined ? undefined : (JSON.parse(bytes.toString()) as T);
+}
+
+export function writeRow(table: Table, key: string | Buffer, row: unknown): void {
+  table.putSync(keyBytes(key), Buffer.from(JSON.stringify(row)));
+}
+
+function keyBytes(key: string | Buffer): Buffer {
+  return typeof key === 'string' ? (key.length > 400 ? digestKey(key) : Buffer.from(key)) : key;
+}
+
+export function readHead(tables: Tables): Head {
+  return readRow<Head>(tables.rows, 'head') ?? { sequence: 0, position: positionStart, floor: 1, accepted: new Array<number>(partitionCount).fill(0) };
+}
+
+export function readPartition(tables: Tables, partition: number): PartitionRow {
+  if (!Number.isInteger(partition) || partition < 0 || partition >= partitionCount) throw new RangeError(`There is no partition ${partition}.`);
+  return readRow<PartitionRow>(tables.rows, `partition/${partition}`) ?? { fence: 0, untilMs: 0, checkpoint: positionStart, done: 0 };
+}

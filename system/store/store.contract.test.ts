@@ -1,0 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+import { openLmdbStore } from '#system/store/lmdb/lmdb-store.ts';
+import { createMemoryStore } from '#system/store/memory/memory-store.ts';
+import { describeStore } from './store-contract.ts';
+
+const base = mkdtempSync(join(tmpdir(), 'store-'));
+let made = 0;
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+describeStore('memory', async () => createMemoryStore());
+for (const durability of ['fsync', 'memory'] as const) {
+  describeStore(`lmdb, ${durability}`, () => openLmdbStore({ folder: join(base, `${made++}`), flushTimeoutMs: 2000, dedupeHours: 24, durability }));
+}
