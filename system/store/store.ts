@@ -151,7 +151,7 @@ export type HistoryPage = {
 export type Store = {
   readonly ackLevel: AckLevel;
   readonly append: (command: AppendCommand) => Promise<AppendResult>;
-  /** Reads only what is durable. `account` keeps one account's events; the cursor moves past the others too. */
+  /** Reads what is committed: an event may be seen a moment before its flush, never acknowledged. `account` keeps one account's events; the cursor moves past the others too. */
   readonly readLog: (query: {
     readonly partitions: readonly number[];
     readonly after: LogCursor;

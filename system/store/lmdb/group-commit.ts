@@ -24,11 +24,25 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   let closed = false;
   const idle: (() => void)[] = [];
 
+  /** After a real flush failed the kernel may call lost pages clean: no later success proves anything until the process starts anew. */
+  let lost: StoreUnavailable | undefined;
+
+  function commit(group: readonly Waiting[]): void {
+    if (lost) throw lost;
+    try {
+      options.commit(group.map((job) => job.run));
+    } catch (error) {
+      const trouble = asTrouble(error);
+      if (trouble instanceof StoreUnavailable && trouble.trouble === 'flush-failed') lost = trouble;
+      throw trouble;
+    }
+  }
+
   async function runGroup(): Promise<void> {
     const group = queue.slice(0, options.maxJobs);
     queue = queue.slice(options.maxJobs);
     try {
-      options.commit(group.map((job) => job.run));
+      commit(group);
       if (options.flush)
         await limited(
           options.flush(async () => {}),

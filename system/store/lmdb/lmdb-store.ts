@@ -1,4 +1,5 @@
 /** The durable store: one LMDB environment, shared by the worker processes of a machine. */
+import { statfsSync } from 'node:fs';
 import { type Clock, systemClock } from '#system/clock.ts';
 import { type AccountRow, type DeviceRow, type Store, StoreUnavailable } from '#system/store/store.ts';
 import { type AppendGroup, beginAppends, currentGeneration } from './appends.ts';
@@ -43,10 +44,16 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     commit: (jobs) => {
       refuseBeyond(tables, options.mapSizeBytes);
       group = undefined;
-      tables.root.transactionSync(() => {
-        for (const job of jobs) job();
-        group?.finish();
-      }, commitFlags);
+      let transaction = 0;
+      try {
+        tables.root.transactionSync(() => {
+          transaction = tables.root.getWriteTxnId();
+          for (const job of jobs) job();
+          group?.finish();
+        }, commitFlags);
+      } catch (cause) {
+        throw shortWrite(tables, options.folder, transaction, cause) ?? cause;
+      }
     },
   });
   const read = async <T>(work: () => T): Promise<Awaited<T>> => {
@@ -107,6 +114,18 @@ function openOrExplain(options: LmdbStoreOptions): Tables {
     const trouble = asTrouble(cause, 'unwritable');
     throw trouble instanceof StoreUnavailable ? trouble : new StoreUnavailable('unwritable', `The store cannot be opened: ${String(cause)}`, { cause });
   }
+}
+
+/**
+ * LMDB calls a short write EIO, as it calls a failed flush. It was a short write where the transaction never became visible and the
+ * disk has no room left; nothing was lost then, and writing may go on once there is room.
+ */
+function shortWrite(tables: Tables, folder: string, transaction: number, cause: unknown): StoreUnavailable | undefined {
+  if ((cause as { code?: unknown }).code !== 5) return undefined;
+  const { lastTxnId } = tables.root.getStats() as { lastTxnId: number };
+  const { bavail, bsize } = statfsSync(folder);
+  if (lastTxnId >= transaction || bavail * bsize >= 2 ** 20) return undefined;
+  return new StoreUnavailable('full', 'full: the disk took only a part of what was written.', { cause });
 }
 
 /** lmdb-js enlarges its map by itself instead of failing, so the bound is kept here. */

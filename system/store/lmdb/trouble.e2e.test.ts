@@ -1,0 +1,110 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Store } from '#system/store/store.ts';
+import { encodeRecord, visitRecord } from './codec.ts';
+import { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'trouble-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const open = (more: Partial<LmdbStoreOptions> = {}): Promise<Store> =>
+  openLmdbStore({ folder, flushTimeoutMs: 50, dedupeHours: 24, durability: 'fsync', ...more });
+const append = (store: Store, id: string, size = 10): ReturnType<Store['append']> =>
+  store.append({ account: 'a', device: 'd', receivedAtMs: 1, rejectedCount: 0, events: [{ id, bytes: Buffer.alloc(size, 1) }] });
+const ids = async (store: Store): Promise<string[]> =>
+  (await store.readHistory({ account: 'a', device: 'd', after: '', limit: 100_000, include: 'all' })).events.map(({ id }) => id);
+
+it('acknowledges nothing while the flush is held back', async () => {
+  let release: () => void = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const store = await open({ flushTimeoutMs: 5000, faults: { flush: () => held } });
+  let answered = false;
+  const sent = append(store, '1').then(() => {
+    answered = true;
+  });
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(answered).toBe(false);
+  release();
+  await sent;
+  await store.close();
+});
+
+it.each([
+  ['flush-failed', () => Promise.reject(new Error('EIO'))],
+  ['flush-timeout', () => new Promise<void>(() => {})],
+] as const)('%s: refuses, and acknowledges again only after a flush that succeeded', async (trouble, broken) => {
+  let flush: (real: () => Promise<void>) => Promise<void> = broken;
+  const seen: string[] = [];
+  const store = await open({ faults: { flush: (real) => flush(real) }, onTrouble: (each) => seen.push(each.trouble) });
+  await expect(append(store, '1')).rejects.toMatchObject({ trouble });
+  await expect(append(store, '2')).rejects.toMatchObject({ trouble });
+  flush = (real) => real();
+  expect(await append(store, '3')).toMatchObject({ kind: 'appended', accepted: 1 });
+  expect(seen).toEqual([trouble, trouble]);
+  await store.close();
+});
+
+async function fill(store: Store): Promise<string[]> {
+  const acknowledged: string[] = [];
+  for (let i = 0; i < 2000; i++) {
+    try {
+      await append(store, `${i}`, 16_000);
+      acknowledged.push(`${i}`);
+    } catch (error) {
+      expect(error).toMatchObject({ trouble: 'full' });
+      return acknowledged;
+    }
+  }
+  throw new Error('It never became full.');
+}
+
+it('says full at its own limit, and what it acknowledged is there', async () => {
+  const store = await open({ mapSizeBytes: 2 * 2 ** 20 });
+  const acknowledged = await fill(store);
+  expect(await ids(store)).toEqual(acknowledged);
+  await store.close();
+});
+
+it('says full on a full disk, and what it acknowledged is there after reopening', async () => {
+  const mounted = join(folder, 'disk');
+  mkdirSync(mounted);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', mounted]);
+  try {
+    const store = await open({ folder: mounted });
+    const acknowledged = await fill(store);
+    await store.close();
+    const again = await open({ folder: mounted });
+    expect(await ids(again)).toEqual(acknowledged);
+    await again.close();
+  } finally {
+    execFileSync('umount', ['-l', mounted]);
+  }
+});
+
+it('says unwritable where the folder cannot be', async () => {
+  writeFileSync(join(folder, 'file'), '');
+  await expect(open({ folder: join(folder, 'file', 'below') })).rejects.toMatchObject({ trouble: 'unwritable' });
+});
+
+it('names the record whose checksum is wrong', () => {
+  const record = encodeRecord([{ partition: 3, account: 'a', device: 'd', receivedAtMs: 1, events: [{ id: 'x', bytes: Buffer.from('{}') }] }]);
+  expect(record.readUInt32BE(0)).toBe(crc32(record.subarray(4)));
+  record[record.length - 1] = 0;
+  expect(() =>
+    visitRecord(
+      42,
+      record,
+      () => true,
+      () => true,
+    ),
+  ).toThrow(/Log record 42/);
+});
