@@ -1,6 +1,6 @@
 /**
  * Commands that wait together share one transaction and one flush. LMDB commits and flushes in one native call on this thread
- * (lmdb 3.5.6 never calls an asynchronous transaction back on Node 26), so a promise resolves after `fdatasync` returned.
+ * (asynchronous transactions of lmdb 3.5.6 did not come back on Node 26: README), so a promise resolves after `fdatasync` returned.
  */
 import { type StoreTrouble, StoreUnavailable } from '#system/store/store.ts';
 
