@@ -1,0 +1,215 @@
+/** Wires the rooms into a Fastify app. No listen, no globals: tests inject, twins hand in faulty parts, main.ts listens. */
+import { createGunzip } from 'node:zlib';
+import swagger from '@fastify/swagger';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { type Accounts, type Caller, createAccounts } from './accounts/accounts.ts';
+import type { Tokens } from './accounts/tokens.ts';
+import type { Clock } from './clock.ts';
+import { createDevices } from './devices/devices.ts';
+import { Problem, type ProblemCode, problemDocument, problems } from './protocol/errors.ts';
+import { limits } from './protocol/limits.ts';
+import { adminRoutes } from './routes-admin.ts';
+import { deviceRoutes } from './routes-devices.ts';
+import { ingestRoutes } from './routes-ingest.ts';
+import { serviceRoutes } from './routes-service.ts';
+import { type Store, StoreUnavailable } from './store/store.ts';
+import type { Counts } from './telemetry/counts.ts';
+
+export type AppDeps = {
+  readonly store: Store;
+  readonly tokens: Tokens;
+  readonly clock: Clock;
+  readonly counts: Counts;
+  readonly autoRegistration: boolean;
+  /** One answer for all workers. */
+  readonly metrics: () => Promise<string>;
+  readonly isDraining: () => boolean;
+  /** For twins: put in before the routes. */
+  readonly accounts?: Accounts;
+  readonly customise?: (app: FastifyInstance) => void;
+};
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Which credentials may come in; none: open to everybody. */
+    callers?: readonly Caller['kind'][];
+    lane?: string;
+  }
+  interface FastifyRequest {
+    caller: Caller | undefined;
+  }
+}
+
+const requestTimeoutMs = 30_000;
+// Longer than a balancer's 60 s idle timeout, so that the balancer and not the service ends an idle connection.
+const keepAliveTimeoutMs = 72_000;
+
+export type TlsFiles = { readonly cert: Buffer; readonly key: Buffer };
+
+export async function buildApp(deps: AppDeps, tls?: TlsFiles): Promise<FastifyInstance> {
+  const app = createServer(deps, tls);
+  const accounts = deps.accounts ?? createAccounts(deps);
+  app.decorateRequest('caller', undefined);
+  app.addHook('onRequest', (request, reply, done) => admit({ request, reply, accounts, deps, done }));
+  app.addHook('preParsing', unpack);
+  app.addHook('onResponse', (request, reply, done) => {
+    deps.counts.record(request.routeOptions.config.lane ?? 'other', request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime);
+    done();
+  });
+  deps.customise?.(app);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Headroom ingest service', version: '1.0.0' },
+      components: { securitySchemes: { basic: { type: 'http', scheme: 'basic' }, bearer: { type: 'http', scheme: 'bearer' } } },
+    },
+  });
+  const devices = createDevices(deps);
+  await app.register(async (scope) => {
+    ingestRoutes(scope, deps);
+    deviceRoutes(scope, { ...deps, devices });
+    serviceRoutes(scope, deps);
+  });
+  return app;
+}
+
+/** The admin listener's own app: loopback only, its own token. */
+export async function buildAdminApp(deps: AppDeps & { readonly adminToken: string }): Promise<FastifyInstance> {
+  const app = createServer(deps);
+  adminRoutes(app, { accounts: deps.accounts ?? createAccounts(deps), adminToken: deps.adminToken });
+  return app;
+}
+
+let requestNumber = 0;
+const requestIdPrefix = Math.random().toString(36).slice(2, 10);
+
+function createServer(deps: AppDeps, tls?: TlsFiles): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: limits.batchBytesMax,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    requestIdHeader: 'x-request-id',
+    genReqId: () => `${requestIdPrefix}${(requestNumber++).toString(36)}`,
+    // A drain announces itself by `Connection: close`; a request that still comes in is answered.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', useDefaults: false } },
+    clientErrorHandler: (error: Error & { code?: string }, socket: import('node:net').Socket) => {
+      if (!socket.writable) return;
+      const code: ProblemCode = error.code === 'HPE_HEADER_OVERFLOW' ? 'headers-too-large' : 'bad-request';
+      const document = problemDocument({ code, detail: 'The bytes are not an HTTP/1.1 request.', instance: '/', requestId: 'none' });
+      const body = JSON.stringify(document);
+      socket.end(
+        `HTTP/1.1 ${document.status} Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      );
+    },
+    ...(tls === undefined ? {} : { https: tls }),
+  } as object) as unknown as FastifyInstance;
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit: limits.unpackedBytesMax }, parseJson);
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
+  app.setNotFoundHandler((request, reply) => sendProblem(request, reply, new Problem('not-found', `No route ${request.method} ${pathOf(request)}.`)));
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    reply.header('x-request-id', request.id);
+    if (deps.isDraining()) reply.header('connection', 'close');
+    done();
+  });
+  return app;
+}
+
+/** Ingest takes the bytes themselves: one event's bytes go into the log as they came. */
+function parseJson(request: FastifyRequest, body: Buffer | string, done: (error: Error | null, body?: unknown) => void): void {
+  const bytes = body as Buffer;
+  if (request.headers['content-encoding'] === undefined && bytes.length > limits.batchBytesMax) {
+    done(new Problem('body-too-large', `A body has at most ${limits.batchBytesMax} bytes.`));
+  } else if (request.routeOptions.config.lane === 'ingest') done(null, bytes);
+  else {
+    try {
+      done(null, JSON.parse(bytes.toString('utf8')));
+    } catch {
+      done(new Problem('invalid-json', 'The body is not JSON.'));
+    }
+  }
+}
+
+/** gzip only, with its bound enforced while it unpacks, so that a bomb costs what it may unpack and no more. */
+async function unpack(request: FastifyRequest, _reply: FastifyReply, payload: NodeJS.ReadableStream): Promise<NodeJS.ReadableStream> {
+  const encoding = request.headers['content-encoding'];
+  if (encoding === undefined || encoding === 'identity') return payload;
+  if (encoding !== 'gzip') throw new Problem('unsupported-media', `The encoding ${encoding.slice(0, 40)} is not supported; gzip is.`);
+  const gunzip = createGunzip() as ReturnType<typeof createGunzip> & { receivedEncodedLength?: number };
+  let unpackedBytes = 0;
+  const { push } = gunzip;
+  gunzip.push = (chunk: Buffer | null, ...rest: never[]) => {
+    unpackedBytes += chunk?.length ?? 0;
+    if (unpackedBytes > limits.unpackedBytesMax) {
+      payload.unpipe(gunzip);
+      gunzip.destroy(new Problem('body-too-large', `A body has at most ${limits.unpackedBytesMax} bytes when unpacked.`));
+      return false;
+    }
+    return push.call(gunzip, chunk, ...rest);
+  };
+  gunzip.on('error', () => payload.resume());
+  payload.pipe(gunzip);
+  return gunzip;
+}
+
+type Admission = {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly accounts: Accounts;
+  readonly deps: AppDeps;
+  readonly done: (error?: Error) => void;
+};
+
+function admit({ request, accounts, done }: Admission): void {
+  const callers = request.routeOptions.config.callers;
+  if (callers === undefined) {
+    done();
+    return;
+  }
+  const settle = (caller: Caller | undefined) => {
+    request.caller = caller;
+    if (caller === undefined) done(new Problem('unauthenticated', 'Give a valid credential in the Authorization header.'));
+    else if (!callers.includes(caller.kind)) done(new Problem('forbidden', 'This credential is not for this route.'));
+    else done();
+  };
+  // A bearer token is known at once: no promise on the hot path.
+  const identified = accounts.identify(request.headers.authorization);
+  if (identified instanceof Promise) identified.then(settle, done);
+  else settle(identified);
+}
+
+const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '/';
+
+function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  if (error instanceof Problem) sendProblem(request, reply, error);
+  else if (error instanceof StoreUnavailable)
+    sendProblem(request, reply, new Problem('store-unavailable', `The store cannot keep a promise now (${error.trouble}).`));
+  else sendProblem(request, reply, translate(error as { code?: string; statusCode?: number; validation?: unknown; message?: string }));
+}
+
+function translate(error: { code?: string; statusCode?: number; validation?: unknown; message?: string }): Problem {
+  if (error.validation !== undefined) return new Problem('bad-request', error.message ?? 'The request does not fit its schema.');
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new Problem('body-too-large', 'The body is too large.');
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new Problem('unsupported-media', 'Send application/json.');
+  if (error.code?.startsWith('Z_') === true || error.code === 'ERR_STREAM_PREMATURE_CLOSE') return new Problem('bad-request', 'The body is not gzip.');
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) {
+    const code = (Object.keys(problems) as ProblemCode[]).find((candidate) => problems[candidate].status === status) ?? 'bad-request';
+    return new Problem(code, 'The request is not understood.');
+  }
+  process.stderr.write(`${JSON.stringify({ level: 'error', text: 'unexpected error', error: String((error as Error).stack ?? error) })}\n`);
+  return new Problem('internal', 'The service failed; it was logged under this request id.');
+}
+
+const retryAfterSecondsMax = 5;
+
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: Problem): void {
+  const document = problemDocument({ code: error.code, detail: error.message, instance: pathOf(request), requestId: request.id, extra: error.extra });
+  if (document.status === 401) reply.header('www-authenticate', 'Basic realm="headroom", Bearer realm="headroom"');
+  // Jittered, so that those refused together do not come back together.
+  if (document.status === 429 || document.status === 503) reply.header('retry-after', String(1 + Math.floor(Math.random() * retryAfterSecondsMax)));
+  reply.code(document.status).type('application/problem+json').serializer(JSON.stringify).send(document);
+}

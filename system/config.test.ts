@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest';
+import { readConfig } from './config.ts';
+
+test('a flag beats the environment, which beats the default', () => {
+  expect(readConfig({}, {}).port).toBe(8080);
+  expect(readConfig({ HEADROOM_PORT: '9000' }, {}).port).toBe(9000);
+  expect(readConfig({ HEADROOM_PORT: '9000' }, { port: 9001 }).port).toBe(9001);
+});
+
+test.each([
+  [{ HEADROOM_WORKERS: 'many' }, {}, 'HEADROOM_WORKERS: expected a whole number from 1 to 64, got "many"'],
+  [{}, { workers: 0 }, '--workers: expected a whole number from 1 to 64, got "0"'],
+  [{ HEADROOM_DURABILITY: 'hope' }, {}, 'HEADROOM_DURABILITY: expected fsync or memory, got "hope"'],
+  [{ HEADROOM_DATA: '' }, {}, 'HEADROOM_DATA: expected a text that is not empty, got ""'],
+  [{ HEADROOM_TLS_CERT: 'c.pem' }, {}, 'belong together'],
+])('%j %j is refused by name', (environment, flags, text) => {
+  expect(() => readConfig(environment, flags)).toThrow(text);
+});

@@ -1,0 +1,127 @@
+/** Settings: flags first, then the environment, then defaults. The only reader of process.env. */
+import { availableParallelism } from 'node:os';
+
+export type Config = {
+  readonly host: string;
+  readonly port: number;
+  readonly adminPort: number;
+  readonly workers: number;
+  readonly dataFolder: string;
+  readonly durability: 'fsync' | 'memory';
+  readonly flushTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  readonly autoRegistration: boolean;
+  readonly adminToken: string | undefined;
+  readonly signingKey: string | undefined;
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+};
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+type Setting<T> = {
+  readonly flag: string;
+  readonly env: string;
+  readonly about: string;
+  readonly read: (text: string) => T | undefined;
+  readonly expected: string;
+  readonly byDefault: T;
+};
+
+const integer = (minimum: number, maximum: number) => ({
+  read: (text: string) => (/^\d+$/.test(text) && Number(text) >= minimum && Number(text) <= maximum ? Number(text) : undefined),
+  expected: `a whole number from ${minimum} to ${maximum}`,
+});
+const text = { read: (value: string) => (value === '' ? undefined : value), expected: 'a text that is not empty' };
+const switched = {
+  read: (value: string) => (/^(true|1|yes)$/.test(value) ? true : /^(false|0|no)$/.test(value) ? false : undefined),
+  expected: 'true or false',
+};
+
+const settings = {
+  host: { flag: 'host', env: 'HEADROOM_HOST', about: 'address to listen on', ...text, byDefault: '127.0.0.1' },
+  port: { flag: 'port', env: 'HEADROOM_PORT', about: 'port of the service; 0 takes a free one', ...integer(0, 65_535), byDefault: 8080 },
+  adminPort: { flag: 'admin-port', env: 'HEADROOM_ADMIN_PORT', about: 'port of the admin listener, on 127.0.0.1', ...integer(0, 65_535), byDefault: 8081 },
+  workers: {
+    flag: 'workers',
+    env: 'HEADROOM_WORKERS',
+    about: 'worker processes on the one port',
+    ...integer(1, 64),
+    byDefault: Math.max(1, Math.min(64, availableParallelism() - 1)),
+  },
+  dataFolder: { flag: 'data', env: 'HEADROOM_DATA', about: 'folder of the durable store', ...text, byDefault: 'data' },
+  durability: {
+    flag: 'durability',
+    env: 'HEADROOM_DURABILITY',
+    about: 'what a 202 promises: fsync or memory',
+    read: (value: string) => (value === 'fsync' || value === 'memory' ? value : undefined),
+    expected: 'fsync or memory',
+    byDefault: 'fsync' as 'fsync' | 'memory',
+  },
+  flushTimeoutMs: {
+    flag: 'flush-timeout-ms',
+    env: 'HEADROOM_FLUSH_TIMEOUT_MS',
+    about: 'after how long a flush that hangs is answered with 503',
+    ...integer(10, 60_000),
+    byDefault: 5000,
+  },
+  drainTimeoutMs: {
+    flag: 'drain-timeout-ms',
+    env: 'HEADROOM_DRAIN_TIMEOUT_MS',
+    about: 'how long a drain may take',
+    ...integer(100, 600_000),
+    byDefault: 30_000,
+  },
+  autoRegistration: {
+    flag: 'auto-registration',
+    env: 'HEADROOM_AUTO_REGISTRATION',
+    about: 'whether an unknown device may register by authenticating',
+    ...switched,
+    byDefault: true,
+  },
+  adminToken: {
+    flag: 'admin-token',
+    env: 'HEADROOM_ADMIN_TOKEN',
+    about: 'token of the admin listener; made at each start without it',
+    ...text,
+    byDefault: undefined as string | undefined,
+  },
+  signingKey: {
+    flag: 'signing-key',
+    env: 'HEADROOM_SIGNING_KEY',
+    about: 'key of the tokens; made once and kept in the store without it',
+    ...text,
+    byDefault: undefined as string | undefined,
+  },
+  tlsCert: {
+    flag: 'tls-cert',
+    env: 'HEADROOM_TLS_CERT',
+    about: 'certificate file, PEM; with --tls-key the service speaks TLS',
+    ...text,
+    byDefault: undefined as string | undefined,
+  },
+  tlsKey: { flag: 'tls-key', env: 'HEADROOM_TLS_KEY', about: 'key file, PEM', ...text, byDefault: undefined as string | undefined },
+} satisfies { [K in keyof Config]: Setting<Config[K]> };
+
+export const settingNames = Object.values(settings).map(({ flag, env, about, byDefault }) => ({ flag, env, about, byDefault }));
+
+/** Throws a ConfigError that names the setting, what was expected and what was given. */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>, flags: Readonly<Record<string, unknown>>): Config {
+  const config: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(settings)) {
+    const flag = flags[setting.flag];
+    const given = flag === undefined ? environment[setting.env] : String(flag);
+    if (given === undefined) {
+      config[name] = setting.byDefault;
+      continue;
+    }
+    const value = setting.read(given);
+    if (value === undefined) throw new ConfigError(`${flag === undefined ? setting.env : `--${setting.flag}`}: expected ${setting.expected}, got "${given}"`);
+    config[name] = value;
+  }
+  const read = config as Config;
+  if ((read.tlsCert === undefined) !== (read.tlsKey === undefined)) throw new ConfigError('--tls-cert and --tls-key belong together: give both or none');
+  return read;
+}

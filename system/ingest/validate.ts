@@ -1,0 +1,62 @@
+/** From a body's bytes to accepted events and named rejections. Pure. */
+import { limits } from '#system/protocol/limits.ts';
+import { eventTypes, type RejectionCode } from '#system/protocol/schemas.ts';
+import type { AppendEvent } from '#system/store/store.ts';
+
+export type Rejection = { readonly index: number; readonly id: string | null; readonly code: RejectionCode };
+export type Batch =
+  | { readonly kind: 'batch'; readonly events: readonly AppendEvent[]; readonly rejected: readonly Rejection[] }
+  | { readonly kind: 'invalid-json' }
+  | { readonly kind: 'not-a-batch' }
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'too-many' };
+
+const types = new Set<unknown>(eventTypes);
+const timestamp =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[Tt](?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d{1,9})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
+
+export function parseBatch(body: Buffer): Batch {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body.toString('utf8'));
+  } catch {
+    return { kind: 'invalid-json' };
+  }
+  const items = Array.isArray(parsed) ? parsed : typeof parsed === 'object' && parsed !== null ? (parsed as { events?: unknown }).events : undefined;
+  if (!Array.isArray(items)) return { kind: 'not-a-batch' };
+  if (items.length === 0) return { kind: 'empty' };
+  if (items.length > limits.eventsPerBatchMax) return { kind: 'too-many' };
+  const events: AppendEvent[] = [];
+  const rejected: Rejection[] = [];
+  const whole = items.length === 1 && items === parsed;
+  for (let index = 0; index < items.length; index++) {
+    const item: unknown = items[index];
+    const code = judgeEvent(item);
+    const bytes = code !== undefined ? undefined : whole ? onlyItem(body) : Buffer.from(JSON.stringify(item));
+    if (bytes === undefined) rejected.push({ index, id: idOf(item), code: code as RejectionCode });
+    else if (bytes.length > limits.eventBytesMax) rejected.push({ index, id: idOf(item), code: 'item-too-large' });
+    else events.push({ id: (item as { id: string }).id, bytes });
+  }
+  return { kind: 'batch', events, rejected };
+}
+
+/** The bytes of the one object in `[ {…} ]`: valid JSON, so the brackets are where they have to be. */
+const onlyItem = (body: Buffer): Buffer => body.subarray(body.indexOf(0x7b), body.lastIndexOf(0x7d) + 1);
+
+const idOf = (item: unknown): string | null => {
+  const id = (item as { id?: unknown } | null)?.id;
+  return typeof id === 'string' ? id.slice(0, limits.eventIdCharactersMax) : null;
+};
+
+function judgeEvent(item: unknown): RejectionCode | undefined {
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) return 'bad-item';
+  const { id, type, recorded_at, data } = item as Record<string, unknown>;
+  if (typeof id !== 'string' || id.length === 0 || id.length > limits.eventIdCharactersMax) return 'bad-id';
+  if (!types.has(type)) return 'bad-type';
+  if (typeof recorded_at !== 'string' || !timestamp.test(recorded_at) || Number.isNaN(Date.parse(recorded_at))) return 'bad-time';
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) return 'bad-data';
+  return type === 'location' && !isPlace(data as Record<string, unknown>) ? 'bad-data' : undefined;
+}
+
+const isPlace = ({ lat, lon }: Record<string, unknown>): boolean =>
+  typeof lat === 'number' && lat >= -90 && lat <= 90 && typeof lon === 'number' && lon >= -180 && lon <= 180;

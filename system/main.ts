@@ -1,0 +1,126 @@
+/** Process edge: settings, signals, exit codes. */
+import cluster from 'node:cluster';
+import { randomBytes } from 'node:crypto';
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { type Config, ConfigError, readConfig, settingNames } from './config.ts';
+import { openLmdbStore } from './store/lmdb/lmdb-store.ts';
+import type { ToSupervisor, ToWorker } from './supervisor/messages.ts';
+import { supervise } from './supervisor/supervisor.ts';
+import { startWorker } from './supervisor/worker.ts';
+
+const log = (level: 'info' | 'error', text: string) =>
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, pid: process.pid, text })}\n`);
+const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+if (Number(process.versions.node.split('.')[0]) < 26) {
+  process.stderr.write(`Headroom needs Node 26 and this is ${process.version}. Start it through npm, which brings the right one: npm run system\n`);
+  process.exit(2);
+}
+
+async function main(): Promise<void> {
+  const parser = yargs(hideBin(process.argv))
+    .scriptName('npm run system --')
+    .usage('$0 [options]\n$0 account NAME   make an account at a running service')
+    .command('account <name>', 'make an account through the admin listener and print its keys', (command) =>
+      command.positional('name', { type: 'string', demandOption: true }),
+    )
+    .option('exit-with-parent', { type: 'boolean', default: false, describe: 'end when standard input closes' })
+    .strict()
+    .version(false)
+    .parserConfiguration({ 'camel-case-expansion': false });
+  for (const { flag, env, about, byDefault } of settingNames)
+    parser.option(flag, { type: 'string', describe: `${about} [${env}]${byDefault === undefined ? '' : ` (${byDefault})`}` });
+  const flags = await parser.parse();
+  const config = readConfig(process.env, flags);
+  if (flags._[0] === 'account') await makeAccount(config, String(flags.name));
+  else if (cluster.isPrimary) await runSupervisor(config, flags['exit-with-parent'] === true);
+  else await runWorker(config);
+}
+
+async function makeAccount(config: Config, name: string): Promise<void> {
+  if (config.adminToken === undefined)
+    throw new ConfigError('an account is made with the admin token of the running service: give it as --admin-token or HEADROOM_ADMIN_TOKEN');
+  const url = `http://127.0.0.1:${config.adminPort}/admin/v1/accounts`;
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${config.adminToken}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ name }),
+  }).catch((error: Error & { cause?: Error }) => {
+    throw new Error(`nothing answers at ${url} (${error.cause?.message ?? error.message}); is the service running, and is --admin-port right?`);
+  });
+  const text = await answer.text();
+  if (answer.status !== 201) throw new Error(`${url} answered ${answer.status}: ${text}`);
+  process.stdout.write(`${JSON.stringify(JSON.parse(text), undefined, 2)}\n`);
+}
+
+async function runSupervisor(config: Config, exitWithParent: boolean): Promise<void> {
+  const adminToken = config.adminToken ?? randomBytes(24).toString('base64url');
+  if (config.durability === 'fsync') await (await openStore(config)).close();
+  const { drain, ended } = supervise({
+    workers: config.workers,
+    drainTimeoutMs: config.drainTimeoutMs,
+    workerEnvironment: { HEADROOM_ADMIN_TOKEN: adminToken },
+    onReady: ({ url, adminUrl, workers }) =>
+      process.stdout.write(
+        `${JSON.stringify({ ready: true, url, admin_url: adminUrl, ...(config.adminToken === undefined ? { admin_token: adminToken } : {}), pid: process.pid, workers })}\n`,
+      ),
+    onWorkers: (workers) => process.stdout.write(`${JSON.stringify({ workers })}\n`),
+    log,
+  });
+  process.on('SIGTERM', drain);
+  process.on('SIGINT', drain);
+  if (exitWithParent) process.stdin.resume().on('end', drain).on('error', drain);
+  process.exit(await ended);
+}
+
+const openStore = (config: Config) =>
+  openLmdbStore({
+    folder: config.dataFolder,
+    flushTimeoutMs: config.flushTimeoutMs,
+    dedupeHours: 24,
+    durability: config.durability,
+    onTrouble: (trouble) => log('error', trouble.message),
+  });
+
+async function runWorker(config: Config): Promise<void> {
+  const say = (message: ToSupervisor) => process.send?.(message);
+  // Ctrl-C reaches the whole group; the supervisor decides.
+  process.on('SIGINT', () => undefined);
+  process.on('SIGTERM', () => undefined);
+  const waiting = new Map<number, (text: string) => void>();
+  let nextId = 0;
+  try {
+    const store = await openStore(config);
+    const metrics = () =>
+      new Promise<string>((resolve) => {
+        const id = nextId++;
+        waiting.set(id, resolve);
+        say({ kind: 'metrics-wanted', id });
+      });
+    const worker = await startWorker({ config, adminToken: config.adminToken ?? '', store, metrics, log });
+    process.on('message', (message: ToWorker) => {
+      if (message.kind === 'snapshot-wanted') void worker.snapshot().then((snapshot) => say({ kind: 'snapshot', id: message.id, snapshot }));
+      else if (message.kind === 'metrics') {
+        waiting.get(message.id)?.(message.text);
+        waiting.delete(message.id);
+      } else void worker.drain().then(() => process.exit(0));
+    });
+    say({ kind: 'listening', url: worker.url, adminUrl: worker.adminUrl });
+  } catch (error) {
+    say({ kind: 'failed', text: explain(error, config) });
+    setTimeout(() => process.exit(1), 100);
+  }
+}
+
+function explain(error: unknown, config: Config): string {
+  const { code } = error as { code?: string };
+  if (code === 'EADDRINUSE') return `port ${config.port} or ${config.adminPort} is taken; choose others with --port and --admin-port (0 takes a free one)`;
+  if (code === 'EACCES') return `port ${config.port} may not be used by this user; choose one above 1023 with --port`;
+  return sentence(error);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${sentence(error)}\n`);
+  process.exit(error instanceof ConfigError ? 2 : 1);
+});

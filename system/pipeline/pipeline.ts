@@ -1,0 +1,141 @@
+/** One worker's pipeline. */
+import type { Clock } from '#system/clock.ts';
+import type { DeviceStep, LatestLocation, LogEvent, Position, Store } from '#system/store/store.ts';
+import { partitionCount } from '#system/store/store.ts';
+
+/** Gives the reason to discard an event, or undefined to keep it. */
+export type Filter = (event: ParsedEvent) => string | undefined;
+export type ParsedEvent = { readonly type: string; readonly recordedAtMs: number; readonly data: Readonly<Record<string, unknown>>; readonly log: LogEvent };
+
+export type PipelineOptions = {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Unique over all workers and restarts. */
+  readonly owner: string;
+  readonly filters: readonly Filter[];
+  readonly onTrouble: (error: unknown) => void;
+};
+
+const leaseTtlMs = 9000;
+const renewEveryMs = 3000;
+const pauseMs = 100;
+const eventsAStepMax = 4000;
+const troublePauseMs = 1000;
+
+export type Pipeline = { readonly stop: () => Promise<void> };
+
+export function startPipeline(options: PipelineOptions): Pipeline {
+  const held = new Map<number, { fence: number; checkpoint: Position }>();
+  let stopping = false;
+  let wake: () => void = () => undefined;
+  const pause = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  const run = async () => {
+    let renewAtMs = Number.NEGATIVE_INFINITY;
+    while (!stopping) {
+      try {
+        if (options.clock.monotonicMs() >= renewAtMs) {
+          await takeLeases(options, held);
+          renewAtMs = options.clock.monotonicMs() + renewEveryMs;
+        }
+        const busy = held.size > 0 && (await stepOnce(options, held));
+        if (!busy) await pause(pauseMs);
+      } catch (error) {
+        options.onTrouble(error);
+        held.clear();
+        renewAtMs = Number.NEGATIVE_INFINITY;
+        await pause(troublePauseMs);
+      }
+    }
+    await Promise.allSettled([...held].map(([partition, { fence }]) => options.store.release({ partition, owner: options.owner, fence })));
+  };
+  const running = run();
+  return {
+    stop: () => {
+      stopping = true;
+      wake();
+      return running;
+    },
+  };
+}
+
+type Held = Map<number, { fence: number; checkpoint: Position }>;
+
+async function takeLeases({ store, clock, owner }: PipelineOptions, held: Held): Promise<void> {
+  const nowMs = clock.wallMs();
+  const results = await Promise.all(Array.from({ length: partitionCount }, (_, partition) => store.lease({ partition, owner, nowMs, ttlMs: leaseTtlMs })));
+  for (const [partition, result] of results.entries()) {
+    if (result.kind === 'held') held.set(partition, { fence: result.fence, checkpoint: result.checkpoint });
+    else held.delete(partition);
+  }
+}
+
+/** Steps all partitions that have news, in one tick, so that the store may commit them together. True: there may be more at once. */
+async function stepOnce(options: PipelineOptions, held: Held): Promise<boolean> {
+  const { store } = options;
+  const after = Object.fromEntries([...held].map(([partition, { checkpoint }]) => [partition, checkpoint]));
+  const page = await store.readLog({ partitions: [...held.keys()], after, limitEvents: eventsAStepMax });
+  const byPartition = Map.groupBy(page.events, ({ partition }) => partition);
+  const steps = [...byPartition].map(async ([partition, events]) => {
+    const lease = held.get(partition);
+    if (lease === undefined) return;
+    const to = (events.at(-1) as LogEvent).position;
+    const result = await store.step({ partition, fence: lease.fence, from: lease.checkpoint, to, devices: deviceSteps(events, options.filters) });
+    if (result.kind === 'stepped') lease.checkpoint = to;
+    else if (result.kind === 'moved') lease.checkpoint = result.checkpoint;
+    else held.delete(partition);
+  });
+  await Promise.all(steps);
+  return !page.atEnd && page.events.length > 0;
+}
+
+type Gathering = { account: string; device: string; kept: Position[]; filtered: { position: Position; reason: string }[]; latest?: LatestLocation };
+
+export function deviceSteps(events: readonly LogEvent[], filters: readonly Filter[]): readonly DeviceStep[] {
+  const devices = new Map<string, Gathering>();
+  for (const log of events) {
+    const key = `${log.account}\0${log.device}`;
+    let device = devices.get(key);
+    if (device === undefined) {
+      device = { account: log.account, device: log.device, kept: [], filtered: [] };
+      devices.set(key, device);
+    }
+    const event = parse(log);
+    const reason = firstReason(event, filters);
+    if (reason !== undefined) {
+      device.filtered.push({ position: log.position, reason });
+      continue;
+    }
+    device.kept.push(log.position);
+    if (event.type === 'location' && isNewer(event, device.latest)) {
+      device.latest = { recordedAtMs: event.recordedAtMs, id: log.id, position: log.position, bytes: log.bytes };
+    }
+  }
+  return [...devices.values()];
+}
+
+function parse(log: LogEvent): ParsedEvent {
+  const { type, recorded_at, data } = JSON.parse(Buffer.from(log.bytes.buffer, log.bytes.byteOffset, log.bytes.byteLength).toString('utf8')) as {
+    type: string;
+    recorded_at: string;
+    data: Record<string, unknown>;
+  };
+  return { type, recordedAtMs: Date.parse(recorded_at), data, log };
+}
+
+function firstReason(event: ParsedEvent, filters: readonly Filter[]): string | undefined {
+  for (const filter of filters) {
+    const reason = filter(event);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+const isNewer = (event: ParsedEvent, latest: LatestLocation | undefined): boolean =>
+  latest === undefined || event.recordedAtMs > latest.recordedAtMs || (event.recordedAtMs === latest.recordedAtMs && event.log.id > latest.id);

@@ -1,0 +1,76 @@
+/** One table of everything that can go wrong on the wire: RFC 9457 problems by code. */
+
+export type ProblemCode = keyof typeof problems;
+
+const problem = (status: number, title: string, retryable = false) => ({ status, title, retryable });
+
+export const problems = {
+  'bad-request': problem(400, 'The request is not understood'),
+  'invalid-json': problem(400, 'The body is not JSON'),
+  'empty-batch': problem(400, 'The batch has no event'),
+  'bad-range': problem(400, 'The range or the page is not understood'),
+  'bad-cursor': problem(400, 'The cursor is not one of ours'),
+  unauthenticated: problem(401, 'The credential is missing or not valid'),
+  forbidden: problem(403, 'The credential does not allow this'),
+  'not-found': problem(404, 'There is nothing here'),
+  'no-location': problem(404, 'The device has no location yet'),
+  'method-not-allowed': problem(405, 'This method is not for this address'),
+  'idempotency-mismatch': problem(409, 'The idempotency key belongs to another body'),
+  'device-deleted': problem(409, 'The device was deleted'),
+  conflict: problem(409, 'Somebody else was faster', true),
+  'precondition-failed': problem(412, 'The precondition does not hold'),
+  'body-too-large': problem(413, 'The body is too large'),
+  'batch-too-large': problem(413, 'The batch has too many events'),
+  'unsupported-media': problem(415, 'The media type or encoding is not supported'),
+  'all-invalid': problem(422, 'No event of the batch is valid'),
+  'not-processable': problem(422, 'The values do not fit together'),
+  'headers-too-large': problem(431, 'The header is too large'),
+  'rate-limited': problem(429, 'You exceeded your quota', true),
+  internal: problem(500, 'The service failed', true),
+  'store-unavailable': problem(503, 'The store cannot keep a promise now', true),
+  draining: problem(503, 'The service is going down', true),
+} as const;
+
+/** Thrown by handlers for an outcome that ends the request; turned into HTTP in one place. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+  readonly extra: Readonly<Record<string, unknown>>;
+  constructor(code: ProblemCode, detail: string, extra: Readonly<Record<string, unknown>> = {}) {
+    super(detail);
+    this.code = code;
+    this.extra = extra;
+  }
+}
+
+export type ProblemDocument = {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly instance: string;
+  readonly code: ProblemCode;
+  readonly request_id: string;
+  readonly retryable: boolean;
+};
+
+export function problemDocument(input: {
+  readonly code: ProblemCode;
+  readonly detail: string;
+  readonly instance: string;
+  readonly requestId: string;
+  readonly extra?: Readonly<Record<string, unknown>>;
+}): ProblemDocument {
+  const { status, title, retryable } = problems[input.code];
+  return {
+    ...input.extra,
+    type: `/problems/${input.code}`,
+    title,
+    status,
+    detail: input.detail,
+    instance: input.instance,
+    code: input.code,
+    request_id: input.requestId,
+    retryable,
+  };
+}

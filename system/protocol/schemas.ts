@@ -1,0 +1,95 @@
+/** Shapes on the wire: validation, TypeScript types and the OpenAPI description come from these. */
+import { type Static, Type } from 'typebox';
+import { limits } from './limits.ts';
+
+const deviceIdPattern = '^[A-Za-z0-9._:-]+$';
+export const DeviceId = Type.String({ minLength: 1, maxLength: limits.deviceIdCharactersMax, pattern: deviceIdPattern });
+
+export const eventTypes = ['location', 'activity', 'battery', 'permission', 'health', 'trip'] as const;
+export type EventType = (typeof eventTypes)[number];
+
+export const EventItem = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: limits.eventIdCharactersMax }),
+  type: Type.Union(eventTypes.map((type) => Type.Literal(type))),
+  recorded_at: Type.String({ description: 'RFC 3339' }),
+  data: Type.Object({}, { additionalProperties: true }),
+});
+export type EventItem = { readonly id: string; readonly type: EventType; readonly recorded_at: string; readonly data: Readonly<Record<string, unknown>> };
+
+export const IngestBody = Type.Union([Type.Array(EventItem), Type.Object({ events: Type.Array(EventItem), sent_at: Type.Optional(Type.String()) })]);
+export const rejectionCodes = ['bad-item', 'bad-id', 'bad-type', 'bad-time', 'bad-data', 'item-too-large'] as const;
+export type RejectionCode = (typeof rejectionCodes)[number];
+export const IngestAnswer = Type.Object({
+  accepted: Type.Integer(),
+  duplicate: Type.Integer(),
+  rejected: Type.Array(
+    Type.Object({ index: Type.Integer(), id: Type.Union([Type.String(), Type.Null()]), code: Type.Union(rejectionCodes.map((code) => Type.Literal(code))) }),
+  ),
+  position: Type.String(),
+  durability: Type.String(),
+});
+
+export const AuthenticateBody = Type.Object(
+  { device_id: DeviceId, device_secret: Type.Optional(Type.String({ maxLength: 200 })) },
+  { additionalProperties: false },
+);
+export type AuthenticateBody = Static<typeof AuthenticateBody>;
+export const AuthenticateAnswer = Type.Object({
+  token_type: Type.Literal('Bearer'),
+  access_token: Type.String(),
+  expires_in: Type.Integer(),
+  device_secret: Type.Optional(Type.String()),
+});
+
+export const TokensBody = Type.Object(
+  {
+    user: Type.String({ minLength: 1, maxLength: 64 }),
+    scopes: Type.Array(Type.String({ pattern: '^ch:.{1,80}$' }), { minItems: 1, maxItems: 32 }),
+    expires_in: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.userTokenSecondsMax })),
+  },
+  { additionalProperties: false },
+);
+export type TokensBody = Static<typeof TokensBody>;
+
+export const RegisterBody = Type.Object(
+  {
+    device_secret: Type.Optional(Type.String({ maxLength: 200 })),
+    user_token: Type.Optional(Type.String({ maxLength: 4000 })),
+    user: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+    name: Type.Optional(Type.String({ maxLength: 200 })),
+    platform: Type.String({ minLength: 1, maxLength: 40 }),
+    app_version: Type.String({ minLength: 1, maxLength: 40 }),
+    push_token: Type.Optional(Type.String({ maxLength: 500 })),
+    metadata: Type.Optional(Type.Record(Type.String(), Type.String({ maxLength: 500 }))),
+  },
+  { additionalProperties: false },
+);
+export type RegisterBody = Static<typeof RegisterBody>;
+
+export const AccountBody = Type.Object(
+  { name: Type.String({ minLength: 1, maxLength: 100 }), quotas: Type.Optional(Type.Record(Type.String(), Type.Number({ minimum: 0 }))) },
+  { additionalProperties: false },
+);
+export type AccountBody = Static<typeof AccountBody>;
+export const AccountAnswer = Type.Object({ account_id: Type.String(), secret: Type.String(), publishable_key: Type.String() });
+
+export const DeviceParams = Type.Object({ id: DeviceId });
+export type DeviceParams = Static<typeof DeviceParams>;
+
+export const HistoryQuery = Type.Object(
+  {
+    from: Type.Optional(Type.String()),
+    to: Type.Optional(Type.String()),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.historyPageMax })),
+    pagination_token: Type.Optional(Type.String({ maxLength: 100 })),
+    include: Type.Optional(Type.Literal('filtered')),
+  },
+  { additionalProperties: false },
+);
+export type HistoryQuery = Static<typeof HistoryQuery>;
+
+export const ExportQuery = Type.Object(
+  { after: Type.Optional(Type.String({ maxLength: 8000 })), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.exportPageMax })) },
+  { additionalProperties: false },
+);
+export type ExportQuery = Static<typeof ExportQuery>;

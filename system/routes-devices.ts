@@ -1,0 +1,178 @@
+/** Registration, tokens, devices, location and history. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AppDeps } from './app.ts';
+import type { Devices, RegisterOutcome } from './devices/devices.ts';
+import { Problem } from './protocol/errors.ts';
+import { limits } from './protocol/limits.ts';
+import { AuthenticateAnswer, AuthenticateBody, DeviceParams, HistoryQuery, RegisterBody, TokensBody } from './protocol/schemas.ts';
+import { exportLine, type ShownEvent } from './routes-ingest.ts';
+import type { DeviceRow } from './store/store.ts';
+
+type Deps = AppDeps & { readonly devices: Devices };
+
+export function deviceRoutes(app: FastifyInstance, deps: Deps): void {
+  app.post(
+    '/v1/authenticate',
+    {
+      config: { callers: ['publishable'], lane: 'token' },
+      schema: { summary: 'Get a device token', security: [{ basic: [] }], body: AuthenticateBody, response: { 200: AuthenticateAnswer } },
+    },
+    (request) => authenticate(request, deps),
+  );
+  app.post(
+    '/v1/tokens',
+    { config: { callers: ['account'], lane: 'token' }, schema: { summary: 'Mint a user token', security: [{ basic: [] }], body: TokensBody } },
+    (request, reply) => {
+      const { user, scopes, expires_in = limits.deviceTokenSeconds } = request.body as TokensBody;
+      const account = accountOf(request);
+      return reply.code(201).send({ access_token: deps.tokens.signUser({ account, user, scopes, expiresInSeconds: expires_in }), expires_in });
+    },
+  );
+  app.put(
+    '/v1/devices/:id',
+    {
+      config: { callers: ['publishable', 'account'], lane: 'registration' },
+      schema: { summary: 'Register a device', security: [{ basic: [] }], params: DeviceParams, body: RegisterBody },
+    },
+    (request, reply) => register(request, reply, deps),
+  );
+  const readable = { config: { callers: ['account', 'device'] as const, lane: 'read' } };
+  const security = [{ basic: [] }, { bearer: [] }];
+  app.get('/v1/devices/:id', { ...readable, schema: { summary: 'A device', security, params: DeviceParams } }, (request, reply) =>
+    readDevice(request, reply, deps),
+  );
+  app.get('/v1/devices/:id/location', { ...readable, schema: { summary: 'Its latest location', security, params: DeviceParams } }, (request, reply) =>
+    readLocation(request, reply, deps),
+  );
+  app.get(
+    '/v1/devices/:id/history',
+    { ...readable, schema: { summary: 'Its events', security, params: DeviceParams, querystring: HistoryQuery } },
+    (request, reply) => readHistory(request, reply, deps),
+  );
+}
+
+const accountOf = (request: FastifyRequest): string => (request.caller as { account: string }).account;
+const unproven = () => new Problem('unauthenticated', 'Give a valid credential in the Authorization header.');
+const deleted = () => new Problem('device-deleted', 'The device was deleted and its id is not used again.');
+
+async function authenticate(request: FastifyRequest, { devices, tokens, autoRegistration }: Deps) {
+  const { device_id: device, device_secret: secret } = request.body as AuthenticateBody;
+  const account = accountOf(request);
+  if (!autoRegistration && (await devices.read({ account, device })) === undefined) throw new Problem('not-found', 'This device is not registered.');
+  const outcome = await devices.register({ account, device, secret, trusted: false, user: undefined, attributes: undefined });
+  if (outcome.kind === 'unproven') throw unproven();
+  if (outcome.kind === 'deleted') throw deleted();
+  const { user, generation } = outcome.row;
+  const token = tokens.signDevice({ account, device, user, generation, expiresInSeconds: limits.deviceTokenSeconds });
+  return {
+    token_type: 'Bearer',
+    access_token: token,
+    expires_in: limits.deviceTokenSeconds,
+    ...(outcome.kind === 'created' ? { device_secret: outcome.secret } : {}),
+  };
+}
+
+async function register(request: FastifyRequest, reply: FastifyReply, { devices, tokens }: Deps): Promise<FastifyReply> {
+  const { device_secret: secret, user_token: userToken, user: named, ...attributes } = request.body as RegisterBody;
+  const account = accountOf(request);
+  const trusted = request.caller?.kind === 'account';
+  if (named !== undefined && !trusted) throw new Problem('forbidden', 'A device joins a user by that user’s token, or by the account’s secret.');
+  const user = userToken === undefined ? named : userOf(userToken, account, tokens);
+  const { id: device } = request.params as DeviceParams;
+  const outcome: RegisterOutcome = await devices.register({ account, device, secret, trusted, user, attributes });
+  switch (outcome.kind) {
+    case 'created':
+      return reply.code(201).send({ device_secret: outcome.secret });
+    case 'known':
+      return reply.code(200).send({ changed: outcome.changed });
+    case 'deleted':
+      throw deleted();
+    case 'unproven':
+      throw unproven();
+  }
+}
+
+function userOf(userToken: string, account: string, tokens: AppDeps['tokens']): string {
+  const principal = tokens.verify(userToken);
+  if (principal?.kind !== 'user' || principal.account !== account) throw unproven();
+  return principal.user;
+}
+
+/** The device a caller may read: any of the account's for its secret, itself for a device. Everything else is not there. */
+async function readableDevice(request: FastifyRequest, { devices }: Deps): Promise<DeviceRow & { device: string }> {
+  const { id: device } = request.params as DeviceParams;
+  const { caller } = request;
+  if (caller?.kind === 'device' && caller.device !== device) throw new Problem('forbidden', 'A device reads itself only.');
+  const row = await devices.read({ account: accountOf(request), device });
+  if (row === undefined || row.deleted) throw new Problem('not-found', 'There is no such device.');
+  return { ...row, device };
+}
+
+function sendTagged(request: FastifyRequest, reply: FastifyReply, etag: string, body: () => unknown): FastifyReply {
+  reply.header('etag', etag);
+  if (request.headers['if-none-match'] === etag) return reply.code(304).send();
+  return reply.send(body());
+}
+
+async function readDevice(request: FastifyRequest, reply: FastifyReply, deps: Deps): Promise<FastifyReply> {
+  const row = await readableDevice(request, deps);
+  return sendTagged(request, reply, `"v${row.version}"`, () => ({
+    device_id: row.device,
+    ...row.attributes,
+    ...(row.user === undefined ? {} : { user: row.user }),
+    registered_at: new Date(row.registeredAtMs).toISOString(),
+    changed_at: new Date(row.changedAtMs).toISOString(),
+  }));
+}
+
+async function readLocation(request: FastifyRequest, reply: FastifyReply, deps: Deps): Promise<FastifyReply> {
+  const { device } = await readableDevice(request, deps);
+  const latest = await deps.store.readLatest({ account: accountOf(request), device });
+  if (latest === undefined) throw new Problem('no-location', 'The device has not sent a location that was kept.');
+  return sendTagged(request, reply, `"${latest.position}"`, () => {
+    const { id, recorded_at, data } = JSON.parse(Buffer.from(latest.bytes).toString('utf8')) as { id: string; recorded_at: string; data: unknown };
+    return { device_id: device, id, recorded_at, position: latest.position, data };
+  });
+}
+
+const historyPageDefault = 100;
+
+async function readHistory(request: FastifyRequest, reply: FastifyReply, deps: Deps): Promise<FastifyReply> {
+  const { device } = await readableDevice(request, deps);
+  const query = request.query as HistoryQuery;
+  const after = query.pagination_token ?? '';
+  if (!/^[0-9A-Za-z-]{0,32}$/.test(after)) throw new Problem('bad-range', 'This pagination_token was not given out by the history.');
+  const fromMs = readInstant('from', query.from);
+  const toMs = readInstant('to', query.to);
+  if (fromMs !== undefined && toMs !== undefined && fromMs > toMs) throw new Problem('bad-range', '"from" lies behind "to".');
+  const page = await deps.store.readHistory({
+    account: accountOf(request),
+    device,
+    after,
+    limit: query.limit ?? historyPageDefault,
+    include: query.include === 'filtered' ? 'all' : 'kept',
+    ...(fromMs === undefined ? {} : { fromMs }),
+    ...(toMs === undefined ? {} : { toMs }),
+  });
+  const next = page.atEnd ? undefined : page.events.at(-1)?.position;
+  if (request.headers.accept?.includes('application/x-ndjson') === true) {
+    if (next !== undefined) reply.header('pagination-token', next);
+    return reply.type('application/x-ndjson; charset=utf-8').send(Buffer.concat(page.events.flatMap(exportLine)));
+  }
+  return reply.send({ events: page.events.map(shown), ...(next === undefined ? {} : { pagination_token: next }) });
+}
+
+const shown = ({ position, disposition, id, receivedAtMs, bytes }: ShownEvent) => ({
+  position,
+  disposition,
+  id,
+  received_at: new Date(receivedAtMs).toISOString(),
+  event: JSON.parse(Buffer.from(bytes).toString('utf8')) as unknown,
+});
+
+function readInstant(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const instant = Date.parse(text);
+  if (Number.isNaN(instant)) throw new Problem('bad-range', `"${name}" is not an RFC 3339 time.`);
+  return instant;
+}

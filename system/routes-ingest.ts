@@ -1,0 +1,100 @@
+/** POST /v1/events, history and export. */
+import { hash } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AppDeps } from './app.ts';
+import { decodeCursor, encodeCursor } from './ingest/cursor.ts';
+import { parseBatch } from './ingest/validate.ts';
+import { Problem } from './protocol/errors.ts';
+import { limits } from './protocol/limits.ts';
+import { ExportQuery, IngestAnswer } from './protocol/schemas.ts';
+import { type AppendReceipt, type Disposition, type LogEvent, partitionCount } from './store/store.ts';
+
+export type ShownEvent = LogEvent & { readonly disposition: Disposition };
+
+export function ingestRoutes(app: FastifyInstance, deps: AppDeps): void {
+  app.post(
+    '/v1/events',
+    {
+      config: { callers: ['device'], lane: 'ingest' },
+      schema: { summary: 'Send a batch of events', security: [{ bearer: [] }], response: { 202: IngestAnswer } },
+    },
+    (request, reply) => accept(request, reply, deps),
+  );
+  app.get(
+    '/v1/export',
+    {
+      config: { callers: ['account'], lane: 'export' },
+      schema: { summary: 'Every accepted event of the account', security: [{ basic: [] }], querystring: ExportQuery },
+    },
+    (request, reply) => sendExport(request, reply, deps),
+  );
+}
+
+async function accept(request: FastifyRequest, reply: FastifyReply, { store, clock }: AppDeps): Promise<FastifyReply> {
+  const { caller } = request;
+  if (caller?.kind !== 'device') throw new Problem('forbidden', 'Events come with a device token.');
+  const body = request.body;
+  if (!Buffer.isBuffer(body)) throw new Problem('empty-batch', 'Send one event at least.');
+  const batch = parseBatch(body);
+  switch (batch.kind) {
+    case 'invalid-json':
+      throw new Problem('invalid-json', 'The body is not JSON.');
+    case 'not-a-batch':
+      throw new Problem('bad-request', 'Send an array of events, or an object with "events".');
+    case 'empty':
+      throw new Problem('empty-batch', 'Send one event at least.');
+    case 'too-many':
+      throw new Problem('batch-too-large', `A batch has at most ${limits.eventsPerBatchMax} events.`);
+    case 'batch':
+      break;
+  }
+  const rejected = batch.rejected.length === 0 ? '[]' : JSON.stringify(batch.rejected);
+  const key = readIdempotencyKey(request);
+  const result = await store.append({
+    account: caller.account,
+    device: caller.device,
+    receivedAtMs: clock.wallMs(),
+    events: batch.events,
+    rejectedCount: batch.rejected.length,
+    ...(key === undefined ? {} : { idempotency: { key, digest: hash('sha256', body, 'base64url'), note: rejected } }),
+  });
+  if (result.kind === 'idempotency-mismatch') throw new Problem('idempotency-mismatch', 'This Idempotency-Key came with another body before.');
+  if (batch.events.length === 0) throw new Problem('all-invalid', 'No event of the batch is valid.', { rejected: batch.rejected });
+  const shown = result.kind === 'replayed' ? result.note : rejected;
+  reply.code(202).type('application/json; charset=utf-8');
+  // The shape is known: a serialiser would look for it again. A string is sent as it is.
+  return reply.serializer(asIs).send(answerText(result, shown, store.ackLevel));
+}
+
+const asIs = (payload: unknown): string => payload as string;
+
+const answerText = ({ accepted, duplicate, position }: AppendReceipt, rejected: string, durability: string): string =>
+  `{"accepted":${accepted},"duplicate":${duplicate},"rejected":${rejected},"position":"${position}","durability":"${durability}"}`;
+
+function readIdempotencyKey(request: FastifyRequest): string | undefined {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  if (typeof key !== 'string' || key.length === 0 || key.length > limits.idempotencyKeyCharactersMax) {
+    throw new Problem('bad-request', `Idempotency-Key has 1 to ${limits.idempotencyKeyCharactersMax} characters.`);
+  }
+  return key;
+}
+
+const allPartitions = Array.from({ length: partitionCount }, (_, partition) => partition);
+
+async function sendExport(request: FastifyRequest, reply: FastifyReply, { store }: AppDeps): Promise<FastifyReply> {
+  const { after, limit = limits.exportPageMax } = request.query as { after?: string; limit?: number };
+  const cursor = after === undefined ? {} : decodeCursor(after);
+  if (cursor === undefined) throw new Problem('bad-cursor', 'This cursor was not given out by the export.');
+  const page = await store.readLog({ partitions: allPartitions, after: cursor, limitEvents: limit, account: (request.caller as { account: string }).account });
+  reply.header('export-cursor', encodeCursor(page.cursor)).type('application/x-ndjson; charset=utf-8');
+  return reply.send(Buffer.concat(page.events.flatMap(exportLine)));
+}
+
+const lineEnd = Buffer.from('}\n');
+
+/** Raw bytes into the line: what was accepted is what is read back. */
+export function exportLine({ position, disposition, device, id, receivedAtMs, bytes }: ShownEvent): readonly Uint8Array[] {
+  const head = `{"position":"${position}","disposition":"${disposition}","device_id":${JSON.stringify(device)},"id":${JSON.stringify(id)},"received_at":"${new Date(receivedAtMs).toISOString()}","event":`;
+  return [Buffer.from(head), bytes, lineEnd];
+}

@@ -1,0 +1,34 @@
+/** Health, limits, metrics, the description of it all. */
+import type { FastifyInstance } from 'fastify';
+import type { AppDeps } from './app.ts';
+import { Problem } from './protocol/errors.ts';
+import { limits } from './protocol/limits.ts';
+
+export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining }: AppDeps): void {
+  const config = { lane: 'health' };
+  app.get('/healthz', { config, schema: { summary: 'Alive' } }, () => ({ alive: true }));
+  app.get('/readyz', { config, schema: { summary: 'Ready for work' } }, () => {
+    if (isDraining()) throw new Problem('draining', 'This service is going down.');
+    return { ready: true };
+  });
+  app.get('/v1/limits', { config, schema: { summary: 'What is enforced' } }, () => ({
+    durability: store.ackLevel,
+    events_per_batch_max: limits.eventsPerBatchMax,
+    event_bytes_max: limits.eventBytesMax,
+    batch_bytes_max: limits.batchBytesMax,
+    unpacked_bytes_max: limits.unpackedBytesMax,
+    event_id_characters_max: limits.eventIdCharactersMax,
+    device_id_characters_max: limits.deviceIdCharactersMax,
+    dedupe_hours: limits.dedupeHours,
+    idempotency_hours: limits.idempotencyHours,
+    hot_window_hours: limits.hotWindowHours,
+    history_page_max: limits.historyPageMax,
+    export_page_max: limits.exportPageMax,
+    device_token_seconds: limits.deviceTokenSeconds,
+    user_token_seconds_max: limits.userTokenSecondsMax,
+  }));
+  app.get('/metrics', { config, schema: { summary: 'Prometheus text, one answer for all workers' } }, async (_, reply) =>
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),
+  );
+  app.get('/openapi.json', { config, schema: { hide: true } }, () => app.swagger());
+}

@@ -1,0 +1,109 @@
+/** The parent process. */
+import cluster, { type Worker } from 'node:cluster';
+import type { Snapshot } from '#system/telemetry/counts.ts';
+import { createPrinter, type Printer } from '#system/telemetry/prometheus.ts';
+import type { ToSupervisor, ToWorker } from './messages.ts';
+
+export type SupervisorOptions = {
+  readonly workers: number;
+  readonly drainTimeoutMs: number;
+  /** Environment that workers need beside the parent's own. */
+  readonly workerEnvironment: Readonly<Record<string, string>>;
+  readonly onReady: (info: { readonly url: string; readonly adminUrl: string; readonly workers: readonly number[] }) => void;
+  readonly onWorkers: (pids: readonly number[]) => void;
+  readonly log: (level: 'info' | 'error', text: string) => void;
+};
+
+const respawnPauseMsMin = 100;
+const respawnPauseMsMax = 5000;
+const healthyAfterMs = 10_000;
+const snapshotTimeoutMs = 900;
+
+type Gathering = { readonly snapshots: Snapshot[]; missing: Set<number>; readonly finish: () => void };
+
+/** Resolves with the exit code once every worker has ended. */
+export function supervise(options: SupervisorOptions): { readonly drain: () => void; readonly ended: Promise<number> } {
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
+  const printer: Printer = createPrinter();
+  const gatherings = new Map<number, Gathering>();
+  let nextId = 0;
+  let listening = 0;
+  let isReady = false;
+  let draining = false;
+  let pauseMs = respawnPauseMsMin;
+  let end: (code: number) => void = () => undefined;
+  const ended = new Promise<number>((resolve) => {
+    end = resolve;
+  });
+  const live = (): Worker[] => Object.values(cluster.workers ?? {}).filter((worker): worker is Worker => worker !== undefined && worker.isConnected());
+  const pids = () => live().map((worker) => worker.process.pid as number);
+  const send = (worker: Worker, message: ToWorker) => {
+    if (worker.isConnected()) worker.send(message, () => undefined);
+  };
+  const gather = (): Promise<readonly Snapshot[]> =>
+    new Promise((resolve) => {
+      const id = nextId++;
+      const workers = live();
+      const gathering: Gathering = {
+        snapshots: [],
+        missing: new Set(workers.map((worker) => worker.id)),
+        finish: () => {
+          if (gatherings.delete(id)) resolve(gathering.snapshots);
+        },
+      };
+      gatherings.set(id, gathering);
+      setTimeout(gathering.finish, snapshotTimeoutMs);
+      for (const worker of workers) send(worker, { kind: 'snapshot-wanted', id });
+    });
+  const onMessage = async (worker: Worker, message: ToSupervisor): Promise<void> => {
+    if (message.kind === 'listening') {
+      listening++;
+      if (isReady) options.onWorkers(pids());
+      else if (listening === options.workers) {
+        isReady = true;
+        options.onReady({ url: message.url, adminUrl: message.adminUrl, workers: pids() });
+      }
+    } else if (message.kind === 'failed') {
+      options.log('error', message.text);
+      if (!isReady) end(1);
+    } else if (message.kind === 'snapshot') {
+      const gathering = gatherings.get(message.id);
+      if (gathering === undefined) return;
+      gathering.snapshots.push(message.snapshot);
+      gathering.missing.delete(worker.id);
+      if (gathering.missing.size === 0) gathering.finish();
+    } else send(worker, { kind: 'metrics', id: message.id, text: await printer.print(await gather()) });
+  };
+  const spawn = () => {
+    const worker = cluster.fork(options.workerEnvironment);
+    const bornMs = performance.now();
+    worker.on('message', (message: ToSupervisor) => void onMessage(worker, message));
+    worker.on('exit', (code, signal) => {
+      if (draining) {
+        if (live().length === 0) end(0);
+        return;
+      }
+      if (!isReady) return end(1);
+      options.log('error', `worker ${worker.process.pid} ended (${signal ?? code}); another one is started`);
+      pauseMs = performance.now() - bornMs > healthyAfterMs ? respawnPauseMsMin : Math.min(pauseMs * 2, respawnPauseMsMax);
+      setTimeout(() => {
+        if (!draining) spawn();
+      }, pauseMs);
+    });
+  };
+  for (let i = 0; i < options.workers; i++) spawn();
+  return {
+    ended,
+    drain: () => {
+      if (draining) return;
+      draining = true;
+      if (live().length === 0) end(0);
+      for (const worker of live()) send(worker, { kind: 'drain' });
+      setTimeout(() => {
+        options.log('error', `the drain took longer than ${options.drainTimeoutMs} ms; what is left is ended`);
+        for (const worker of live()) worker.process.kill('SIGKILL');
+        end(1);
+      }, options.drainTimeoutMs).unref();
+    },
+  };
+}

@@ -1,0 +1,123 @@
+/** One worker process: the app, the pipeline, the store. */
+import cluster from 'node:cluster';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { FastifyInstance } from 'fastify';
+import { createTokens } from '#system/accounts/tokens.ts';
+import { type AppDeps, buildAdminApp, buildApp } from '#system/app.ts';
+import { systemClock } from '#system/clock.ts';
+import type { Config } from '#system/config.ts';
+import { startPipeline } from '#system/pipeline/pipeline.ts';
+import type { Store } from '#system/store/store.ts';
+import { createCounts, type Snapshot } from '#system/telemetry/counts.ts';
+
+export type WorkerOptions = {
+  readonly config: Config;
+  readonly adminToken: string;
+  readonly store: Store;
+  readonly metrics: () => Promise<string>;
+  readonly log: (level: 'info' | 'error', text: string) => void;
+  /** For twins. */
+  readonly customise?: (deps: AppDeps) => AppDeps;
+};
+
+export type RunningWorker = {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly snapshot: () => Promise<Snapshot>;
+  /** Answers what is in flight, lets clients know by `Connection: close`, ends the pipeline between two steps. */
+  readonly drain: () => Promise<void>;
+};
+
+// Long enough for a busy client to see `Connection: close` on its next answer before idle connections are cut.
+const announceMs = 300;
+
+export async function startWorker({ config, adminToken, store, metrics, log, customise }: WorkerOptions): Promise<RunningWorker> {
+  const clock = systemClock;
+  const key = config.signingKey ?? (await store.settle({ name: 'signing-key', candidate: randomBytes(32).toString('base64url') }));
+  const counts = createCounts();
+  let draining = false;
+  const plain: AppDeps = {
+    store,
+    tokens: createTokens({ key, clock }),
+    clock,
+    counts,
+    autoRegistration: config.autoRegistration,
+    metrics,
+    isDraining: () => draining,
+  };
+  const deps = customise?.(plain) ?? plain;
+  const tls =
+    config.tlsCert === undefined || config.tlsKey === undefined ? undefined : { cert: readFileSync(config.tlsCert), key: readFileSync(config.tlsKey) };
+  const app = await buildApp(deps, tls);
+  const adminApp = await buildAdminApp({ ...deps, adminToken });
+  const adminUrl = await adminApp.listen({ host: '127.0.0.1', port: config.adminPort });
+  const url = await app.listen({ host: config.host, port: config.port, backlog: 4096 });
+  const pipeline = startPipeline({
+    store: deps.store,
+    clock,
+    owner: `${process.pid}-${randomBytes(4).toString('hex')}`,
+    filters: [],
+    onTrouble: (error) => log('error', `the pipeline pauses: ${error instanceof Error ? error.message : String(error)}`),
+  });
+  const loopDelay = monitorEventLoopDelay({ resolution: 10 });
+  loopDelay.enable();
+  return {
+    url,
+    adminUrl,
+    snapshot: () => takeSnapshot({ store: deps.store, counts, app, loopDelay }),
+    drain: async () => {
+      draining = true;
+      await new Promise((resolve) => setTimeout(resolve, announceMs));
+      await Promise.all([app.close(), adminApp.close()]);
+      await pipeline.stop();
+      await store.close();
+    },
+  };
+}
+
+type Watching = {
+  readonly store: Store;
+  readonly counts: ReturnType<typeof createCounts>;
+  readonly app: FastifyInstance;
+  readonly loopDelay: ReturnType<typeof monitorEventLoopDelay>;
+};
+
+async function takeSnapshot({ store, counts, app, loopDelay }: Watching): Promise<Snapshot> {
+  const cpu = process.cpuUsage();
+  const connections = await new Promise<number>((resolve) => app.server.getConnections((error, count) => resolve(error ? 0 : count)));
+  const stored = await readStore(store);
+  const loopDelaySeconds = loopDelay.max / 1e9;
+  loopDelay.reset();
+  return {
+    worker: cluster.worker?.id ?? 1,
+    requests: counts.requests,
+    routes: counts.routes,
+    cpuSeconds: (cpu.user + cpu.system) / 1e6,
+    residentBytes: readResident(),
+    loopDelaySeconds,
+    connections,
+    store: stored,
+  };
+}
+
+async function readStore(store: Store): Promise<Snapshot['store']> {
+  try {
+    const [counters, backlog] = await Promise.all([store.readCounters(), store.readBacklog()]);
+    const lagSeconds = backlog.oldestReceivedAtMs === undefined ? 0 : Math.max(0, (systemClock.wallMs() - backlog.oldestReceivedAtMs) / 1000);
+    return { ...counters, pending: backlog.pending, lagSeconds };
+  } catch {
+    // Without its store a worker still tells the rest; the missing samples are what an alarm looks for.
+    return undefined;
+  }
+}
+
+/** At the descriptor limit memoryUsage throws, since it opens a file: a metric must not end a worker. */
+function readResident(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return 0;
+  }
+}
