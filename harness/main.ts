@@ -1,7 +1,11 @@
 /** The command line: `node harness/main.ts VERB …`, which the npm scripts call. */
+
 import { brokenExitCode, runVerb } from './command/verbs.ts';
+import { requireNode } from './node-version.ts';
 
 const say = { out: (text: string) => void process.stdout.write(text), err: (text: string) => void process.stderr.write(text) };
+
+requireNode();
 
 try {
   process.exitCode = await runVerb(process.argv.slice(2), say);
