@@ -202,7 +202,8 @@ async function watchPhase({ input, run, fold, watch, sinceOriginMs, index, start
     if (leftMs <= leadMs + 50) break;
     await Promise.race([sleep(Math.min(leftMs - leadMs, 1000 - (sinceOriginMs() % 1000) + 150)), aborted]);
     if (input.signal.aborted) return cutNow();
-    const second = Math.floor(sinceOriginMs() / 1000) - 1;
+    // Workers hand over a second once it is past, and answers of it are still coming: the one before is whole.
+    const second = Math.floor(sinceOriginMs() / 1000) - 2;
     const cells = fold.cellsOfSecond(second);
     const generatorCores = watch.coresOf('generator');
     input.onSecond({
@@ -216,8 +217,7 @@ async function watchPhase({ input, run, fold, watch, sinceOriginMs, index, start
       stealShare: watch.lastMachine()?.stealShare,
     });
     if (untilSettled) {
-      // Answers of the last second may still be out: the one before is whole.
-      warm.push(warmSecond(fold.cellsOfSecond(second - 1), watch.coresOf('system')));
+      warm.push(warmSecond(cells, watch.coresOf('system')));
       if (isSettled(warm)) return cutNow();
     }
     const soFar = [
