@@ -35,7 +35,7 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
   const ended = new Promise<number>((resolve) => {
     end = resolve;
   });
-  const live = (): Worker[] => Object.values(cluster.workers ?? {}).filter((worker): worker is Worker => worker !== undefined && worker.isConnected());
+  const live = (): Worker[] => Object.values(cluster.workers ?? {}).filter((worker): worker is Worker => worker?.isConnected() === true);
   const pids = () => live().map((worker) => worker.process.pid as number);
   const send = (worker: Worker, message: ToWorker) => {
     if (worker.isConnected()) worker.send(message, () => undefined);
