@@ -150,6 +150,11 @@ async function unpack(request: FastifyRequest, _reply: FastifyReply, payload: No
     }
     return push.call(gunzip, chunk, ...rest);
   };
+  // Fastify compares this with Content-Length, which counts packed bytes.
+  gunzip.receivedEncodedLength = 0;
+  payload.on('data', (chunk: Buffer) => {
+    gunzip.receivedEncodedLength = (gunzip.receivedEncodedLength ?? 0) + chunk.length;
+  });
   gunzip.on('error', () => payload.resume());
   payload.pipe(gunzip);
   return gunzip;

@@ -1,0 +1,374 @@
+import { gzipSync } from 'node:zlib';
+import type { FastifyInstance } from 'fastify';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createAccounts } from './accounts/accounts.ts';
+import { createTokens, type Tokens } from './accounts/tokens.ts';
+import { type AppDeps, buildAdminApp, buildApp } from './app.ts';
+import { deviceSteps } from './pipeline/pipeline.ts';
+import { limits } from './protocol/limits.ts';
+import { createMemoryStore } from './store/memory/memory-store.ts';
+import { partitionOf, type Store, StoreUnavailable } from './store/store.ts';
+import { createCounts } from './telemetry/counts.ts';
+
+let nowMs = 1_790_000_000_000;
+const clock = { wallMs: () => nowMs, monotonicMs: () => nowMs };
+const key = 'k'.repeat(43);
+let store: Store;
+let tokens: Tokens;
+let deps: AppDeps;
+let app: FastifyInstance;
+let draining = false;
+
+type Keys = { account_id: string; secret: string; publishable_key: string };
+const basic = (user: string, password = ''): string => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+const secretOf = ({ account_id, secret }: Keys): string => basic(account_id, secret);
+const publishableOf = ({ publishable_key }: Keys): string => basic(publishable_key);
+const event = (id: string, change: Record<string, unknown> = {}) => ({
+  id,
+  type: 'location',
+  recorded_at: '2026-11-24T10:00:00.000Z',
+  data: { lat: 52.1, lon: 4.9 },
+  ...change,
+});
+
+beforeEach(async () => {
+  nowMs = 1_790_000_000_000;
+  draining = false;
+  store = createMemoryStore({ clock });
+  tokens = createTokens({ key, clock });
+  deps = { store, tokens, clock, counts: createCounts(), autoRegistration: true, metrics: async () => 'a 1\n', isDraining: () => draining };
+  app = await buildApp(deps);
+});
+
+const newAccount = (): Promise<Keys> => createAccounts(deps).create({ name: 'x', quotas: {} });
+
+async function newDevice(keys: Keys, device: string): Promise<{ authorization: string; secret: string }> {
+  const answer = await app.inject({ method: 'POST', url: '/v1/authenticate', headers: { authorization: publishableOf(keys) }, payload: { device_id: device } });
+  expect(answer.statusCode).toBe(200);
+  return { authorization: `Bearer ${answer.json().access_token}`, secret: answer.json().device_secret };
+}
+
+const send = (authorization: string, payload: unknown, headers: Record<string, string> = {}) =>
+  app.inject({
+    method: 'POST',
+    url: '/v1/events',
+    headers: { authorization, 'content-type': 'application/json', ...headers },
+    payload: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload),
+  });
+
+async function stepEverything(account: string, device: string): Promise<void> {
+  const partition = partitionOf(account, device);
+  const lease = await store.lease({ partition, owner: 'test', nowMs, ttlMs: 1000 });
+  if (lease.kind !== 'held') throw new Error('no lease');
+  const { events } = await store.readLog({ partitions: [partition], after: { [partition]: lease.checkpoint }, limitEvents: 1000 });
+  const to = events.at(-1)?.position ?? lease.checkpoint;
+  expect(await store.step({ partition, fence: lease.fence, from: lease.checkpoint, to, devices: deviceSteps(events, []) })).toEqual({ kind: 'stepped' });
+}
+
+describe('ingest', () => {
+  let keys: Keys;
+  let device: { authorization: string; secret: string };
+  beforeEach(async () => {
+    keys = await newAccount();
+    device = await newDevice(keys, 'd1');
+  });
+
+  test('R1: what was acknowledged is readable at once, in history and export, to the byte', async () => {
+    const body = `[ {"id":"a","type":"battery","recorded_at":"2026-11-24T10:00:00Z","data":{"level":  0.5,"x":"\\u00e9"}} ]`;
+    expect((await send(device.authorization, body)).json()).toMatchObject({ accepted: 1, duplicate: 0, rejected: [] });
+    const exported = await app.inject({ url: '/v1/export', headers: { authorization: secretOf(keys) } });
+    expect(exported.body).toContain(body.slice(2, -2));
+    const history = await app.inject({ url: '/v1/devices/d1/history?include=filtered', headers: { authorization: device.authorization } });
+    expect(history.json().events.map(({ id, disposition }: { id: string; disposition: string }) => [id, disposition])).toEqual([['a', 'pending']]);
+  });
+
+  test('R3: the same batch again is all duplicates', async () => {
+    const batch = [event('a'), event('b')];
+    await send(device.authorization, batch);
+    expect((await send(device.authorization, { events: batch })).json()).toMatchObject({ accepted: 0, duplicate: 2 });
+  });
+
+  test('R5: an idempotency key gives the same answer to the byte, and refuses another body', async () => {
+    const first = await send(device.authorization, [event('a'), { id: 'bad' }], { 'idempotency-key': 'k' });
+    const again = await send(device.authorization, [event('a'), { id: 'bad' }], { 'idempotency-key': 'k' });
+    expect(again.body).toBe(first.body);
+    const other = await send(device.authorization, [event('b')], { 'idempotency-key': 'k' });
+    expect([other.statusCode, other.json().code]).toEqual([409, 'idempotency-mismatch']);
+  });
+
+  test('R6: a mixed batch: valid ones accepted, invalid ones named', async () => {
+    const big = event('big', { data: { lat: 1, lon: 2, note: 'x'.repeat(limits.eventBytesMax) } });
+    const batch = [
+      event('a'),
+      7,
+      event('', {}),
+      event('t', { type: 'dream' }),
+      event('w', { recorded_at: 'yesterday' }),
+      event('l', { data: { lat: 91, lon: 0 } }),
+      big,
+      event('z'),
+    ];
+    const { accepted, duplicate, rejected } = (await send(device.authorization, batch)).json();
+    expect([accepted, duplicate]).toEqual([2, 0]);
+    expect(rejected.map(({ index, code }: { index: number; code: string }) => [index, code])).toEqual([
+      [1, 'bad-item'],
+      [2, 'bad-id'],
+      [3, 'bad-type'],
+      [4, 'bad-time'],
+      [5, 'bad-data'],
+      [6, 'item-too-large'],
+    ]);
+  });
+
+  test.each([
+    ['empty', '[]', 400, 'empty-batch'],
+    ['empty object', '{"events":[]}', 400, 'empty-batch'],
+    ['no JSON', '[{', 400, 'invalid-json'],
+    ['no batch', '7', 400, 'bad-request'],
+    ['too many', JSON.stringify(Array.from({ length: 501 }, (_, i) => event(`e${i}`))), 413, 'batch-too-large'],
+    ['too large', `[${' '.repeat(limits.batchBytesMax)}]`, 413, 'body-too-large'],
+    ['all invalid', '[{"id":"x"}]', 422, 'all-invalid'],
+  ])('R7: %s', async (_, body, status, code) => {
+    const answer = await send(device.authorization, body);
+    expect([answer.statusCode, answer.json().code]).toEqual([status, code]);
+  });
+
+  test('R8: gzip is unpacked, up to its bound', async () => {
+    expect((await send(device.authorization, gzipSync(JSON.stringify([event('z')])), { 'content-encoding': 'gzip' })).json()).toMatchObject({ accepted: 1 });
+    const bomb = await send(device.authorization, gzipSync(Buffer.alloc(64 * 1024 * 1024, 0x20)), { 'content-encoding': 'gzip' });
+    expect([bomb.statusCode, bomb.json().code]).toEqual([413, 'body-too-large']);
+    expect((await send(device.authorization, 'not gzip', { 'content-encoding': 'gzip' })).statusCode).toBe(400);
+    expect((await send(device.authorization, '[]', { 'content-encoding': 'br' })).statusCode).toBe(415);
+  });
+
+  test('R9: positions of one device grow in the order of acknowledgement', async () => {
+    const positions: string[] = [];
+    for (const id of ['c', 'a', 'b']) positions.push((await send(device.authorization, [event(id)])).json().position);
+    expect([...positions].sort()).toEqual(positions);
+  });
+
+  test('R11: a store that cannot keep its promise is 503 with Retry-After, never 202', async () => {
+    app = await buildApp({ ...deps, store: { ...store, append: () => Promise.reject(new StoreUnavailable('full', 'disk full')) } });
+    const answer = await send(device.authorization, [event('a')]);
+    expect([answer.statusCode, answer.json().code]).toEqual([503, 'store-unavailable']);
+    expect(answer.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+  });
+
+  test('the pipeline makes the latest location, which moves forward only', async () => {
+    const location = () => app.inject({ url: '/v1/devices/d1/location', headers: { authorization: device.authorization } });
+    expect((await location()).json().code).toBe('no-location');
+    await send(device.authorization, [event('new', { recorded_at: '2026-11-24T11:00:00Z' }), event('old', { recorded_at: '2026-11-24T09:00:00Z' })]);
+    await stepEverything(keys.account_id, 'd1');
+    const answer = await location();
+    expect(answer.json()).toMatchObject({ id: 'new' });
+    const again = await app.inject({
+      url: '/v1/devices/d1/location',
+      headers: { authorization: device.authorization, 'if-none-match': answer.headers.etag as string },
+    });
+    expect(again.statusCode).toBe(304);
+  });
+
+  test('history and export page without loss', async () => {
+    for (let i = 0; i < 7; i++) await send(device.authorization, [event(`e${i}`)]);
+    await stepEverything(keys.account_id, 'd1');
+    const seen: string[] = [];
+    for (let token: string | undefined = ''; token !== undefined; ) {
+      const answer: Awaited<ReturnType<typeof send>> = await app.inject({
+        url: `/v1/devices/d1/history?limit=3${token === '' ? '' : `&pagination_token=${token}`}`,
+        headers: { authorization: secretOf(keys) },
+      });
+      seen.push(...answer.json().events.map(({ id }: { id: string }) => id));
+      token = answer.json().pagination_token;
+    }
+    expect(seen).toEqual(['e0', 'e1', 'e2', 'e3', 'e4', 'e5', 'e6']);
+    const lines: string[] = [];
+    for (let cursor = ''; ; ) {
+      const page = await app.inject({ url: `/v1/export?limit=2${cursor === '' ? '' : `&after=${cursor}`}`, headers: { authorization: secretOf(keys) } });
+      if (page.body === '') break;
+      lines.push(...page.body.trim().split('\n'));
+      cursor = page.headers['export-cursor'] as string;
+    }
+    expect(lines.map((line) => JSON.parse(line).id)).toEqual(seen);
+    const broken = await app.inject({ url: '/v1/export?after=nonsense', headers: { authorization: secretOf(keys) } });
+    expect(broken.json().code).toBe('bad-cursor');
+  });
+});
+
+describe('registration', () => {
+  const register = (authorization: string, device: string, payload: Record<string, unknown>) =>
+    app.inject({ method: 'PUT', url: `/v1/devices/${device}`, headers: { authorization }, payload: { platform: 'ios', app_version: '1', ...payload } });
+
+  test('a new device gets its secret once; with it, the same again changes nothing and something else changes', async () => {
+    const keys = await newAccount();
+    const created = await register(publishableOf(keys), 'd', {});
+    expect(created.statusCode).toBe(201);
+    const secret = created.json().device_secret;
+    expect((await register(publishableOf(keys), 'd', { device_secret: secret })).json()).toEqual({ changed: false });
+    expect((await register(publishableOf(keys), 'd', { device_secret: secret, name: 'n' })).json()).toEqual({ changed: true });
+    expect((await register(publishableOf(keys), 'd', {})).statusCode).toBe(401);
+    expect((await register(publishableOf(keys), 'd', { device_secret: 'wrong' })).statusCode).toBe(401);
+  });
+
+  test('nobody becomes a user by naming one', async () => {
+    const keys = await newAccount();
+    expect((await register(publishableOf(keys), 'd', { user: 'u' })).statusCode).toBe(403);
+    const minted = await app.inject({
+      method: 'POST',
+      url: '/v1/tokens',
+      headers: { authorization: secretOf(keys) },
+      payload: { user: 'u', scopes: ['ch:inbox'] },
+    });
+    expect(minted.statusCode).toBe(201);
+    expect((await register(publishableOf(keys), 'd', { user_token: minted.json().access_token })).statusCode).toBe(201);
+    const shown = await app.inject({ url: '/v1/devices/d', headers: { authorization: secretOf(keys) } });
+    expect(shown.json()).toMatchObject({ device_id: 'd', user: 'u', platform: 'ios' });
+    const foreign = await newAccount();
+    expect((await register(publishableOf(foreign), 'e', { user_token: minted.json().access_token })).statusCode).toBe(401);
+  });
+});
+
+describe('access', () => {
+  test('R46: whatever is wrong with a credential, the answer is the same 401', async () => {
+    const keys = await newAccount();
+    const { authorization } = await newDevice(keys, 'd1');
+    const [head, claims, signature] = authorization.slice(7).split('.') as [string, string, string];
+    const none = Buffer.from('{"alg":"none","typ":"JWT"}').toString('base64url');
+    const expired = tokens.signDevice({ account: keys.account_id, device: 'd1', user: undefined, generation: 1, expiresInSeconds: -1 });
+    const foreign = createTokens({ key: 'x'.repeat(43), clock }).signDevice({
+      account: keys.account_id,
+      device: 'd1',
+      user: undefined,
+      generation: 1,
+      expiresInSeconds: 60,
+    });
+    const wrong = [
+      undefined,
+      '',
+      'Bearer',
+      'Bearer ',
+      'Bearer x.y.z',
+      `Bearer ${none}.${claims}.`,
+      `Bearer ${head}.${claims}.${signature.slice(1)}A`,
+      `Bearer ${expired}`,
+      `Bearer ${foreign}`,
+      'Basic !!!',
+      basic('nobody', 'x'),
+      basic(keys.account_id, 'x'),
+      'Digest a',
+    ];
+    const bodies = new Set<string>();
+    for (const credential of wrong) {
+      const answer = await app.inject({
+        method: 'POST',
+        url: '/v1/events',
+        headers: { 'content-type': 'application/json', ...(credential === undefined ? {} : { authorization: credential }) },
+        payload: '[]',
+      });
+      expect(answer.statusCode, String(credential)).toBe(401);
+      expect(answer.headers['www-authenticate']).toBeDefined();
+      const { request_id: _, ...rest } = answer.json();
+      bodies.add(JSON.stringify(rest));
+    }
+    expect(bodies.size).toBe(1);
+  });
+
+  test('R47: no credential reaches what is not its own', async () => {
+    const [mine, other] = [await newAccount(), await newAccount()];
+    const victim = await newDevice(mine, 'd1');
+    await send(victim.authorization, [event('secret')]);
+    const stranger = await newDevice(other, 'd1');
+    const sibling = await newDevice(mine, 'd2');
+    for (const path of ['/v1/devices/d1', '/v1/devices/d1/location', '/v1/devices/d1/history?include=filtered']) {
+      for (const authorization of [sibling.authorization, publishableOf(mine), publishableOf(other)]) {
+        expect([401, 403], path).toContain((await app.inject({ url: path, headers: { authorization } })).statusCode);
+      }
+      for (const authorization of [stranger.authorization, secretOf(other)])
+        expect((await app.inject({ url: path, headers: { authorization } })).body).not.toContain('secret');
+    }
+    expect((await app.inject({ url: '/v1/export', headers: { authorization: secretOf(other) } })).body).toBe('');
+    for (const authorization of [victim.authorization, publishableOf(mine)])
+      expect((await app.inject({ url: '/v1/export', headers: { authorization } })).statusCode).toBe(403);
+    expect(
+      (await app.inject({ method: 'POST', url: '/v1/authenticate', headers: { authorization: publishableOf(mine) }, payload: { device_id: 'd1' } })).statusCode,
+    ).toBe(401);
+  });
+
+  test('a token ends on time', async () => {
+    const { authorization } = await newDevice(await newAccount(), 'd1');
+    expect((await send(authorization, [event('a')])).statusCode).toBe(202);
+    nowMs += limits.deviceTokenSeconds * 1000;
+    expect((await send(authorization, [event('b')])).statusCode).toBe(401);
+  });
+
+  test('R65: every error is a problem document with its request id', async () => {
+    const keys = await newAccount();
+    const { authorization } = await newDevice(keys, 'd1');
+    const answers = [
+      await app.inject({ url: '/nowhere' }),
+      await app.inject({ method: 'DELETE', url: '/v1/events' }),
+      await app.inject({ method: 'POST', url: '/v1/events', headers: { authorization, 'content-type': 'text/plain' }, payload: 'x' }),
+      await app.inject({ method: 'POST', url: '/v1/authenticate', headers: { authorization: publishableOf(keys) }, payload: {} }),
+      await app.inject({ url: '/v1/devices/d1/history?limit=0', headers: { authorization } }),
+      await app.inject({ url: '/v1/devices/d1/history?from=never', headers: { authorization } }),
+      await app.inject({
+        method: 'POST',
+        url: '/v1/authenticate',
+        headers: { authorization: publishableOf(keys), 'content-type': 'application/json' },
+        payload: '{',
+      }),
+    ];
+    for (const answer of answers) {
+      expect(answer.statusCode).toBeGreaterThanOrEqual(400);
+      expect(answer.headers['content-type']).toContain('application/problem+json');
+      expect(answer.json()).toMatchObject({ status: answer.statusCode, request_id: answer.headers['x-request-id'] });
+    }
+    expect((await app.inject({ url: '/healthz', headers: { 'x-request-id': 'mine' } })).headers['x-request-id']).toBe('mine');
+  });
+});
+
+test('readiness ends with the drain, and every answer says so', async () => {
+  expect((await app.inject({ url: '/readyz' })).statusCode).toBe(200);
+  draining = true;
+  const answer = await app.inject({ url: '/readyz' });
+  expect([answer.statusCode, answer.json().code, answer.headers.connection]).toEqual([503, 'draining', 'close']);
+});
+
+test('R71: the limits that are published are those that are enforced', async () => {
+  const published = (await app.inject({ url: '/v1/limits' })).json();
+  expect(published).toMatchObject({ events_per_batch_max: limits.eventsPerBatchMax, event_bytes_max: limits.eventBytesMax, durability: 'memory' });
+  const { authorization } = await newDevice(await newAccount(), 'd1');
+  const most = Array.from({ length: published.events_per_batch_max }, (_, i) => event(`e${i}`));
+  expect((await send(authorization, most)).json().accepted).toBe(published.events_per_batch_max);
+});
+
+test('the description is OpenAPI 3.1 and names every route', async () => {
+  await app.ready();
+  const { openapi, paths } = (await app.inject({ url: '/openapi.json' })).json();
+  expect(openapi).toBe('3.1.0');
+  expect(Object.keys(paths)).toEqual(
+    expect.arrayContaining([
+      '/v1/events',
+      '/v1/export',
+      '/v1/authenticate',
+      '/v1/tokens',
+      '/v1/devices/{id}',
+      '/v1/devices/{id}/location',
+      '/v1/devices/{id}/history',
+      '/v1/limits',
+      '/healthz',
+      '/readyz',
+      '/metrics',
+    ]),
+  );
+});
+
+test('accounts are made on the admin listener, with its token only', async () => {
+  const admin = await buildAdminApp({ ...deps, adminToken: 'let-me-in' });
+  const make = (authorization?: string) =>
+    admin.inject({ method: 'POST', url: '/admin/v1/accounts', headers: authorization === undefined ? {} : { authorization }, payload: { name: 'n' } });
+  expect((await make()).statusCode).toBe(401);
+  expect((await make('Bearer wrong')).statusCode).toBe(401);
+  const answer = await make('Bearer let-me-in');
+  expect(answer.statusCode).toBe(201);
+  expect((await app.inject({ url: '/v1/export', headers: { authorization: secretOf(answer.json()) } })).statusCode).toBe(200);
+});
