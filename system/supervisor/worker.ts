@@ -2,6 +2,7 @@
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { Server } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FastifyInstance } from 'fastify';
 import { createTokens } from '#system/accounts/tokens.ts';
@@ -32,6 +33,9 @@ export type RunningWorker = {
 
 // Long enough for a busy client to see `Connection: close` on its next answer before idle connections are cut.
 const announceMs = 300;
+// The shared socket is closed by the supervisor once the last worker has let go of it.
+const socketClosesMs = 200;
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function startWorker({ config, adminToken, store, metrics, log, customise }: WorkerOptions): Promise<RunningWorker> {
   const clock = systemClock;
@@ -68,8 +72,12 @@ export async function startWorker({ config, adminToken, store, metrics, log, cus
     adminUrl,
     snapshot: () => takeSnapshot({ store: deps.store, counts, app, loopDelay }),
     drain: async () => {
+      // First nobody new, while connections that are there go on: telling a client to reconnect before the shared socket is closed
+      // would lead it into an accept queue that is reset. net's close, since http's also ends idle connections.
+      Server.prototype.close.call(app.server);
+      await pause(socketClosesMs);
       draining = true;
-      await new Promise((resolve) => setTimeout(resolve, announceMs));
+      await pause(announceMs);
       await Promise.all([app.close(), adminApp.close()]);
       await pipeline.stop();
       await store.close();

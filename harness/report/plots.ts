@@ -1,0 +1,242 @@
+/** What is drawn, as data: the page's script knows nothing of runs, only of columns, bands, shades and marks. */
+import { defaultLimits, spoiledSeconds } from '#harness/gates/samples.ts';
+import type { Cell, RunResult, Verdict } from '#harness/run-result.ts';
+import { metricNames } from '#system/protocol/metric-names.ts';
+import { conditionOf, ms } from './numbers.ts';
+import { type Column, countColumn, maxOf, quantileColumns, recordColumn, scrapedSum, secondsOf, sumOf } from './series.ts';
+
+/** Colours are names that the style sheet gives a value for light and for dark. */
+export type Line = {
+  readonly label: string;
+  readonly values: Column;
+  readonly colour: string;
+  readonly look: 'line' | 'dashed' | 'dots' | 'area';
+  /** Index of the line below: the space between them is filled. */
+  readonly fillTo?: number;
+};
+/** A threshold as a line over the time it is about. */
+export type LimitLine = { readonly label: string; readonly value: number; readonly fromSeconds: number; readonly toSeconds: number };
+export type TimePlot = {
+  readonly id: string;
+  readonly title: string;
+  readonly about: string;
+  readonly unit: string;
+  readonly log: boolean;
+  readonly shaded: boolean;
+  readonly wide: boolean;
+  readonly lines: readonly Line[];
+  readonly limits: readonly LimitLine[];
+  /** What somebody hears who cannot see it. */
+  readonly spoken: string;
+};
+
+export type ShadeKind = 'unknown' | 'stop' | 'gc' | 'steal' | 'lag';
+export type Shade = { readonly kind: ShadeKind; readonly label: string; readonly seconds: readonly number[] };
+export type PhaseMark = { readonly name: string; readonly measured: boolean; readonly fromSeconds: number; readonly toSeconds: number };
+
+/** From here on a second is shaded. A pause of 10 ms moves a p99 of some ms; the others are the usual warning levels, half of what spoils a second. */
+const shadedFrom = { gcMs: 10, stealShare: 0.05, lagMs: 5 } as const;
+
+export const phaseMarks = ({ phases }: RunResult): readonly PhaseMark[] =>
+  phases.map(({ name, measured, startSeconds, endSeconds }) => ({ name, measured, fromSeconds: startSeconds, toSeconds: endSeconds }));
+
+/** Seconds in which the generator or the machine had trouble of its own, strongest first. */
+export function shadesOf(result: RunResult): readonly Shade[] {
+  const seconds = secondsOf(result);
+  const above = (values: Column, limit: number): readonly number[] => values.flatMap((value, second) => (value !== null && value >= limit ? [second] : []));
+  const lag = quantileColumns(seconds, result.cells, 'dispatch_delay').p99;
+  const shades: readonly Shade[] = [
+    { kind: 'unknown', label: 'arrivals count as unknown', seconds: [...spoiledSeconds(result, defaultLimits)].sort((a, b) => a - b) },
+    {
+      kind: 'stop',
+      label: 'generator stood still',
+      seconds: above(
+        recordColumn(seconds, result.workers, (one) => one.stopMsTotal),
+        Number.MIN_VALUE,
+      ),
+    },
+    {
+      kind: 'gc',
+      label: `garbage collection ≥ ${shadedFrom.gcMs} ms`,
+      seconds: above(
+        recordColumn(seconds, result.workers, (one) => one.gcMsMax),
+        shadedFrom.gcMs,
+      ),
+    },
+    {
+      kind: 'steal',
+      label: `steal ≥ ${shadedFrom.stealShare * 100} %`,
+      seconds: above(
+        recordColumn(seconds, result.machine, (one) => one.stealShare),
+        shadedFrom.stealShare,
+      ),
+    },
+    { kind: 'lag', label: `dispatch p99 ≥ ${shadedFrom.lagMs} ms`, seconds: above(lag, shadedFrom.lagMs) },
+  ];
+  return shades.filter((shade) => shade.seconds.length > 0);
+}
+
+export function timePlots(result: RunResult, verdict: Verdict): readonly TimePlot[] {
+  return [
+    ratePlot(result),
+    ...failurePlots(result),
+    ...operationsOf(result).map((operation) => latencyPlot(result, verdict, operation)),
+    generatorPlot(result),
+    cpuPlot(result),
+    ...pipelinePlots(result),
+  ].filter((plot) => plot.lines.some((line) => line.values.some((value) => value !== null)));
+}
+
+export const operationsOf = ({ cells }: RunResult): readonly string[] => [...new Set(cells.map(({ operation }) => operation))];
+
+const plain = { log: false, shaded: false, wide: false, limits: [] } as const;
+const most = (line: Line | undefined): string => String(maxOf(line?.values ?? []) ?? 'nothing');
+
+function ratePlot(result: RunResult): TimePlot {
+  const seconds = secondsOf(result);
+  const { cells } = result;
+  const lines: readonly Line[] = [
+    { label: 'planned', values: countColumn(seconds, cells, 'planned'), colour: 'planned', look: 'area' },
+    { label: 'fired', values: countColumn(seconds, cells, 'fired'), colour: 'fired', look: 'line' },
+    { label: 'answered', values: countColumn(seconds, cells, 'answered'), colour: 'answered', look: 'dashed' },
+  ];
+  const spoken = `Requests per second, at most ${most(lines[0])} planned, ${most(lines[1])} fired and ${most(lines[2])} answered in a second.`;
+  const about = 'A request is planned in the second of its intended start, fired when its first byte was written, answered when its last byte was read.';
+  return { ...plain, id: 'rate', title: 'Rate', about, unit: '/s', wide: true, lines, spoken };
+}
+
+/** Only where there is something to see. */
+function failurePlots(result: RunResult): readonly TimePlot[] {
+  const seconds = secondsOf(result);
+  const lines = (
+    [
+      ['failed', 'bad'],
+      ['shed', 'caution'],
+      ['dropped', 'muted'],
+    ] as const
+  )
+    .map(([name, colour]): Line => ({ label: name, values: countColumn(seconds, result.cells, name), colour, look: 'line' }))
+    .filter((line) => sumOf(line.values) > 0);
+  if (lines.length === 0) return [];
+  const spoken = `Per second: ${lines.map((line) => `at most ${most(line)} ${line.label}`).join(', ')}.`;
+  const about = 'By intended start. Shed: refused by design. Dropped: load that was never delivered, which is the generator’s doing.';
+  return [{ ...plain, id: 'failures', title: 'Failed, shed and dropped', about, unit: '/s', wide: true, lines, spoken, shaded: true }];
+}
+
+/** A chain's later operations are planned by nobody, so they have no response: their service time is shown. */
+function latencyPlot(result: RunResult, verdict: Verdict, operation: string): TimePlot {
+  const cells = result.cells.filter((cell) => cell.operation === operation);
+  const time = cells.some((cell) => cell.times.response !== undefined) ? 'response' : 'service';
+  const { p50, p90, p99, max } = quantileColumns(secondsOf(result), cells, time);
+  const lines: readonly Line[] = [
+    { label: 'p50', values: p50, colour: 'p50', look: 'line' },
+    { label: 'p90', values: p90, colour: 'p90', look: 'line', fillTo: 0 },
+    { label: 'p99', values: p99, colour: 'p99', look: 'line', fillTo: 1 },
+    { label: 'max', values: max, colour: 'max', look: 'dots' },
+  ];
+  return {
+    id: `latency-${operation}`,
+    title: `Latency of ${operation}: ${time}`,
+    about: `${time === 'response' ? 'From the planned instant to the last byte read' : 'From the first byte written to the last byte read'}, good answers only, by intended second. Shaded seconds are the generator’s or the machine’s own trouble.`,
+    unit: 'ms',
+    log: true,
+    shaded: true,
+    wide: true,
+    lines,
+    limits: limitsOf(result, verdict, `${time}_ms`, operation),
+    spoken: `${time} of ${operation} in milliseconds by second: p50 at most ${ms(maxOf(p50))}, p99 at most ${ms(maxOf(p99))}, slowest ${ms(maxOf(max))}.`,
+  };
+}
+
+function limitsOf({ phases }: RunResult, { thresholds }: Verdict, metric: string, operation: string): readonly LimitLine[] {
+  return thresholds.flatMap(({ metric: name, selector, expression }) => {
+    const condition = conditionOf(expression);
+    if (name !== metric || condition === undefined || condition.limit <= 0 || (selector.operation ?? operation) !== operation) return [];
+    const concerned = phases.filter((phase) => (selector.phase === undefined ? phase.measured : phase.name === selector.phase));
+    return concerned.map((phase) => ({ label: expression, value: condition.limit, fromSeconds: phase.startSeconds, toSeconds: phase.endSeconds }));
+  });
+}
+
+function generatorPlot(result: RunResult): TimePlot {
+  const seconds = secondsOf(result);
+  const { p50, p99, max } = quantileColumns(seconds, result.cells, 'dispatch_delay');
+  const lines: readonly Line[] = [
+    { label: 'dispatch p50', values: p50, colour: 'p50', look: 'line' },
+    { label: 'dispatch p99', values: p99, colour: 'p99', look: 'line' },
+    { label: 'dispatch max', values: max, colour: 'max', look: 'dots' },
+    { label: 'loop delay max', values: recordColumn(seconds, result.workers, (one) => one.loopDelayMaxMs), colour: 'gc', look: 'dashed' },
+  ];
+  const about = 'Dispatch delay: from the planned instant to the first byte written. Loop delay: how long the generator’s own threads were kept from running.';
+  const spoken = `Dispatch delay in milliseconds by second: p50 at most ${ms(maxOf(p50))}, p99 at most ${ms(maxOf(p99))}, worst ${ms(maxOf(max))}.`;
+  return { ...plain, id: 'generator', title: 'Generator’s own delay', about, unit: 'ms', log: true, shaded: true, lines, spoken };
+}
+
+const processColours = ['fired', 'answered', 'gc', 'p99', 'steal', 'caution'] as const;
+
+/** Everything in cores, so that processes, machine and steal share one axis. */
+function cpuPlot(result: RunResult): TimePlot {
+  const seconds = secondsOf(result);
+  const { cores } = result.run.machine;
+  const ofProcess = result.processes.map(
+    ({ name, seconds: records }, index): Line => ({
+      label: name,
+      values: recordColumn(seconds, records, ({ cpuMicros }) => (cpuMicros === undefined ? undefined : cpuMicros / 1e6)),
+      colour: processColours[index % processColours.length] as string,
+      look: 'line',
+    }),
+  );
+  const ofMachine = (label: string, name: 'busyShare' | 'stealShare', colour: string, look: Line['look']): Line => ({
+    label,
+    values: recordColumn(seconds, result.machine, (one) => (one[name] === undefined ? undefined : one[name] * cores)),
+    colour,
+    look,
+  });
+  const lines = [ofMachine('machine busy', 'busyShare', 'planned', 'area'), ...ofProcess, ofMachine('steal', 'stealShare', 'bad', 'dashed')];
+  const known = lines.filter((line) => maxOf(line.values) !== undefined);
+  const spoken = `Cores in use by second, of ${cores}: ${known.map((line) => `${line.label} at most ${(maxOf(line.values) ?? 0).toFixed(2)}`).join(', ')}.`;
+  const unknown = lines.filter((line) => !known.includes(line)).map((line) => line.label);
+  const about = `In cores, of the machine’s ${cores}. Steal: what the hypervisor took.${unknown.length === 0 ? '' : ` Not measurable here: ${unknown.join(', ')}.`}`;
+  return { ...plain, id: 'cpu', title: 'Processor time', about, unit: 'cores', lines: known, spoken };
+}
+
+function pipelinePlots(result: RunResult): readonly TimePlot[] {
+  const seconds = secondsOf(result);
+  const scraped = (metric: string): Column => recordColumn(seconds, result.scrapes, ({ ok, values }) => (ok ? scrapedSum(values, metric) : undefined));
+  const pending = scraped(metricNames.eventsPending);
+  const lag = scraped(metricNames.pipelineLagSeconds);
+  const drained = result.pipelineDrainSeconds;
+  const after = drained === undefined ? 'It was never empty again within the limit.' : `Empty ${drained.toFixed(1)} s after the load.`;
+  return [
+    {
+      ...plain,
+      id: 'backlog',
+      title: 'Pipeline backlog',
+      about: `Events acknowledged and not yet processed, as the service says once a second. ${after}`,
+      unit: 'events',
+      lines: [{ label: 'pending', values: pending, colour: 'answered', look: 'area' }],
+      spoken: `Events pending by second, at most ${maxOf(pending) ?? 'unknown'}. ${after}`,
+    },
+    {
+      ...plain,
+      id: 'lag',
+      title: 'Pipeline lag',
+      about: 'Age of the oldest pending event, as the service says once a second.',
+      unit: 's',
+      lines: [{ label: 'lag', values: lag, colour: 'gc', look: 'line' }],
+      spoken: `Age of the oldest pending event in seconds, at most ${maxOf(lag) ?? 'unknown'}.`,
+    },
+  ];
+}
+
+export type CellsOf = { readonly phase: string; readonly operation: string; readonly cells: readonly Cell[] };
+
+export function cellsByPhaseAndOperation({ cells, phases }: RunResult): readonly CellsOf[] {
+  return phases.flatMap(({ name }, index) =>
+    [
+      ...Map.groupBy(
+        cells.filter((cell) => cell.phase === index),
+        (cell) => cell.operation,
+      ),
+    ].map(([operation, group]) => ({ phase: name, operation, cells: group })),
+  );
+}
