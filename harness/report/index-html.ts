@@ -59,7 +59,7 @@ ${runSection(result)}
 <footer>Made from the run’s folder; it can be made again with <code>npm run report -- ${result.run.id}</code></footer>
 <script type="application/json" id="run-data">${scriptJson(data)}</script>
 <script>${scriptText(assets.plotScript)}</script>
-<script>${scriptText(assets.pageScript)}</script>
+<script type="module">${scriptText(assets.pageScript)}</script>
 </body>
 </html>`.html
   }\n`;

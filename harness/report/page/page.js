@@ -1,284 +1,282 @@
 // The page's own script: draws the plots that the data describes. It knows columns, bands, shades and marks, not runs.
-(() => {
-  const data = JSON.parse(document.getElementById('run-data').textContent);
-  const plots = new Map();
-  const narrow = () => window.innerWidth < 640;
+const data = JSON.parse(document.getElementById('run-data').textContent);
+const plots = new Map();
+const narrow = () => window.innerWidth < 640;
 
-  // ---- colours: the style sheet has them; a canvas needs them resolved for the theme that is on ----
-  const probe = document.createElement('span');
-  probe.style.display = 'none';
-  document.body.append(probe);
-  const resolved = new Map();
-  const colour = (name, alpha = 1) => {
-    if (!resolved.has(name)) {
-      probe.style.color = `var(--${name})`;
-      resolved.set(name, getComputedStyle(probe).color);
-    }
-    const text = resolved.get(name);
-    return alpha === 1 ? text : text.replace(/^rgba?\(([^,]+),([^,]+),([^,)]+).*$/, `rgba($1,$2,$3,${alpha})`);
-  };
-
-  // ---- words ----
-  const digits = (value) => {
-    const size = Math.abs(value);
-    if (size >= 1000) return Math.round(value).toLocaleString('en-US');
-    return String(Number(value.toPrecision(3)));
-  };
-  const compact = (value) => (Math.abs(value) >= 10_000 ? `${Number((value / 1000).toPrecision(3))}k` : digits(value));
-  const shown = (value, unit) => (value === null || value === undefined ? '–' : `${digits(value)}${unit === '/s' ? '/s' : ` ${unit}`}`);
-
-  // ---- what is drawn below the lines: unmeasured phases, shaded seconds, phases' borders and names ----
-  function drawPhases(u) {
-    const { ctx, bbox } = u;
-    const ratio = window.devicePixelRatio || 1;
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top - 18 * ratio, bbox.width, bbox.height + 18 * ratio);
-    ctx.clip();
-    ctx.font = `${11 * ratio}px system-ui, sans-serif`;
-    ctx.textBaseline = 'alphabetic';
-    for (const phase of data.phases) {
-      const from = u.valToPos(phase.fromSeconds, 'x', true);
-      const to = u.valToPos(phase.toSeconds, 'x', true);
-      if (!phase.measured) {
-        ctx.fillStyle = colour('soft', 0.07);
-        ctx.fillRect(from, bbox.top, to - from, bbox.height);
-      }
-      ctx.strokeStyle = colour('soft', 0.45);
-      ctx.lineWidth = ratio;
-      ctx.setLineDash([3 * ratio, 3 * ratio]);
-      ctx.beginPath();
-      ctx.moveTo(Math.round(from) + 0.5, bbox.top - 14 * ratio);
-      ctx.lineTo(Math.round(from) + 0.5, bbox.top + bbox.height);
-      ctx.stroke();
-      const label = phase.measured ? phase.name : `${phase.name} (not measured)`;
-      const room = to - from - 8 * ratio;
-      const text = [label, phase.name].find((one) => ctx.measureText(one).width <= room);
-      ctx.fillStyle = colour('soft');
-      if (text !== undefined) ctx.fillText(text, Math.max(from, bbox.left) + 4 * ratio, bbox.top - 5 * ratio);
-    }
-    ctx.restore();
+// ---- colours: the style sheet has them; a canvas needs them resolved for the theme that is on ----
+const probe = document.createElement('span');
+probe.style.display = 'none';
+document.body.append(probe);
+const resolved = new Map();
+const colour = (name, alpha = 1) => {
+  if (!resolved.has(name)) {
+    probe.style.color = `var(--${name})`;
+    resolved.set(name, getComputedStyle(probe).color);
   }
+  const text = resolved.get(name);
+  return alpha === 1 ? text : text.replace(/^rgba?\(([^,]+),([^,]+),([^,)]+).*$/, `rgba($1,$2,$3,${alpha})`);
+};
 
-  // Each kind has a height of its own in the strip on top, so that seconds with several kinds can still be told apart.
-  function drawShades(u) {
-    const { ctx, bbox } = u;
-    const ratio = window.devicePixelRatio || 1;
-    ctx.save();
+// ---- words ----
+const digits = (value) => {
+  const size = Math.abs(value);
+  if (size >= 1000) return Math.round(value).toLocaleString('en-US');
+  return String(Number(value.toPrecision(3)));
+};
+const compact = (value) => (Math.abs(value) >= 10_000 ? `${Number((value / 1000).toPrecision(3))}k` : digits(value));
+const shown = (value, unit) => (value === null || value === undefined ? '–' : `${digits(value)}${unit === '/s' ? '/s' : ` ${unit}`}`);
+
+// ---- what is drawn below the lines: unmeasured phases, shaded seconds, phases' borders and names ----
+function drawPhases(u) {
+  const { ctx, bbox } = u;
+  const ratio = window.devicePixelRatio || 1;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top - 18 * ratio, bbox.width, bbox.height + 18 * ratio);
+  ctx.clip();
+  ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.textBaseline = 'alphabetic';
+  for (const phase of data.phases) {
+    const from = u.valToPos(phase.fromSeconds, 'x', true);
+    const to = u.valToPos(phase.toSeconds, 'x', true);
+    if (!phase.measured) {
+      ctx.fillStyle = colour('soft', 0.07);
+      ctx.fillRect(from, bbox.top, to - from, bbox.height);
+    }
+    ctx.strokeStyle = colour('soft', 0.45);
+    ctx.lineWidth = ratio;
+    ctx.setLineDash([3 * ratio, 3 * ratio]);
     ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    ctx.clip();
-    for (const [row, shade] of data.shades.entries()) {
-      for (const second of shade.seconds) {
-        const from = u.valToPos(second, 'x', true);
-        const width = u.valToPos(second + 1, 'x', true) - from;
-        ctx.fillStyle = colour(`c-${shade.kind}`, 0.13);
-        ctx.fillRect(from, bbox.top, width, bbox.height);
-        ctx.fillStyle = colour(`c-${shade.kind}`, 0.95);
-        ctx.fillRect(from, bbox.top + row * 5 * ratio, width, 4 * ratio);
-      }
-    }
-    ctx.restore();
+    ctx.moveTo(Math.round(from) + 0.5, bbox.top - 14 * ratio);
+    ctx.lineTo(Math.round(from) + 0.5, bbox.top + bbox.height);
+    ctx.stroke();
+    const label = phase.measured ? phase.name : `${phase.name} (not measured)`;
+    const room = to - from - 8 * ratio;
+    const text = [label, phase.name].find((one) => ctx.measureText(one).width <= room);
+    ctx.fillStyle = colour('soft');
+    if (text !== undefined) ctx.fillText(text, Math.max(from, bbox.left) + 4 * ratio, bbox.top - 5 * ratio);
   }
+  ctx.restore();
+}
 
-  function drawLimits(u, limits) {
-    const { ctx, bbox } = u;
-    const ratio = window.devicePixelRatio || 1;
-    ctx.save();
+// Each kind has a height of its own in the strip on top, so that seconds with several kinds can still be told apart.
+function drawShades(u) {
+  const { ctx, bbox } = u;
+  const ratio = window.devicePixelRatio || 1;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  for (const [row, shade] of data.shades.entries()) {
+    for (const second of shade.seconds) {
+      const from = u.valToPos(second, 'x', true);
+      const width = u.valToPos(second + 1, 'x', true) - from;
+      ctx.fillStyle = colour(`c-${shade.kind}`, 0.13);
+      ctx.fillRect(from, bbox.top, width, bbox.height);
+      ctx.fillStyle = colour(`c-${shade.kind}`, 0.95);
+      ctx.fillRect(from, bbox.top + row * 5 * ratio, width, 4 * ratio);
+    }
+  }
+  ctx.restore();
+}
+
+function drawLimits(u, limits) {
+  const { ctx, bbox } = u;
+  const ratio = window.devicePixelRatio || 1;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
+  for (const limit of limits) {
+    const y = Math.round(u.valToPos(limit.value, 'y', true)) + 0.5;
+    const from = u.valToPos(limit.fromSeconds, 'x', true);
+    const to = u.valToPos(limit.toSeconds, 'x', true);
+    ctx.strokeStyle = colour('bad');
+    ctx.fillStyle = colour('bad');
+    ctx.lineWidth = 1.5 * ratio;
+    ctx.setLineDash([]);
     ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    ctx.clip();
-    ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
-    for (const limit of limits) {
-      const y = Math.round(u.valToPos(limit.value, 'y', true)) + 0.5;
-      const from = u.valToPos(limit.fromSeconds, 'x', true);
-      const to = u.valToPos(limit.toSeconds, 'x', true);
-      ctx.strokeStyle = colour('bad');
-      ctx.fillStyle = colour('bad');
-      ctx.lineWidth = 1.5 * ratio;
-      ctx.setLineDash([]);
-      ctx.beginPath();
-      ctx.moveTo(from, y);
-      ctx.lineTo(to, y);
-      ctx.stroke();
-      ctx.fillText(limit.label, from + 4 * ratio, y + 14 * ratio);
-    }
-    ctx.restore();
+    ctx.moveTo(from, y);
+    ctx.lineTo(to, y);
+    ctx.stroke();
+    ctx.fillText(limit.label, from + 4 * ratio, y + 14 * ratio);
   }
+  ctx.restore();
+}
 
-  // ---- parts of a plot's options ----
-  const axis = (more) => ({
-    stroke: () => colour('soft'),
-    grid: { stroke: () => colour('grid'), width: 1 },
-    ticks: { show: false },
-    font: '12px system-ui, sans-serif',
-    ...more,
+// ---- parts of a plot's options ----
+const axis = (more) => ({
+  stroke: () => colour('soft'),
+  grid: { stroke: () => colour('grid'), width: 1 },
+  ticks: { show: false },
+  font: '12px system-ui, sans-serif',
+  ...more,
+});
+
+const seriesOf = (line, unit) => ({
+  label: line.label,
+  stroke: () => colour(`c-${line.colour}`),
+  width: line.look === 'area' ? 1.5 : 2,
+  ...(line.look === 'dashed' ? { dash: [6, 4] } : {}),
+  ...(line.look === 'area' ? { fill: () => colour(`c-${line.colour}`, 0.16) } : {}),
+  ...(line.look === 'dots'
+    ? { paths: () => null, points: { show: true, size: 4, width: 0, fill: () => colour(`c-${line.colour}`) } }
+    : { points: { show: false } }),
+  value: (_, value) => shown(value, unit),
+});
+
+const cursorPoints = (lines) => ({
+  size: 7,
+  width: 0,
+  fill: (_, index) => `var(--c-${lines[index - 1].colour})`,
+  stroke: (_, index) => `var(--c-${lines[index - 1].colour})`,
+});
+const legendOf = (lines) => ({
+  markers: { width: 0, stroke: (_, index) => `var(--c-${lines[index - 1]?.colour ?? 'muted'})`, fill: 'transparent', show: true },
+});
+
+const positive = (values) => values.map((value) => (value === null || value <= 0 ? null : value));
+
+// A logarithmic axis names 1, 2 and 5 of each decade where there is room, else the decades.
+const logSplits = (u, _axis, min, max) => {
+  const decades = Math.log10(max / min);
+  const steps = decades > 4 || u.height < 180 ? [1] : decades > 2 ? [1, 3] : [1, 2, 5];
+  const splits = [];
+  for (let power = Math.floor(Math.log10(min)); power <= Math.ceil(Math.log10(max)); power++) {
+    for (const step of steps) splits.push(Number((step * 10 ** power).toPrecision(2)));
+  }
+  return splits.filter((value) => value >= min * 0.999 && value <= max * 1.001);
+};
+const logRange = (limits) => (_, low, high) => {
+  const most = Math.max(high ?? 1, ...limits.map((limit) => limit.value * 1.15));
+  return [Math.max(1e-3, (low ?? 0.1) / 1.25), Math.max(most * 1.25, (low ?? 0.1) * 10)];
+};
+const linearRange = (_, __, high) => [0, high === null || high <= 0 ? 1 : high * 1.08];
+const yScale = (log, limits) => (log ? { distr: 3, log: 10, range: logRange(limits) } : { range: linearRange });
+const yAxis = (log) =>
+  axis({
+    size: narrow() ? 46 : 56,
+    gap: 4,
+    values: (_, splits) => splits.map(compact),
+    ...(log ? { splits: logSplits, filter: (_, splits) => splits } : { space: 36 }),
   });
 
-  const seriesOf = (line, unit) => ({
-    label: line.label,
-    stroke: () => colour(`c-${line.colour}`),
-    width: line.look === 'area' ? 1.5 : 2,
-    ...(line.look === 'dashed' ? { dash: [6, 4] } : {}),
-    ...(line.look === 'area' ? { fill: () => colour(`c-${line.colour}`, 0.16) } : {}),
-    ...(line.look === 'dots'
-      ? { paths: () => null, points: { show: true, size: 4, width: 0, fill: () => colour(`c-${line.colour}`) } }
-      : { points: { show: false } }),
-    value: (_, value) => shown(value, unit),
-  });
+const heightOf = (wide) => (narrow() ? 200 : wide ? 270 : 220);
 
-  const cursorPoints = (lines) => ({
-    size: 7,
-    width: 0,
-    fill: (_, index) => `var(--c-${lines[index - 1].colour})`,
-    stroke: (_, index) => `var(--c-${lines[index - 1].colour})`,
-  });
-  const legendOf = (lines) => ({
-    markers: { width: 0, stroke: (_, index) => `var(--c-${lines[index - 1]?.colour ?? 'muted'})`, fill: 'transparent', show: true },
-  });
+// ---- zoom by dragging: all time plots show the same time; a double click shows all of it again ----
+let zooming = false;
+function sameTime(u) {
+  if (zooming) return;
+  zooming = true;
+  const { min, max } = u.scales.x;
+  for (const [id, other] of plots) if (id !== 'percentiles' && other.plot !== u) other.plot.setScale('x', { min, max });
+  zooming = false;
+}
 
-  const positive = (values) => values.map((value) => (value === null || value <= 0 ? null : value));
-
-  // A logarithmic axis names 1, 2 and 5 of each decade where there is room, else the decades.
-  const logSplits = (u, _axis, min, max) => {
-    const decades = Math.log10(max / min);
-    const steps = decades > 4 || u.height < 180 ? [1] : decades > 2 ? [1, 3] : [1, 2, 5];
-    const splits = [];
-    for (let power = Math.floor(Math.log10(min)); power <= Math.ceil(Math.log10(max)); power++) {
-      for (const step of steps) splits.push(Number((step * 10 ** power).toPrecision(2)));
-    }
-    return splits.filter((value) => value >= min * 0.999 && value <= max * 1.001);
+function drawTime(spec, element) {
+  const x = data.seconds.map((second) => second + 0.5);
+  const columns = spec.lines.map((line) => (spec.log ? positive(line.values) : line.values));
+  const bands = spec.lines.flatMap((line, index) =>
+    line.fillTo === undefined ? [] : [{ series: [index + 1, line.fillTo + 1], fill: () => colour(`c-${line.colour}`, 0.22) }],
+  );
+  const options = {
+    width: element.clientWidth,
+    height: heightOf(spec.wide),
+    padding: [20, 8, 0, 0],
+    scales: {
+      x: { time: false, range: (_, low, high) => (low === x[0] && high === x.at(-1) ? [0, data.seconds.length] : [low, high]) },
+      y: yScale(spec.log, spec.limits),
+    },
+    axes: [axis({ values: (_, splits) => splits.map((value) => `${Number(value.toFixed(2))} s`), space: 56 }), yAxis(spec.log)],
+    series: [
+      { label: 'second', value: (_, value) => (value === null ? '–' : `${Math.floor(value)}–${Math.floor(value) + 1} s`) },
+      ...spec.lines.map((line) => seriesOf(line, spec.unit)),
+    ],
+    bands,
+    legend: legendOf(spec.lines),
+    cursor: { sync: { key: 'time' }, y: false, points: cursorPoints(spec.lines), drag: { x: true, y: false } },
+    hooks: {
+      drawClear: [drawPhases, ...(spec.shaded ? [drawShades] : [])],
+      draw: [(u) => drawLimits(u, spec.limits)],
+      setScale: [(u, key) => key === 'x' && u.status === 1 && sameTime(u)],
+    },
   };
-  const logRange = (limits) => (_, low, high) => {
-    const most = Math.max(high ?? 1, ...limits.map((limit) => limit.value * 1.15));
-    return [Math.max(1e-3, (low ?? 0.1) / 1.25), Math.max(most * 1.25, (low ?? 0.1) * 10)];
+  return { plot: new uPlot(options, [x, ...columns], element), wide: spec.wide };
+}
+
+// ---- percentiles ----
+const percentOf = (nines) => {
+  const q = 100 * (1 - 10 ** -nines);
+  return `${Number(q.toFixed(Math.max(0, Math.ceil(nines) - 1)))} %`;
+};
+const nineSplits = (_, __, ___, max) => [0, 0.30103, 1, 2, 3, 4, 5, 6].filter((value) => value <= max + 1e-9);
+const curveColumns = (curve) => [curve.x, positive(curve.response.length === 0 ? curve.x.map(() => null) : curve.response), positive(curve.service)];
+
+function drawPercentiles(element) {
+  const lines = [
+    { label: 'response', colour: 'response', look: 'line' },
+    { label: 'service', colour: 'service', look: 'dashed' },
+  ];
+  const options = {
+    width: element.clientWidth,
+    height: heightOf(true),
+    padding: [12, 16, 0, 0],
+    scales: { x: { time: false, range: (_, __, high) => [0, high ?? 1] }, y: yScale(true, []) },
+    axes: [axis({ splits: nineSplits, values: (_, splits) => splits.map(percentOf), space: 30 }), yAxis(true)],
+    series: [{ label: 'percentile', value: (_, value) => (value === null ? '–' : percentOf(value)) }, ...lines.map((line) => seriesOf(line, 'ms'))],
+    bands: [{ series: [1, 2], fill: () => colour('c-response', 0.12) }],
+    legend: legendOf(lines),
+    cursor: { y: false, points: cursorPoints(lines), drag: { x: false, y: false } },
   };
-  const linearRange = (_, __, high) => [0, high === null || high <= 0 ? 1 : high * 1.08];
-  const yScale = (log, limits) => (log ? { distr: 3, log: 10, range: logRange(limits) } : { range: linearRange });
-  const yAxis = (log) =>
-    axis({
-      size: narrow() ? 46 : 56,
-      gap: 4,
-      values: (_, splits) => splits.map(compact),
-      ...(log ? { splits: logSplits, filter: (_, splits) => splits } : { space: 36 }),
+  const plot = new uPlot(options, curveColumns(data.curves[data.firstCurve]), element);
+  const buttons = [...document.querySelectorAll('[data-curve]')];
+  for (const button of buttons) {
+    button.addEventListener('click', () => {
+      const curve = data.curves[Number(button.dataset.curve)];
+      for (const other of buttons) other.setAttribute('aria-pressed', String(other === button));
+      document.getElementById('curve-note').textContent = curve.note;
+      plot.setData(curveColumns(curve));
+      name(element, curve.spoken);
     });
-
-  const heightOf = (wide) => (narrow() ? 200 : wide ? 270 : 220);
-
-  // ---- zoom by dragging: all time plots show the same time; a double click shows all of it again ----
-  let zooming = false;
-  function sameTime(u) {
-    if (zooming) return;
-    zooming = true;
-    const { min, max } = u.scales.x;
-    for (const [id, other] of plots) if (id !== 'percentiles' && other.plot !== u) other.plot.setScale('x', { min, max });
-    zooming = false;
   }
+  return { plot, wide: true };
+}
 
-  function drawTime(spec, element) {
-    const x = data.seconds.map((second) => second + 0.5);
-    const columns = spec.lines.map((line) => (spec.log ? positive(line.values) : line.values));
-    const bands = spec.lines.flatMap((line, index) =>
-      line.fillTo === undefined ? [] : [{ series: [index + 1, line.fillTo + 1], fill: () => colour(`c-${line.colour}`, 0.22) }],
-    );
-    const options = {
-      width: element.clientWidth,
-      height: heightOf(spec.wide),
-      padding: [20, 8, 0, 0],
-      scales: {
-        x: { time: false, range: (_, low, high) => (low === x[0] && high === x.at(-1) ? [0, data.seconds.length] : [low, high]) },
-        y: yScale(spec.log, spec.limits),
-      },
-      axes: [axis({ values: (_, splits) => splits.map((value) => `${Number(value.toFixed(2))} s`), space: 56 }), yAxis(spec.log)],
-      series: [
-        { label: 'second', value: (_, value) => (value === null ? '–' : `${Math.floor(value)}–${Math.floor(value) + 1} s`) },
-        ...spec.lines.map((line) => seriesOf(line, spec.unit)),
-      ],
-      bands,
-      legend: legendOf(spec.lines),
-      cursor: { sync: { key: 'time' }, y: false, points: cursorPoints(spec.lines), drag: { x: true, y: false } },
-      hooks: {
-        drawClear: [drawPhases, ...(spec.shaded ? [drawShades] : [])],
-        draw: [(u) => drawLimits(u, spec.limits)],
-        setScale: [(u, key) => key === 'x' && u.status === 1 && sameTime(u)],
-      },
-    };
-    return { plot: new uPlot(options, [x, ...columns], element), wide: spec.wide };
+const name = (element, text) => {
+  const canvas = element.querySelector('canvas');
+  canvas.setAttribute('role', 'img');
+  canvas.setAttribute('aria-label', text);
+};
+
+for (const element of document.querySelectorAll('[data-plot]')) {
+  const { plot: id } = element.dataset;
+  const spec = data.plots.find((one) => one.id === id);
+  plots.set(id, spec === undefined ? drawPercentiles(element) : drawTime(spec, element));
+  name(element, spec === undefined ? data.curves[data.firstCurve].spoken : spec.spoken);
+}
+
+const fit = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const { plot, wide } = plots.get(target.dataset.plot);
+    if (target.clientWidth > 0 && target.clientWidth !== plot.width) plot.setSize({ width: target.clientWidth, height: heightOf(wide) });
   }
+});
+for (const element of document.querySelectorAll('[data-plot]')) fit.observe(element);
 
-  // ---- percentiles ----
-  const percentOf = (nines) => {
-    const q = 100 * (1 - 10 ** -nines);
-    return `${Number(q.toFixed(Math.max(0, Math.ceil(nines) - 1)))} %`;
-  };
-  const nineSplits = (_, __, ___, max) => [0, 0.30103, 1, 2, 3, 4, 5, 6].filter((value) => value <= max + 1e-9);
-  const curveColumns = (curve) => [curve.x, positive(curve.response.length === 0 ? curve.x.map(() => null) : curve.response), positive(curve.service)];
-
-  function drawPercentiles(element) {
-    const lines = [
-      { label: 'response', colour: 'response', look: 'line' },
-      { label: 'service', colour: 'service', look: 'dashed' },
-    ];
-    const options = {
-      width: element.clientWidth,
-      height: heightOf(true),
-      padding: [12, 16, 0, 0],
-      scales: { x: { time: false, range: (_, __, high) => [0, high ?? 1] }, y: yScale(true, []) },
-      axes: [axis({ splits: nineSplits, values: (_, splits) => splits.map(percentOf), space: 30 }), yAxis(true)],
-      series: [{ label: 'percentile', value: (_, value) => (value === null ? '–' : percentOf(value)) }, ...lines.map((line) => seriesOf(line, 'ms'))],
-      bands: [{ series: [1, 2], fill: () => colour('c-response', 0.12) }],
-      legend: legendOf(lines),
-      cursor: { y: false, points: cursorPoints(lines), drag: { x: false, y: false } },
-    };
-    const plot = new uPlot(options, curveColumns(data.curves[data.firstCurve]), element);
-    const buttons = [...document.querySelectorAll('[data-curve]')];
-    for (const button of buttons) {
-      button.addEventListener('click', () => {
-        const curve = data.curves[Number(button.dataset.curve)];
-        for (const other of buttons) other.setAttribute('aria-pressed', String(other === button));
-        document.getElementById('curve-note').textContent = curve.note;
-        plot.setData(curveColumns(curve));
-        name(element, curve.spoken);
-      });
-    }
-    return { plot, wide: true };
-  }
-
-  const name = (element, text) => {
-    const canvas = element.querySelector('canvas');
-    canvas.setAttribute('role', 'img');
-    canvas.setAttribute('aria-label', text);
-  };
-
-  for (const element of document.querySelectorAll('[data-plot]')) {
-    const { plot: id } = element.dataset;
-    const spec = data.plots.find((one) => one.id === id);
-    plots.set(id, spec === undefined ? drawPercentiles(element) : drawTime(spec, element));
-    name(element, spec === undefined ? data.curves[data.firstCurve].spoken : spec.spoken);
-  }
-
-  const fit = new ResizeObserver((entries) => {
-    for (const { target } of entries) {
-      const { plot, wide } = plots.get(target.dataset.plot);
-      if (target.clientWidth > 0 && target.clientWidth !== plot.width) plot.setSize({ width: target.clientWidth, height: heightOf(wide) });
-    }
-  });
-  for (const element of document.querySelectorAll('[data-plot]')) fit.observe(element);
-
-  // ---- light and dark ----
-  const repaint = () => {
-    resolved.clear();
-    for (const { plot } of plots.values()) plot.redraw();
-  };
-  window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
-  const themes = ['system', 'light', 'dark'];
-  const button = document.getElementById('theme');
-  button.hidden = false;
-  button.addEventListener('click', () => {
-    const next = themes[(themes.indexOf(document.documentElement.dataset.theme ?? 'system') + 1) % themes.length];
-    if (next === 'system') delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = next;
-    button.textContent = `Theme: ${next}`;
-    repaint();
-  });
-})();
+// ---- light and dark ----
+const repaint = () => {
+  resolved.clear();
+  for (const { plot } of plots.values()) plot.redraw();
+};
+window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
+const themes = ['system', 'light', 'dark'];
+const button = document.getElementById('theme');
+button.hidden = false;
+button.addEventListener('click', () => {
+  const next = themes[(themes.indexOf(document.documentElement.dataset.theme ?? 'system') + 1) % themes.length];
+  if (next === 'system') delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = next;
+  button.textContent = `Theme: ${next}`;
+  repaint();
+});
