@@ -1,0 +1,69 @@
+/** Faults by name, each a change of the app's deps. */
+import type { AppDeps } from '#system/app.ts';
+import type { AppendReceipt, Store } from '#system/store/store.ts';
+
+export type Fault = {
+  readonly name: string;
+  /** Rules of the contract that it breaks. */
+  readonly breaks: readonly string[];
+  readonly about: string;
+  readonly apply: (deps: AppDeps) => AppDeps;
+};
+
+const withStore =
+  (change: (store: Store) => Partial<Store>) =>
+  (deps: AppDeps): AppDeps => ({ ...deps, store: { ...deps.store, ...change(deps.store) } });
+const pretend = (accepted: number): AppendReceipt & { kind: 'appended' } => ({ kind: 'appended', accepted, duplicate: 0, position: '0000000000000001' });
+
+let appended = 0;
+
+export const faults: readonly Fault[] = [
+  {
+    name: 'constant',
+    breaks: [],
+    about: 'answers a constant after the same hooks: a peer, not a fault',
+    apply: (deps) => ({
+      ...deps,
+      customise: (app) => {
+        const body = '{"accepted":1,"duplicate":0,"rejected":[],"position":"0000000000000001","durability":"none"}';
+        app.addHook('preHandler', (request, reply, done) => {
+          if (request.routeOptions.config.lane !== 'ingest') return done();
+          reply.code(202).type('application/json; charset=utf-8').serializer(asIs).send(body);
+        });
+      },
+    }),
+  },
+  {
+    name: 'drops-acknowledged',
+    breaks: ['R1', 'R2'],
+    about: 'acknowledges every twentieth batch and stores nothing of it',
+    apply: withStore((store) => ({ append: (command) => (++appended % 20 === 0 ? Promise.resolve(pretend(command.events.length)) : store.append(command)) })),
+  },
+  {
+    name: 'counts-wrongly',
+    breaks: ['R6'],
+    about: 'says that it accepted one more than it did',
+    apply: withStore((store) => ({
+      append: async (command) => {
+        const result = await store.append(command);
+        return result.kind === 'appended' ? { ...result, accepted: result.accepted + 1 } : result;
+      },
+    })),
+  },
+  {
+    name: 'forgets-duplicates',
+    breaks: ['R3', 'R4'],
+    about: 'stores what it has again, under another id inside',
+    apply: withStore((store) => ({
+      append: (command) => store.append({ ...command, events: command.events.map((event) => ({ ...event, id: `${event.id}~${appended++}` })) }),
+    })),
+  },
+  {
+    name: 'hangs-flush',
+    breaks: ['R11'],
+    about: 'never comes back from an append',
+    apply: withStore(() => ({ append: () => new Promise(() => undefined) })),
+  },
+];
+
+const asIs = (payload: unknown): string => payload as string;

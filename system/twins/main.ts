@@ -1,0 +1,45 @@
+/** Starts the service in one process with one fault. */
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { readConfig } from '#system/config.ts';
+import { openLmdbStore } from '#system/store/lmdb/lmdb-store.ts';
+import { startWorker } from '#system/supervisor/worker.ts';
+import { createPrinter } from '#system/telemetry/prometheus.ts';
+import { faults } from './faults.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    port: { type: 'string' },
+    'admin-port': { type: 'string' },
+    workers: { type: 'string' },
+    data: { type: 'string' },
+    'exit-with-parent': { type: 'boolean' },
+  },
+});
+const fault = faults.find(({ name }) => name === positionals[0]);
+if (fault === undefined) {
+  process.stderr.write(
+    `there is no fault "${positionals[0] ?? ''}"; there are:\n${faults.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join('\n')}\n`,
+  );
+  process.exit(2);
+}
+const config = readConfig({}, values);
+const adminToken = randomBytes(24).toString('base64url');
+const store = await openLmdbStore({ folder: config.dataFolder, flushTimeoutMs: config.flushTimeoutMs, dedupeHours: 24, durability: config.durability });
+const printer = createPrinter();
+const worker = await startWorker({
+  config,
+  adminToken,
+  store,
+  metrics: async () => printer.print([await worker.snapshot()]),
+  log: (level, text) => process.stderr.write(`${JSON.stringify({ level, text })}\n`),
+  customise: fault.apply,
+});
+const drain = () => void worker.drain().then(() => process.exit(0));
+process.on('SIGTERM', drain);
+process.on('SIGINT', drain);
+if (values['exit-with-parent'] === true) process.stdin.resume().on('end', drain).on('error', drain);
+process.stdout.write(
+  `${JSON.stringify({ ready: true, url: worker.url, admin_url: worker.adminUrl, admin_token: adminToken, pid: process.pid, workers: [process.pid] })}\n`,
+);
