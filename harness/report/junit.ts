@@ -1,23 +1,34 @@
-/** JUnit XML: a broken threshold is a failure, an untrusted one an error, so that CI tells them apart. */
+/**
+ * JUnit XML: one test case a threshold, and one for everything else that made the verdict. A trusted break is a failure; what cannot
+ * be told or trusted is an error, so that CI tells them apart.
+ */
 import * as junit from 'junit-report-builder';
 import type { RunResult, Verdict } from '#harness/run-result.ts';
+import { metricText } from './numbers.ts';
+
+/** These reasons are about a threshold, whose own test case says it. */
+const reasonsOfThresholds: ReadonlySet<string> = new Set(['threshold-broken', 'threshold-unknown', 'failure-not-trusted', 'no-samples']);
+const brokenPromises: ReadonlySet<string> = new Set(['events-lost']);
 
 export function junitXml({ run }: RunResult, verdict: Verdict): string {
   const builder = (junit.default as unknown as import('junit-report-builder').Builder).newBuilder();
   const suite = builder.testSuite().name(`headroom.${run.scenario.name}`).timestamp(run.startedAt);
-  for (const { metric, selector, expression, observed, best, worst, samples, holds } of verdict.thresholds) {
-    const labels = Object.entries(selector).map(([name, value]) => `${name}:${value}`);
-    const test = suite
-      .testCase()
-      .className(run.scenario.name)
-      .name(`${metric}${labels.length === 0 ? '' : `{${labels.join(',')}}`} ${expression}`);
-    for (const [name, value] of Object.entries({ observed, best, worst, samples })) test.property(name, String(value));
-    if (holds === 'no') test.failure(`observed ${observed}`, 'threshold');
-    if (holds === 'unknown') test.error(`cannot be told: between ${best} and ${worst}`, 'invalid');
+  const className = run.scenario.name;
+  suite.property('verdict', verdict.verdict).property('seed', String(run.seed)).property('plan', run.planHash).property('revision', run.gitRevision);
+  for (const threshold of verdict.thresholds) {
+    const { expression, observed, best, worst, samples, holds } = threshold;
+    const name = `${metricText(threshold)} ${expression}`;
+    const test = suite.testCase().className(className).name(name);
+    for (const [property, value] of Object.entries({ observed, best, worst, samples })) test.property(property, String(value ?? 'no samples'));
+    const said = verdict.reasons.find(({ code, text }) => reasonsOfThresholds.has(code) && text.startsWith(name));
+    const trusted = verdict.verdict === 'fail' && said?.code !== 'failure-not-trusted';
+    if (holds === 'no' && trusted) test.failure(said?.text ?? `observed ${observed}`, 'threshold-broken');
+    else if (holds !== 'yes') test.error(said?.text ?? `cannot be told: between ${best} and ${worst}`, said?.code ?? 'threshold-unknown');
   }
   for (const { code, text } of verdict.reasons) {
-    const test = suite.testCase().className(run.scenario.name).name(code);
-    if (verdict.verdict === 'fail') test.failure(text, code);
+    if (reasonsOfThresholds.has(code)) continue;
+    const test = suite.testCase().className(className).name(code);
+    if (brokenPromises.has(code)) test.failure(text, code);
     else test.error(text, code);
   }
   return builder.build();

@@ -171,7 +171,7 @@ function generatorPlot(result: RunResult): TimePlot {
   return { ...plain, id: 'generator', title: 'Generator’s own delay', about, unit: 'ms', log: true, shaded: true, lines, spoken };
 }
 
-const processColours = ['fired', 'answered', 'gc', 'p99', 'steal', 'caution'] as const;
+const processColours = ['fired', 'lag', 'gc', 'steal', 'answered', 'p99'] as const;
 
 /** Everything in cores, so that processes, machine and steal share one axis. */
 function cpuPlot(result: RunResult): TimePlot {

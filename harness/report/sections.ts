@@ -2,22 +2,50 @@
 import type { LedgerRecord, RunResult, Verdict, VerdictKind } from '#harness/run-result.ts';
 import { timeNames } from '#harness/run-result.ts';
 import { type Html, html } from './html.ts';
-import { count, figure, holdsText, metricText, ms, notMeasured, share, usedShare, verdictSentence } from './numbers.ts';
+import { conditionOf, count, figure, holdsText, metricText, ms, notMeasured, share, usedShare, verdictSentence } from './numbers.ts';
 import { whyTheyDiffer } from './percentiles.ts';
 
 const marks: Readonly<Record<VerdictKind, string>> = { pass: '✓', fail: '✗', invalid: '⚠', inconclusive: '≈', interrupted: '■' };
 const holdsMarks = { yes: '✓', no: '✗', unknown: '?' } as const;
 
-export function verdictSection({ run }: RunResult, verdict: Verdict): Html {
+export function verdictSection(result: RunResult, verdict: Verdict): Html {
+  const { run } = result;
   const { kind, mark } = { kind: verdict.verdict, mark: marks[verdict.verdict] };
   return html`<section class="verdict is-${kind}" aria-labelledby="verdict">
 <p class="scenario">${run.scenario.name}<span>${run.scenario.description}</span></p>
 <h1 id="verdict"><span class="mark" aria-hidden="true">${mark}</span> ${kind}</h1>
 <p class="sentence">${verdictSentence[kind]}</p>
+${keyFigures(result, verdict)}
 ${verdict.reasons.length === 0 ? undefined : html`<ul class="reasons" aria-label="Reasons">${verdict.reasons.map(({ code, text }) => html`<li><code>${code}</code> ${text}</li>`)}</ul>`}
 ${verdict.notes.length === 0 ? undefined : html`<ul class="notes" aria-label="Notes, which change nothing">${verdict.notes.map(({ code, text }) => html`<li><code>${code}</code> ${text}</li>`)}</ul>`}
 <p class="exit">exit code ${verdict.exitCode}</p>
 </section>`;
+}
+
+/** What one would say of the run in a sentence: of the measured phase with the most arrivals, and of the ledger. */
+function keyFigures({ phases, cells }: RunResult, { latencyMs, totals, cpu }: Verdict): Html | undefined {
+  const main = heaviestPhase(phases);
+  const operation = cells.find((cell) => cell.phase === main)?.operation;
+  const phase = phases[main];
+  if (phase === undefined || operation === undefined) return undefined;
+  const lastedSeconds = phase.endSeconds - phase.startSeconds;
+  const fired = cells.reduce((sum, cell) => sum + (cell.phase === main && cell.operation === operation ? cell.counts.fired : 0), 0);
+  const times = latencyMs[phase.name]?.[operation];
+  const quantiles = times?.response ?? times?.service;
+  const fact = (name: string, value: string, unit: string): Html => html`<div><dt>${name}</dt><dd>${value} <small>${unit}</small></dd></div>`;
+  return html`<dl class="keys" aria-label="Key figures">
+${fact(`${phase.name}: ${operation} fired`, count(Math.round(fired / lastedSeconds)), `/s for ${figure(Number(lastedSeconds.toFixed(1)))} s`)}
+${fact(times?.response === undefined ? 'service p50' : 'response p50', ms(quantiles?.p50), 'ms')}
+${fact(times?.response === undefined ? 'service p99' : 'response p99', ms(quantiles?.p99), 'ms')}
+${fact('failed', count(totals.failed), `of ${count(totals.planned)}`)}
+${fact('lost', count(totals.lost), totals.lost === null ? 'not known' : `of ${count(totals.acknowledged)}`)}
+${fact('service', figure(cpu.system), 'µs a request')}
+</dl>`;
+}
+
+export function heaviestPhase(phases: RunResult['phases']): number {
+  const measured = phases.flatMap((phase, index) => (phase.measured ? [index] : []));
+  return measured.reduce((most, index) => ((phases[index]?.planned ?? 0) > (phases[most]?.planned ?? -1) ? index : most), measured[0] ?? 0);
 }
 
 export function thresholdsSection({ thresholds }: Verdict): Html {
@@ -41,7 +69,7 @@ export function thresholdsSection({ thresholds }: Verdict): Html {
 
 function headroomBar(one: Verdict['thresholds'][number]): Html | undefined {
   const used = usedShare(one);
-  if (used === undefined) return html`<span class="faint">${notMeasured}</span>`;
+  if (used === undefined) return html`<span class="bar-text">${conditionOf(one.expression)?.operator === '==' ? 'exact' : notMeasured}</span>`;
   const left = 1 - used;
   const words = left >= 0 ? `${share(Number(left.toFixed(3)))} left` : `${share(Number((-left).toFixed(3)))} over`;
   return html`<span class="bar" style="--used:${Math.min(1, used).toFixed(3)}" aria-hidden="true"></span><span class="bar-text">${words}</span>`;
@@ -54,12 +82,14 @@ export function totalsSection({ ledger }: RunResult, { totals, cpu }: Verdict): 
 <dl class="tiles">
 ${tile('planned', count(totals.planned))}${tile('fired', count(totals.fired), totals.fired < totals.planned ? 'is-caution' : '')}${tile('answered', count(totals.answered))}
 ${tile('failed', count(totals.failed), bad(totals.failed))}${tile('timed out', count(totals.timedOut), bad(totals.timedOut))}${tile('shed', count(totals.shed), totals.shed > 0 ? 'is-caution' : '')}${tile('dropped', count(totals.dropped), totals.dropped > 0 ? 'is-caution' : '')}
-${tile('generator, µs a request', figure(cpu.generator))}${tile('service, µs a request', figure(cpu.system))}
+${tile('generator µs/request', figure(cpu.generator))}${tile('service µs/request', figure(cpu.system))}
 </dl>
 <h3 id="ledger">Ledger</h3>
 ${ledger === undefined ? html`<p>Nothing was read back: whether what was acknowledged is there is not known.</p>` : ledgerPart(ledger, tile, bad)}
 </section>`;
 }
+
+const withFound = (all: number, found: number): string => (found > 0 ? `${count(all)} (${count(found)})` : count(all));
 
 type Tile = (name: string, value: string, tone?: string) => Html;
 
@@ -68,8 +98,8 @@ function ledgerPart(ledger: LedgerRecord, tile: Tile, bad: (value: number | null
     ledger;
   const known = (value: number): number | null => (incomplete === undefined ? value : null);
   return html`<dl class="tiles">
-${tile('acknowledged events', count(acknowledged))}${tile('lost', count(known(lost)), bad(known(lost)))}${tile('duplicated', count(known(duplicated)), bad(known(duplicated)))}${tile('reordered', count(known(reordered)), bad(known(reordered)))}
-${tile('refused', `${count(refused)}${refusedFound > 0 ? `, ${count(refusedFound)} there` : ''}`, bad(refusedFound))}${tile('unknown', `${count(unknown)}${unknown > 0 ? `, ${count(unknownFound)} there` : ''}`)}${tile('not of the plan', count(foreign), foreign > 0 ? 'is-caution' : '')}${tile('conservation error', count(conservationError), bad(conservationError ?? null))}
+${tile('acknowledged', count(acknowledged))}${tile('lost', count(known(lost)), bad(known(lost)))}${tile('duplicated', count(known(duplicated)), bad(known(duplicated)))}${tile('reordered', count(known(reordered)), bad(known(reordered)))}
+${tile(refusedFound > 0 ? 'refused (there)' : 'refused', withFound(refused, refusedFound), bad(refusedFound))}${tile(unknown > 0 ? 'unknown (there)' : 'unknown', unknown > 0 ? `${count(unknown)} (${count(unknownFound)})` : '0')}${tile('not of the plan', count(foreign), foreign > 0 ? 'is-caution' : '')}${tile('conservation error', count(conservationError), bad(conservationError ?? null))}
 </dl>
 <p class="about">${incomplete === undefined ? `Everything was read back through the public API in ${readSeconds.toFixed(1)} s.` : `Reading back stopped after ${readSeconds.toFixed(1)} s: ${incomplete}. Nothing is known of what is missing.`}</p>
 ${

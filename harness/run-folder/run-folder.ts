@@ -1,5 +1,5 @@
 /** Writing, reading and making again. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { judge } from '#harness/gates/judge.ts';
 import { type ParsedThreshold, parseThreshold } from '#harness/gates/threshold.ts';

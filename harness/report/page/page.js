@@ -36,6 +36,7 @@ function drawPhases(u) {
   ctx.clip();
   ctx.font = `${11 * ratio}px system-ui, sans-serif`;
   ctx.textBaseline = 'alphabetic';
+  ctx.textAlign = 'left';
   for (const phase of data.phases) {
     const from = u.valToPos(phase.fromSeconds, 'x', true);
     const to = u.valToPos(phase.toSeconds, 'x', true);
@@ -88,6 +89,8 @@ function drawLimits(u, limits) {
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
   ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
+  ctx.textBaseline = 'alphabetic';
+  ctx.textAlign = 'left';
   for (const limit of limits) {
     const y = Math.round(u.valToPos(limit.value, 'y', true)) + 0.5;
     const from = u.valToPos(limit.fromSeconds, 'x', true);
@@ -133,7 +136,7 @@ const cursorPoints = (lines) => ({
   stroke: (_, index) => `var(--c-${lines[index - 1].colour})`,
 });
 const legendOf = (lines) => ({
-  markers: { width: 0, stroke: (_, index) => `var(--c-${lines[index - 1]?.colour ?? 'muted'})`, fill: 'transparent', show: true },
+  markers: { width: 0, fill: (_, index) => `var(--c-${lines[index - 1]?.colour ?? 'muted'})` },
 });
 
 const positive = (values) => values.map((value) => (value === null || value <= 0 ? null : value));
@@ -188,7 +191,7 @@ function drawTime(spec, element) {
       x: { time: false, range: (_, low, high) => (low === x[0] && high === x.at(-1) ? [0, data.seconds.length] : [low, high]) },
       y: yScale(spec.log, spec.limits),
     },
-    axes: [axis({ values: (_, splits) => splits.map((value) => `${Number(value.toFixed(2))} s`), space: 56 }), yAxis(spec.log)],
+    axes: [axis({ size: 26, gap: 6, values: (_, splits) => splits.map((value) => `${Number(value.toFixed(2))} s`), space: 56 }), yAxis(spec.log)],
     series: [
       { label: 'second', value: (_, value) => (value === null ? '–' : `${Math.floor(value)}–${Math.floor(value) + 1} s`) },
       ...spec.lines.map((line) => seriesOf(line, spec.unit)),
@@ -210,7 +213,15 @@ const percentOf = (nines) => {
   const q = 100 * (1 - 10 ** -nines);
   return `${Number(q.toFixed(Math.max(0, Math.ceil(nines) - 1)))} %`;
 };
-const nineSplits = (_, __, ___, max) => [0, 0.30103, 1, 2, 3, 4, 5, 6].filter((value) => value <= max + 1e-9);
+// Named where there is room: 46 px hold the longest name.
+const nineSplits = (u, _axis, _min, max) => {
+  const between = (46 * max) / Math.max(1, u.bbox.width / (window.devicePixelRatio || 1));
+  const kept = [];
+  for (const value of [1, 2, 3, 4, 5, 6, 0.30103, 0]) {
+    if (value <= max + 1e-9 && kept.every((other) => Math.abs(other - value) >= between)) kept.push(value);
+  }
+  return kept.sort((one, other) => one - other);
+};
 const curveColumns = (curve) => [curve.x, positive(curve.response.length === 0 ? curve.x.map(() => null) : curve.response), positive(curve.service)];
 
 function drawPercentiles(element) {
@@ -223,7 +234,7 @@ function drawPercentiles(element) {
     height: heightOf(true),
     padding: [12, 16, 0, 0],
     scales: { x: { time: false, range: (_, __, high) => [0, high ?? 1] }, y: yScale(true, []) },
-    axes: [axis({ splits: nineSplits, values: (_, splits) => splits.map(percentOf), space: 30 }), yAxis(true)],
+    axes: [axis({ size: 26, gap: 6, splits: nineSplits, values: (_, splits) => splits.map(percentOf), space: 30 }), yAxis(true)],
     series: [{ label: 'percentile', value: (_, value) => (value === null ? '–' : percentOf(value)) }, ...lines.map((line) => seriesOf(line, 'ms'))],
     bands: [{ series: [1, 2], fill: () => colour('c-response', 0.12) }],
     legend: legendOf(lines),

@@ -1,0 +1,158 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import * as hdr from 'hdr-histogram-js';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { judge } from '#harness/gates/judge.ts';
+import { countOf, mergeHistograms, quantileMicros } from '#harness/metrics/histogram.ts';
+import { exampleSpike } from '#harness/report/example-spike.ts';
+import { bothOf } from '#harness/report/series.ts';
+import type { Cell, ScrapeSecond } from '#harness/run-result.ts';
+import { hdrLog } from './hdr-log.ts';
+import { packCell, unpackCell } from './packed-cells.ts';
+import { packScrapes, unpackScrapes } from './packed-scrapes.ts';
+import { readRun, runFolderName, writeReports, writeRun } from './run-folder.ts';
+
+const { result, thresholds, verdict } = exampleSpike({ troubled: true });
+const reports = ['verdict.json', 'summary.md', 'junit.xml', 'latency.hdr', 'index.html'];
+const measured = ['run.json', 'series.json', 'scrapes.json'];
+
+let root: string;
+let folder: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'headroom-run-'));
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+beforeEach(async () => {
+  folder = join(root, crypto.randomUUID());
+  await writeRun(folder, result, verdict);
+});
+
+const textOf = (name: string): Promise<string> => readFile(join(folder, name), 'utf8');
+const textsOf = async (names: readonly string[]): Promise<readonly string[]> => Promise.all(names.map(textOf));
+
+test('a run’s folder sorts by time and is a file name everywhere', () => {
+  const [one, other] = ['2026-11-24T03:45:00.123Z', '2026-11-24T03:45:01.000Z'].map((at) => runFolderName(new Date(at), 'spike')) as [string, string];
+  expect(one).toBe('2026-11-24T03-45-00-spike');
+  expect(one < other).toBe(true);
+});
+
+describe('writing and reading', () => {
+  test('everything is there, and nothing half-written is left', async () => {
+    expect((await readdir(folder)).sort()).toEqual([...measured, ...reports].sort());
+  });
+  test('what was measured reads back as it was', async () => {
+    expect(await readRun(folder)).toEqual(result);
+  });
+  test('every report made again is the same to the byte', async () => {
+    const before = await textsOf(reports);
+    await Promise.all(reports.map((name) => rm(join(folder, name))));
+    expect((await writeReports(folder)).verdict).toBe(verdict.verdict);
+    expect(await textsOf(reports)).toEqual(before);
+  });
+  test('a judge that thinks otherwise gives other reports, and what was measured stays', async () => {
+    const before = await textsOf(measured);
+    await writeReports(folder, (read) => ({ ...judge(read, thresholds), verdict: 'fail', exitCode: 1 }));
+    expect(await textOf('summary.md')).toContain('# spike: fail');
+    expect(await textsOf(measured)).toEqual(before);
+  });
+});
+
+describe('a folder that is not whole', () => {
+  const said = (): Promise<string> =>
+    readRun(folder).then(
+      () => 'it was read',
+      (error: Error) => error.message,
+    );
+  test.each(measured)('%s missing: says which file, and what to do', async (name) => {
+    await rm(join(folder, name));
+    expect(await said()).toContain(`${join(folder, name)} is missing`);
+    expect(await said()).toContain('npm run report');
+  });
+  test.each(measured)('%s truncated', async (name) => {
+    const text = await textOf(name);
+    await writeFile(join(folder, name), text.slice(0, text.length / 2));
+    expect(await said()).toContain(`${join(folder, name)} is not whole`);
+  });
+  test.each(measured)('%s of another version', async (name) => {
+    await writeFile(join(folder, name), (await textOf(name)).replace(/"version":\s*1/, '"version": 7'));
+    expect(await said()).toMatch(/is of version 7, and this Headroom reads version 1/);
+  });
+  test.each([
+    ['run.json', 'run'],
+    ['series.json', 'cells'],
+    ['series.json', 'phases'],
+    ['scrapes.json', 'values'],
+  ])('%s without its %s', async (name, key) => {
+    const { [key]: _gone, ...rest } = JSON.parse(await textOf(name)) as Record<string, unknown>;
+    await writeFile(join(folder, name), JSON.stringify(rest));
+    expect(await said()).toContain(`has no "${key}"`);
+  });
+  test('JSON that is no object', async () => {
+    await writeFile(join(folder, 'run.json'), 'null');
+    expect(await said()).toContain('holds no object');
+  });
+});
+
+describe('packing', () => {
+  const histogram = fc
+    .uniqueArray(fc.tuple(fc.nat(24_000), fc.integer({ min: 1, max: 2 ** 40 })), { selector: ([index]) => index })
+    .map((pairs) => pairs.sort((a, b) => a[0] - b[0]))
+    .map((pairs) => ({ index: pairs.map(([index]) => index), count: pairs.map(([, count]) => count) }));
+  const template = result.cells[0] as Cell;
+  test('a cell unpacks to what it was', () => {
+    fc.assert(
+      fc.property(histogram, histogram, (clean, spoiled) => {
+        const cell: Cell = { ...template, times: { service: { clean, spoiled } } };
+        expect(unpackCell(JSON.parse(JSON.stringify(packCell(cell))))).toEqual(cell);
+      }),
+    );
+  });
+  test('scrapes unpack to what they were, with samples that come and go, NaN and infinity', () => {
+    const scrape = fc.record({
+      second: fc.nat(1000),
+      ok: fc.boolean(),
+      values: fc.dictionary(
+        fc.constantFrom('a', 'b{x="1"}', 'c'),
+        fc.oneof(
+          fc.double().map((value) => value + 0),
+          fc.constantFrom(Number.NaN, Infinity, -Infinity),
+        ),
+      ),
+    });
+    fc.assert(
+      fc.property(fc.array(scrape), (scrapes) => {
+        const plain: readonly ScrapeSecond[] = scrapes.map((one) => ({ ...one, values: { ...one.values } }));
+        expect(unpackScrapes(JSON.parse(JSON.stringify(packScrapes(plain))))).toEqual(plain);
+      }),
+    );
+  });
+});
+
+describe('the HDR log', () => {
+  const log = hdrLog(result);
+  const read = (): readonly hdr.Histogram[] => {
+    const reader = new hdr.HistogramLogReader(log);
+    const histograms: hdr.Histogram[] = [];
+    for (let next = reader.nextIntervalHistogram(); next !== null; next = reader.nextIntervalHistogram()) histograms.push(next as hdr.Histogram);
+    return histograms;
+  };
+  test('the library’s own reader gives every sample back, with its tag', () => {
+    const ofSpike = read().filter(({ tag }) => tag === 'spike.ingest.response');
+    const cells = result.cells.filter(({ phase }) => result.phases[phase]?.name === 'spike');
+    expect(ofSpike).toHaveLength(cells.length);
+    const whole = mergeHistograms(cells.map((cell) => bothOf([cell], 'response')));
+    expect(ofSpike.reduce((sum, { totalCount }) => sum + totalCount, 0)).toBe(countOf(whole));
+    const merged = hdr.build({ highestTrackableValue: 3_600_000_000, numberOfSignificantValueDigits: 3, bitBucketSize: 64 });
+    for (const one of ofSpike) merged.add(one as never);
+    for (const percentile of [50, 90, 99, 99.9, 100]) {
+      const ours = quantileMicros(whole, percentile / 100) ?? 0;
+      expect(Math.abs(merged.getValueAtPercentile(percentile) - ours) / ours).toBeLessThan(1 / 512);
+    }
+  });
+  test('seconds stand at their own time', () => {
+    const first = log.split('\n').find((line) => line.startsWith('Tag=calm.ingest.service'));
+    expect(first?.split(',')[1]).toBe((Date.parse(result.run.startedAt) / 1000 + 10).toFixed(3));
+  });
+});
