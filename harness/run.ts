@@ -123,7 +123,7 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
     timeoutMs,
     signal,
     onKill: interrupts.onKill,
-    onSecond: (second) => view.update({ ...second, phases, thresholds: options.thresholds }),
+    onSecond: (second) => view.update({ ...second, scenario, phases, thresholds: options.thresholds }),
     abortedBy: (cells, records) =>
       abortable.find((threshold) => !canStillHold({ ...nothingElse, run: { scenario }, cells, phases: records }, threshold, plannedByPhase))?.source.metric,
   });

@@ -151,7 +151,9 @@ export function generatorSection(result: RunResult, verdict: Verdict): Html {
     ),
   );
   const evenness = Object.entries(verdict.evenness).flatMap(([phase, bins]) =>
-    Object.entries(bins).map(([binMs, { planned, fired }]) => cellsRow(`${phase} · ${binMs} ms`, [planned.toFixed(2), fired.toFixed(2)])),
+    Object.entries(bins)
+      .sort((a, b) => Number(a[0]) - Number(b[0]))
+      .map(([binMs, { planned, fired }]) => cellsRow(`${phase} · ${binMs} ms`, [planned.toFixed(2), fired.toFixed(2)])),
   );
   const calibration = result.calibration.map((one) =>
     cellsRow(`${one.when} the run, ${figure(one.secondsDriven)} s`, [

@@ -213,9 +213,9 @@ const percentOf = (nines) => {
   const q = 100 * (1 - 10 ** -nines);
   return `${Number(q.toFixed(Math.max(0, Math.ceil(nines) - 1)))} %`;
 };
-// Named where there is room: 46 px hold the longest name.
+// Named where there is room: 56 px hold the longest name.
 const nineSplits = (u, _axis, _min, max) => {
-  const between = (46 * max) / Math.max(1, u.bbox.width / (window.devicePixelRatio || 1));
+  const between = (56 * max) / Math.max(1, u.bbox.width / (window.devicePixelRatio || 1));
   const kept = [];
   for (const value of [1, 2, 3, 4, 5, 6, 0.30103, 0]) {
     if (value <= max + 1e-9 && kept.every((other) => Math.abs(other - value) >= between)) kept.push(value);

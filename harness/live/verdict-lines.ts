@@ -1,0 +1,49 @@
+/** Verdict → the last lines of a run, the same on a terminal and in a log but for colour. Pure. */
+import type { Verdict, VerdictKind } from '#harness/run-result.ts';
+import { type Line, type Part, type Style, styled } from './styled.ts';
+
+const tones: Readonly<Record<VerdictKind, Style>> = { pass: 'green', fail: 'red', invalid: 'yellow', inconclusive: 'yellow', interrupted: 'yellow' };
+const marks: Readonly<Record<'yes' | 'no' | 'unknown', Part>> = { yes: styled('green', '✓'), no: styled('red', '✗'), unknown: styled('yellow', '?') };
+
+const shown = (value: number | string | null): string =>
+  value === null
+    ? 'no samples'
+    : typeof value === 'string'
+      ? value
+      : Math.abs(value) >= 10_000
+        ? whole(Math.round(value))
+        : String(Number(value.toPrecision(4)));
+const whole = (value: number): string => value.toLocaleString('en-US');
+const counted = (value: number | null): string => (value === null ? 'not known' : whole(value));
+const micros = (value: number | null): string => (value === null ? 'not measurable' : `${shown(value)} µs`);
+
+export function verdictLines(verdict: Verdict, folder: string): readonly Line[] {
+  const { totals, cpu } = verdict;
+  const names = verdict.thresholds.map(({ metric, selector, expression }) => {
+    const labels = Object.entries(selector).map(([name, value]) => `${name}:${value}`);
+    return `${metric}${labels.length === 0 ? '' : `{${labels.join(',')}}`} ${expression}`;
+  });
+  const width = Math.min(64, Math.max(0, ...names.map(({ length }) => length)));
+  const thresholds = verdict.thresholds.map(({ holds, observed, best, worst }, index): Line => {
+    const bounds = best === worst ? '' : `   between ${shown(best)} and ${shown(worst)}`;
+    return ['  ', marks[holds], ` ${(names[index] ?? '').padEnd(width)}  `, styled('bold', shown(observed)), bounds];
+  });
+  return [
+    [],
+    [styled('bold', `${verdict.scenario}: `), styled(tones[verdict.verdict], verdict.verdict.toUpperCase()), styled('dim', `   exit code ${verdict.exitCode}`)],
+    ...verdict.reasons.map(({ text }): Line => [`  ${text}`]),
+    ...thresholds,
+    [
+      styled('dim', '  requests  '),
+      `planned ${whole(totals.planned)}, fired ${whole(totals.fired)}, answered ${whole(totals.answered)}, failed ${whole(totals.failed)}, shed ${whole(totals.shed)}, dropped ${whole(totals.dropped)}`,
+    ],
+    [
+      styled('dim', '  ledger    '),
+      `acknowledged ${whole(totals.acknowledged)}, lost ${counted(totals.lost)}, duplicated ${counted(totals.duplicated)}, reordered ${counted(totals.reordered)}`,
+    ],
+    [styled('dim', '  cpu       '), `a request: generator ${micros(cpu.generator)}, service ${micros(cpu.system)}`],
+    ...verdict.notes.map(({ text }): Line => [styled('dim', `  note: ${text}`)]),
+    [styled('dim', '  report    '), `${folder}/index.html`],
+    [],
+  ];
+}
