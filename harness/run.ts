@@ -20,7 +20,7 @@ import { arrivalCount, peakPerSecond } from '#harness/pacing/rate.ts';
 import { runFolderName, writeRun } from '#harness/run-folder/run-folder.ts';
 import type { CalibrationRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
 import type { Scenario } from '#harness/scenario.ts';
-import { eventIdOf, parseEventId } from '#harness/target/operations.ts';
+import { eventIdOf, parseEventId, probeNameOf } from '#harness/target/operations.ts';
 import { type Driven, driveLoad } from './drive.ts';
 import { type Interrupts, watchInterrupts } from './interrupts.ts';
 import { provisionFleet, secretAuthorization } from './topology/provision.ts';
@@ -94,7 +94,7 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
     onProgress: (done) => view.progress(`registering devices: ${done} of ${scenario.fleet.devices}`),
     signal,
   });
-  const probeRun = `p${run.slice(1)}`;
+  const probeRun = probeNameOf(run);
   const [probeDevice] = await provisionFleet({
     url: target.url,
     accounts: [target.probeAccount],
@@ -233,7 +233,7 @@ async function verify({ driven, target, run, probeRun, scenario }: Verifying): P
     url: target.url,
     accounts,
     audit: auditOf(run, driven.outcome.states, scenario.fleet.devices),
-    probe: { audit: auditOf(probeRun, driven.probe.states, 1), isProbes: (id) => id.startsWith(`${probeRun}-`) },
+    probe: { audit: auditOf(probeRun, driven.probe.states, 1), isProbes: (id) => parseEventId(probeRun, id) !== undefined },
     budgetMs: exportBudgetMs,
   });
   return { ...read, conservationError: conservationError(driven.watched.scrapes.findLast(({ ok }) => ok)?.values) };

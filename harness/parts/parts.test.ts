@@ -1,29 +1,162 @@
-import { expect, test } from 'vitest';
-import { findPart, installCommands, type Part, parts, requirePart, type Surroundings } from './parts.ts';
+import { describe, expect, test } from 'vitest';
+import { adviceFor, findPart, requirePart } from './find.ts';
+import { installParts, listParts } from './install.ts';
+import { type Command, managers } from './managers.ts';
+import { type Part, parts } from './parts.ts';
+import type { Surroundings } from './surroundings.ts';
 
-const [chromium] = parts as readonly [Part];
-const machine = (paths: readonly string[], change: Partial<Surroundings> = {}): Surroundings => ({
-  environment: { PATH: '/usr/bin:/bin' },
-  exists: (path) => paths.includes(path),
-  isRoot: true,
-  ...change,
+const part: Part = {
+  name: 'lamp',
+  purpose: 'gives light',
+  variable: 'HEADROOM_LAMP',
+  commands: ['lamp', 'lantern'],
+  packages: { 'apt-get': ['lamp-bin'], dnf: ['lamp'], apk: ['lamp'], brew: ['--cask', 'lamp'] },
+};
+
+type Machine = Surroundings & { readonly ran: string[]; readonly said: string[]; readonly programs: Set<string> };
+
+/** A machine with these programs on PATH, whose commands exit as `exitOf` says; 0 from an install puts the lamp there. */
+function machineWith(programs: readonly string[], options: Partial<Surroundings> & { exitOf?: (command: Command, earlier: string[]) => number } = {}): Machine {
+  const ran: string[] = [];
+  const said: string[] = [];
+  const there = new Set(programs);
+  const { exitOf = () => 0, ...rest } = options;
+  return {
+    variable: () => undefined,
+    locate: (command) => (there.has(command) ? `/bin/${command}` : undefined),
+    isRoot: true,
+    isInteractive: false,
+    run: async (command) => {
+      const code = exitOf(command, [...ran]);
+      ran.push(command.join(' '));
+      if (code === 0 && command.some((word) => word === 'install' || word === 'add')) there.add('lamp');
+      return code;
+    },
+    say: (line) => void said.push(line),
+    ran,
+    said,
+    programs: there,
+    ...rest,
+  };
+}
+
+const aptInstall = 'env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends lamp-bin';
+const aptUpdate = 'env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 update';
+const aptKnows = 'apt-cache show --quiet lamp-bin';
+
+describe('looking', () => {
+  test('takes the first name that is on PATH', () => {
+    expect(findPart(part, machineWith(['lantern']))).toEqual({ kind: 'found', path: '/bin/lantern' });
+    expect(findPart(part, machineWith(['lantern', 'lamp']))).toEqual({ kind: 'found', path: '/bin/lamp' });
+    expect(findPart(part, machineWith([]))).toEqual({ kind: 'missing' });
+  });
+
+  test('the variable wins, and one that names nothing is an error although the part is on PATH', async () => {
+    const variable = (value: string) => ({ variable: (name: string) => (name === 'HEADROOM_LAMP' ? value : undefined) });
+    expect(findPart(part, machineWith(['lamp', 'torch'], variable('torch')))).toEqual({ kind: 'found', path: '/bin/torch' });
+    const misnamed = machineWith(['lamp', 'apt-get'], variable('tirch'));
+    expect(await installParts([part], misnamed)).toBe(1);
+    expect(misnamed.ran).toEqual([]);
+    expect(misnamed.said).toEqual(['HEADROOM_LAMP is "tirch", and there is no such program: correct it or unset it.']);
+  });
+
+  test('--list says what is there, what is missing and how to install it, and runs nothing', () => {
+    const machine = machineWith(['apt-get']);
+    listParts([part], machine);
+    machine.programs.add('lamp');
+    listParts([part], machine);
+    expect(machine.said).toEqual([`lamp: missing (gives light); install it with: npm run parts (which runs: ${aptInstall})`, 'lamp: /bin/lamp (gives light)']);
+    expect(machine.ran).toEqual([]);
+  });
+
+  test('requirePart gives the path, or throws with the command that installs the part', () => {
+    expect(requirePart('chromium', machineWith(['google-chrome']))).toBe('/bin/google-chrome');
+    expect(() => requirePart('chromium', machineWith(['apk']))).toThrow(/chromium is missing.*npm run parts.*apk add chromium/);
+  });
 });
 
-test('a part is found under any of its names, or where its variable points', () => {
-  expect(findPart(chromium, machine(['/bin/chromium-browser']))).toBe('/bin/chromium-browser');
-  expect(findPart(chromium, machine(['/opt/c', '/bin/chromium'], { environment: { PATH: '/bin', HEADROOM_CHROMIUM: '/opt/c' } }))).toBe('/opt/c');
-  expect(findPart(chromium, machine([]))).toBeUndefined();
+describe('installing', () => {
+  test('a part that is there is left alone', async () => {
+    const machine = machineWith(['apt-get', 'lamp']);
+    expect(await installParts([part], machine)).toBe(0);
+    expect(machine.ran).toEqual([]);
+  });
+
+  test('says each command before it runs it', async () => {
+    const machine = machineWith(['apt-get'], { exitOf: () => 0 });
+    expect(await installParts([part], machine)).toBe(0);
+    expect(machine.ran).toEqual([aptKnows, aptInstall]);
+    expect(machine.said).toEqual(['lamp: missing (gives light); installing it', `$ ${aptInstall}`, 'lamp: /bin/lamp (gives light)']);
+  });
+
+  test('with empty package lists it refreshes first', async () => {
+    const machine = machineWith(['apt-get'], { exitOf: ([program]) => (program === 'apt-cache' ? 100 : 0) });
+    expect(await installParts([part], machine)).toBe(0);
+    expect(machine.ran).toEqual([aptKnows, aptUpdate, aptInstall]);
+  });
+
+  test('with stale package lists it refreshes and tries once more', async () => {
+    const exitOf = (command: Command, earlier: string[]) => (command.includes('install') && !earlier.includes(aptUpdate) ? 100 : 0);
+    const machine = machineWith(['apt-get'], { exitOf });
+    expect(await installParts([part], machine)).toBe(0);
+    expect(machine.ran).toEqual([aptKnows, aptInstall, aptUpdate, aptInstall]);
+  });
+
+  test('an install that fails is exit code 1 and is said, not tried for ever', async () => {
+    const machine = machineWith(['apt-get'], { exitOf: (command) => (command.includes('install') ? 100 : 0) });
+    expect(await installParts([part], machine)).toBe(1);
+    expect(machine.ran.filter((command) => command === aptInstall)).toHaveLength(2);
+    expect(machine.said.at(-1)).toContain('could not be installed');
+  });
+
+  test('an install that brings none of the names is exit code 1', async () => {
+    const machine = machineWith(['apt-get'], { run: async () => 0 });
+    expect(await installParts([part], machine)).toBe(1);
+    expect(machine.said.at(-1)).toContain('installed under none of the names lamp, lantern');
+  });
+
+  test('without root it uses sudo, which may ask only where somebody can answer; without sudo it says what root would run', async () => {
+    const quiet = machineWith(['apt-get', 'sudo'], { isRoot: false });
+    await installParts([part], quiet);
+    expect(quiet.ran).toEqual([aptKnows, `sudo -n ${aptInstall}`]);
+    const interactive = machineWith(['apt-get', 'sudo'], { isRoot: false, isInteractive: true });
+    await installParts([part], interactive);
+    expect(interactive.ran).toEqual([aptKnows, `sudo ${aptInstall}`]);
+    const bare = machineWith(['apt-get'], { isRoot: false });
+    expect(await installParts([part], bare)).toBe(1);
+    expect(bare.ran).toEqual([]);
+    expect(bare.said).toEqual([`Without root and without sudo nothing can be installed; as root: ${aptInstall}`]);
+  });
+
+  test('a system without a known manager, or a manager without the part, is a sentence and exit code 1', async () => {
+    const unknown = machineWith([]);
+    expect(await installParts([part], unknown)).toBe(1);
+    expect(unknown.said[0]).toContain('This system has none of apt-get, dnf, apk, pacman, brew');
+    const pacman = machineWith(['pacman']);
+    expect(await installParts([part], pacman)).toBe(1);
+    expect(pacman.said[0]).toContain('pacman has no package of lamp');
+  });
+
+  test('one part that fails does not keep the next from being installed', async () => {
+    const other: Part = { ...part, name: 'stove', commands: ['stove'], packages: {} };
+    const machine = machineWith(['apt-get']);
+    expect(await installParts([other, part], machine)).toBe(1);
+    expect(machine.said.at(-1)).toBe('lamp: /bin/lamp (gives light)');
+  });
+
+  test('brew needs no root', async () => {
+    const machine = machineWith(['brew'], { isRoot: false });
+    expect(await installParts([part], machine)).toBe(0);
+    expect(machine.ran).toEqual(['brew install --cask lamp']);
+  });
 });
 
-test('the install commands fit the machine, with sudo only where it is needed and there', () => {
-  expect(installCommands([chromium], machine(['/usr/bin/apt-get']))).toEqual([
-    ['apt-get', 'update'],
-    ['apt-get', 'install', '-y', '--no-install-recommends', 'chromium'],
-  ]);
-  expect(installCommands([chromium], machine(['/usr/bin/dnf', '/usr/bin/sudo'], { isRoot: false }))).toEqual([['sudo', 'dnf', 'install', '-y', 'chromium']]);
-  expect(installCommands([chromium], machine([]))).toBeUndefined();
-});
-
-test('a test whose part is missing is told how to get it', () => {
-  expect(() => requirePart('chromium', machine([]))).toThrow('npm run parts');
+test('every part has its own variable, and a package in every manager or a sentence', () => {
+  const rows: readonly Part[] = parts;
+  expect(new Set(rows.map(({ variable }) => variable)).size).toBe(rows.length);
+  for (const row of rows) {
+    for (const manager of managers) {
+      expect(adviceFor(row, { kind: 'missing' }, machineWith([manager.name]))).toMatch(row.packages[manager.name] ? /npm run parts/ : /install it yourself/);
+    }
+  }
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { requirePart } from '#harness/parts/parts.ts';
+import { requirePart } from '#harness/parts/find.ts';
 import { readPageAssets } from '#harness/run-folder/page-assets.ts';
 import { exampleSpike } from './example-spike.ts';
 import { indexHtml } from './index-html.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { OperationContext, OperationResponse } from './operation.ts';
-import { eventIdOf, operations, parseEventId } from './operations.ts';
+import { eventIdOf, operations, parseEventId, probeNameOf } from './operations.ts';
 
 const context = (change: Partial<OperationContext> = {}): OperationContext => ({
   run: 'abc123def456',
@@ -25,6 +25,15 @@ test('an event id names its place in the plan, and only in its own run', () => {
     fc.property(fc.integer({ min: 0, max: 100_000_000 }), fc.integer({ min: 0, max: 499 }), (arrival, index) => {
       expect(parseEventId('run1', eventIdOf('run1', arrival, index))).toEqual({ arrival, index });
       expect(parseEventId('run2', eventIdOf('run1', arrival, index))).toBeUndefined();
+    }),
+  );
+});
+
+test("the probe's ids are never the run's, whatever letters the run drew", () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[0-9a-z]{12}$/), fc.nat(1e6), (run, arrival) => {
+      expect(parseEventId(run, eventIdOf(probeNameOf(run), arrival, 0))).toBeUndefined();
+      expect(parseEventId(probeNameOf(run), eventIdOf(run, arrival, 0))).toBeUndefined();
     }),
   );
 });

@@ -7,6 +7,9 @@ const arrivalDigits = 7;
 export const eventIdOf = (run: string, arrival: number, index: number): string =>
   `${run}-${arrival.toString(36).padStart(arrivalDigits, '0')}-${index.toString(36)}`;
 
+/** The probe's name beside its run's: no id of one is an id of the other, because of the place of the first hyphen. */
+export const probeNameOf = (run: string): string => `${run}p`;
+
 /** The place in the plan that an id names; undefined for an id of another run or none of ours. */
 export function parseEventId(run: string, id: string): { readonly arrival: number; readonly index: number } | undefined {
   if (!id.startsWith(`${run}-`)) return undefined;
