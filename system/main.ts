@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { type Config, ConfigError, readConfig, settingNames } from './config.ts';
-import { openLmdbStore } from './store/lmdb/lmdb-store.ts';
+import { openServiceStore } from './service-store.ts';
 import type { ToSupervisor, ToWorker } from './supervisor/messages.ts';
 import { supervise } from './supervisor/supervisor.ts';
 import { startWorker } from './supervisor/worker.ts';
@@ -56,7 +56,7 @@ async function makeAccount(config: Config, name: string): Promise<void> {
 
 async function runSupervisor(config: Config, exitWithParent: boolean): Promise<void> {
   const adminToken = config.adminToken ?? randomBytes(24).toString('base64url');
-  if (config.durability === 'fsync') await (await openStore(config)).close();
+  if (config.durability === 'fsync') await (await openServiceStore({ config, log, withPipeline: false })).close();
   const { drain, ended } = supervise({
     workers: config.workers,
     drainTimeoutMs: config.drainTimeoutMs,
@@ -74,15 +74,6 @@ async function runSupervisor(config: Config, exitWithParent: boolean): Promise<v
   process.exit(await ended);
 }
 
-const openStore = (config: Config) =>
-  openLmdbStore({
-    folder: config.dataFolder,
-    flushTimeoutMs: config.flushTimeoutMs,
-    dedupeHours: 24,
-    durability: config.durability,
-    onTrouble: (trouble) => log('error', trouble.message),
-  });
-
 async function runWorker(config: Config): Promise<void> {
   const say = (message: ToSupervisor) => process.send?.(message);
   // Ctrl-C reaches the whole group; the supervisor decides.
@@ -91,14 +82,14 @@ async function runWorker(config: Config): Promise<void> {
   const waiting = new Map<number, (text: string) => void>();
   let nextId = 0;
   try {
-    const store = await openStore(config);
+    const store = await openServiceStore({ config, log, withPipeline: true });
     const metrics = () =>
       new Promise<string>((resolve) => {
         const id = nextId++;
         waiting.set(id, resolve);
         say({ kind: 'metrics-wanted', id });
       });
-    const worker = await startWorker({ config, adminToken: config.adminToken ?? '', store, metrics, log });
+    const worker = await startWorker({ config, adminToken: config.adminToken ?? '', store, metrics });
     process.on('message', (message: ToWorker) => {
       if (message.kind === 'snapshot-wanted') void worker.snapshot().then((snapshot) => say({ kind: 'snapshot', id: message.id, snapshot }));
       else if (message.kind === 'metrics') {

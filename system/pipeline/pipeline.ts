@@ -19,13 +19,14 @@ export type PipelineOptions = {
 const leaseTtlMs = 9000;
 const renewEveryMs = 3000;
 const pauseMs = 100;
-const eventsAStepMax = 4000;
+/** The store's thread commits between two steps: this bounds how long requests wait for that. */
+const eventsAStepMax = 512;
 const troublePauseMs = 1000;
 
 export type Pipeline = { readonly stop: () => Promise<void> };
 
 export function startPipeline(options: PipelineOptions): Pipeline {
-  const held = new Map<number, { fence: number; checkpoint: Position }>();
+  const held: Held = new Map();
   let stopping = false;
   let wake: () => void = () => undefined;
   const pause = (ms: number) =>
@@ -65,21 +66,26 @@ export function startPipeline(options: PipelineOptions): Pipeline {
   };
 }
 
-type Held = Map<number, { fence: number; checkpoint: Position }>;
+/** `read`: up to where the log has no more of this partition than was stepped over; never before the checkpoint. */
+type Held = Map<number, { fence: number; checkpoint: Position; read: Position }>;
 
 async function takeLeases({ store, clock, owner }: PipelineOptions, held: Held): Promise<void> {
   const nowMs = clock.wallMs();
   const results = await Promise.all(Array.from({ length: partitionCount }, (_, partition) => store.lease({ partition, owner, nowMs, ttlMs: leaseTtlMs })));
   for (const [partition, result] of results.entries()) {
-    if (result.kind === 'held') held.set(partition, { fence: result.fence, checkpoint: result.checkpoint });
-    else held.delete(partition);
+    if (result.kind === 'held') {
+      const { fence, checkpoint } = result;
+      const before = held.get(partition);
+      const read = before?.fence === fence && before.read > checkpoint ? before.read : checkpoint;
+      held.set(partition, { fence, checkpoint, read });
+    } else held.delete(partition);
   }
 }
 
 /** Steps all partitions that have news, in one tick, so that the store may commit them together. True: there may be more at once. */
 async function stepOnce(options: PipelineOptions, held: Held): Promise<boolean> {
   const { store } = options;
-  const after = Object.fromEntries([...held].map(([partition, { checkpoint }]) => [partition, checkpoint]));
+  const after = Object.fromEntries([...held].map(([partition, { read }]) => [partition, read]));
   const page = await store.readLog({ partitions: [...held.keys()], after, limitEvents: eventsAStepMax });
   const byPartition = Map.groupBy(page.events, ({ partition }) => partition);
   const steps = [...byPartition].map(async ([partition, events]) => {
@@ -88,10 +94,16 @@ async function stepOnce(options: PipelineOptions, held: Held): Promise<boolean> 
     const to = (events.at(-1) as LogEvent).position;
     const result = await store.step({ partition, fence: lease.fence, from: lease.checkpoint, to, devices: deviceSteps(events, options.filters) });
     if (result.kind === 'stepped') lease.checkpoint = to;
-    else if (result.kind === 'moved') lease.checkpoint = result.checkpoint;
+    else if (result.kind === 'moved') Object.assign(lease, { checkpoint: result.checkpoint, read: result.checkpoint });
     else held.delete(partition);
   });
   await Promise.all(steps);
+  for (const [partition, lease] of held) {
+    const read = page.cursor[partition];
+    // Not where the checkpoint is another's: its events are read again from there.
+    if (read !== undefined && read > lease.read && (lease.checkpoint === byPartition.get(partition)?.at(-1)?.position || !byPartition.has(partition)))
+      lease.read = read;
+  }
   return !page.atEnd && page.events.length > 0;
 }
 

@@ -9,7 +9,6 @@ import { createTokens } from '#system/accounts/tokens.ts';
 import { type AppDeps, buildAdminApp, buildApp } from '#system/app.ts';
 import { systemClock } from '#system/clock.ts';
 import type { Config } from '#system/config.ts';
-import { startPipeline } from '#system/pipeline/pipeline.ts';
 import type { Store } from '#system/store/store.ts';
 import { createCounts, type Snapshot } from '#system/telemetry/counts.ts';
 
@@ -18,7 +17,6 @@ export type WorkerOptions = {
   readonly adminToken: string;
   readonly store: Store;
   readonly metrics: () => Promise<string>;
-  readonly log: (level: 'info' | 'error', text: string) => void;
   /** For twins. */
   readonly customise?: (deps: AppDeps) => AppDeps;
 };
@@ -37,7 +35,7 @@ const announceMs = 300;
 const socketClosesMs = 200;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-export async function startWorker({ config, adminToken, store, metrics, log, customise }: WorkerOptions): Promise<RunningWorker> {
+export async function startWorker({ config, adminToken, store, metrics, customise }: WorkerOptions): Promise<RunningWorker> {
   const clock = systemClock;
   const key = config.signingKey ?? (await store.settle({ name: 'signing-key', candidate: randomBytes(32).toString('base64url') }));
   const counts = createCounts();
@@ -58,13 +56,6 @@ export async function startWorker({ config, adminToken, store, metrics, log, cus
   const adminApp = await buildAdminApp({ ...deps, adminToken });
   const adminUrl = await adminApp.listen({ host: '127.0.0.1', port: config.adminPort });
   const url = await app.listen({ host: config.host, port: config.port, backlog: 4096 });
-  const pipeline = startPipeline({
-    store: deps.store,
-    clock,
-    owner: `${process.pid}-${randomBytes(4).toString('hex')}`,
-    filters: [],
-    onTrouble: (error) => log('error', `the pipeline pauses: ${error instanceof Error ? error.message : String(error)}`),
-  });
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
   loopDelay.enable();
   return {
@@ -79,7 +70,7 @@ export async function startWorker({ config, adminToken, store, metrics, log, cus
       draining = true;
       await pause(announceMs);
       await Promise.all([app.close(), adminApp.close()]);
-      await pipeline.stop();
+      // The pipeline ends with the store, between two steps.
       await store.close();
     },
   };

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { readConfig } from '#system/config.ts';
-import { openLmdbStore } from '#system/store/lmdb/lmdb-store.ts';
+import { openServiceStore } from '#system/service-store.ts';
 import { startWorker } from '#system/supervisor/worker.ts';
 import { createPrinter } from '#system/telemetry/prometheus.ts';
 import { faults } from './faults.ts';
@@ -26,14 +26,14 @@ if (fault === undefined) {
 }
 const config = readConfig({}, values);
 const adminToken = randomBytes(24).toString('base64url');
-const store = await openLmdbStore({ folder: config.dataFolder, flushTimeoutMs: config.flushTimeoutMs, dedupeHours: 24, durability: config.durability });
+const log = (level: 'info' | 'error', text: string): void => void process.stderr.write(`${JSON.stringify({ level, text })}\n`);
+const store = await openServiceStore({ config, log, withPipeline: true });
 const printer = createPrinter();
 const worker = await startWorker({
   config,
   adminToken,
   store,
   metrics: async () => printer.print([await worker.snapshot()]),
-  log: (level, text) => process.stderr.write(`${JSON.stringify({ level, text })}\n`),
   customise: fault.apply,
 });
 const drain = () => void worker.drain().then(() => process.exit(0));

@@ -1,6 +1,8 @@
 /** What is read: always from one snapshot a slice, never across an await, since a long read transaction pins pages. */
 import {
+  type AccountRow,
   type Counters,
+  type DeviceRow,
   type Disposition,
   type HistoryPage,
   type HistoryQuery,
@@ -12,17 +14,41 @@ import {
   partitionOf,
   positionStart,
   type Store,
+  StoreUnavailable,
 } from '#system/store/store.ts';
-import { sequenceKey, sequenceOf, visitRecord } from './codec.ts';
-import { type DeviceState, deviceStateKey, type IndexEntry, reasonsKey } from './steps.ts';
+import { digestKey, maxEventsPerRecord, positionOf, sequenceKey, sequenceOf, visitRecord } from './codec.ts';
+import { entriesAfter, type IndexEntry, latestIn, readRowOf } from './device-rows.ts';
+import { reasonsKey } from './steps.ts';
 import { readHead, readPartition, readRow, type StepTally, type Tables, type Tally } from './tables.ts';
 
 type Disposed = LogEvent & { readonly disposition: Disposition };
 
+/** The reading half of a store: the same on every thread, since LMDB's readers wait for nobody. */
+export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads {
+  const read = async <T>(work: () => T): Promise<Awaited<T>> => {
+    if (isClosed()) throw new StoreUnavailable('closed', 'The store was closed.');
+    tables.root.resetReadTxn();
+    return await work();
+  };
+  return {
+    readLog: (query) => read(() => readLog(tables, query)),
+    readLatest: ({ account, device }) => read(() => readLatest(tables, account, device)),
+    readHistory: (query) => read(() => readHistory(tables, query)),
+    readDevice: ({ account, device }) => read(() => readRow<DeviceRow>(tables.rows, deviceRowKey(account, device))),
+    readAccount: (account) => read(() => readRow<AccountRow>(tables.rows, accountRowKey(account))),
+    readCounters: (account) => read(() => readCounters(tables, account)),
+    readBacklog: () => read(() => readBacklog(tables)),
+  };
+}
+
+export type StoreReads = Pick<Store, 'readLog' | 'readLatest' | 'readHistory' | 'readDevice' | 'readAccount' | 'readCounters' | 'readBacklog'>;
+export const deviceRowKey = (account: string, device: string): string => `device/${account}\0${device}`;
+export const accountRowKey = (account: string): string => `account/${account}`;
+
 /** Records a slice of a scan may read before other work gets its turn. */
 const recordsPerSlice = 256;
 
-export async function readLog(tables: Tables, query: Parameters<Store['readLog']>[0]): Promise<LogPage> {
+async function readLog(tables: Tables, query: Parameters<Store['readLog']>[0]): Promise<LogPage> {
   const wanted = new Set(query.partitions);
   const cursor: Record<number, Position> = { ...query.after };
   const events: Disposed[] = [];
@@ -67,9 +93,10 @@ function readSlice(
     );
   }
   for (const event of disposed(tables, found)) events.push(event);
-  if (full) return false;
-  const scannedTo = `${(sequence - 1).toString(16).padStart(12, '0')}ffff`;
+  // Also for partitions that had nothing in these records: else a quiet one would have the whole log read again for every page.
+  const scannedTo = positionOf(full ? sequence - 2 : sequence - 1, maxEventsPerRecord);
   for (const partition of wanted) if ((cursor[partition] ?? positionStart) < scannedTo) cursor[partition] = scannedTo;
+  if (full) return false;
   return sequence > head.sequence ? true : undefined;
 }
 
@@ -92,18 +119,17 @@ function disposed(tables: Tables, events: readonly LogEvent[]): Disposed[] {
   return events.map((event) => {
     const reason = reasons.get(event.position);
     const pending = event.position > (checkpoints.get(event.partition) ?? positionStart);
-    return { ...event, disposition: pending ? 'pending' : reason === undefined ? 'kept' : `filtered:${reason}` };
+    // Not a copy: the pipeline reads every event through here, and these objects are nobody else's.
+    return Object.assign(event, { disposition: pending ? 'pending' : reason === undefined ? 'kept' : (`filtered:${reason}` as const) } as const);
   });
 }
 
-export function readLatest(tables: Tables, account: string, device: string): LatestLocation | undefined {
-  const latest = readRow<DeviceState>(tables.devices, deviceStateKey(account, device))?.latest;
-  if (!latest) return undefined;
-  const { base64, ...rest } = latest;
-  return { ...rest, bytes: Buffer.from(base64, 'base64') };
+function readLatest(tables: Tables, account: string, device: string): LatestLocation | undefined {
+  const row = readRowOf(tables, account, device);
+  return row && latestIn(row);
 }
 
-export function readHistory(tables: Tables, query: HistoryQuery): HistoryPage {
+function readHistory(tables: Tables, query: HistoryQuery): HistoryPage {
   const events: Disposed[] = [];
   const inTime = ({ receivedAtMs }: LogEvent): boolean => receivedAtMs >= (query.fromMs ?? -Infinity) && receivedAtMs < (query.toMs ?? Infinity);
   for (const [position, reason] of indexAfter(tables, query)) {
@@ -125,17 +151,8 @@ export function readHistory(tables: Tables, query: HistoryQuery): HistoryPage {
 }
 
 function* indexAfter(tables: Tables, { account, device, after }: HistoryQuery): Generator<IndexEntry> {
-  const state = readRow<DeviceState>(tables.devices, deviceStateKey(account, device));
-  if (!state) return;
-  const chunk = (number: number): readonly IndexEntry[] => readRow<readonly IndexEntry[]>(tables.devices, deviceStateKey(account, device, number)) ?? [];
-  let low = 0;
-  for (let high = state.chunks; low < high; ) {
-    const middle = (low + high) >> 1;
-    if ((chunk(middle).at(-1)?.[0] ?? positionStart) > after) high = middle;
-    else low = middle + 1;
-  }
-  for (let number = low; number < state.chunks; number++) for (const entry of chunk(number)) if (entry[0] > after) yield entry;
-  for (const entry of state.recent) if (entry[0] > after) yield entry;
+  const row = readRowOf(tables, account, device);
+  if (row) yield* entriesAfter(tables, digestKey(account, device), row, after);
 }
 
 function eventAt(tables: Tables, position: Position, { account, device }: HistoryQuery): LogEvent | undefined {
@@ -179,7 +196,7 @@ function pendingAfter(tables: Tables, query: HistoryQuery, visit: (event: LogEve
   return true;
 }
 
-export function readCounters(tables: Tables, account: string | undefined): Counters {
+function readCounters(tables: Tables, account: string | undefined): Counters {
   const sum = { accepted: 0, duplicate: 0, rejected: 0, kept: 0, filtered: {} as Record<string, number> };
   const each = <T>(prefix: string, add: (row: T) => void): void => {
     if (account !== undefined) {
@@ -201,7 +218,7 @@ export function readCounters(tables: Tables, account: string | undefined): Count
   return sum;
 }
 
-export function readBacklog(tables: Tables): { pending: number; oldestReceivedAtMs: number | undefined } {
+function readBacklog(tables: Tables): { pending: number; oldestReceivedAtMs: number | undefined } {
   const head = readHead(tables);
   const behind = new Map<number, Position>();
   let pending = 0;

@@ -1,22 +1,8 @@
 /** Leases and the step unit: checkpoint, latest, history index and counters of one partition, in one transaction. */
-import type { LatestLocation, LeaseResult, Position, StepCommand, StepResult, Store } from '#system/store/store.ts';
-import { digestKey, readPartition, readRow, type StepTally, type Tables, writeRow } from './tables.ts';
-
-/** `reason` is missing where the event was kept. */
-export type IndexEntry = readonly [position: Position, reason?: string];
-export type StoredLatest = Omit<LatestLocation, 'bytes'> & { readonly base64: string };
-/** Latest and the youngest of the history in one row: a step costs one random put a device. Full rows are spilled to chunks. */
-export type DeviceState = { readonly latest?: StoredLatest; readonly recent: readonly IndexEntry[]; readonly chunks: number };
-
-const entriesPerChunk = 64;
-
-export function deviceStateKey(account: string, device: string, chunk?: number): Buffer {
-  const key = digestKey(account, device);
-  if (chunk === undefined) return key;
-  const tail = Buffer.allocUnsafe(4);
-  tail.writeUInt32BE(chunk);
-  return Buffer.concat([key, tail]);
-}
+import { type LeaseResult, type Position, positionStart, type StepCommand, type StepResult, type Store } from '#system/store/store.ts';
+import { positionOf } from './codec.ts';
+import { addToRow, type IndexEntry } from './device-rows.ts';
+import { readHead, readPartition, readRow, type StepTally, type Tables, writeRow } from './tables.ts';
 
 export function reasonsKey(partition: number, position: Position): Buffer {
   return Buffer.concat([Buffer.from([partition]), Buffer.from(position, 'latin1')]);
@@ -28,8 +14,11 @@ export function lease(tables: Tables, command: Parameters<Store['lease']>[0]): L
     return { kind: 'taken', owner: row.owner, untilMs: row.untilMs };
   }
   const fence = row.owner === command.owner ? row.fence : row.fence + 1;
-  writeRow(tables.rows, `partition/${command.partition}`, { ...row, owner: command.owner, fence, untilMs: command.nowMs + command.ttlMs });
-  return { kind: 'held', fence, checkpoint: row.checkpoint };
+  const { accepted, position } = readHead(tables);
+  // Where nothing is pending there is nothing to read before the log's end: a quiet partition must not cost its new owner the whole log.
+  const checkpoint = (accepted[command.partition] ?? 0) === row.done && position > row.checkpoint ? position : row.checkpoint;
+  writeRow(tables.rows, `partition/${command.partition}`, { ...row, checkpoint, owner: command.owner, fence, untilMs: command.nowMs + command.ttlMs });
+  return { kind: 'held', fence, checkpoint };
 }
 
 export function release(tables: Tables, command: Parameters<Store['release']>[0]): void {
@@ -37,7 +26,8 @@ export function release(tables: Tables, command: Parameters<Store['release']>[0]
   if (owner === command.owner && row.fence === command.fence) writeRow(tables.rows, `partition/${command.partition}`, row);
 }
 
-export function step(tables: Tables, command: StepCommand): StepResult {
+/** `floor`: the first record that was not pruned. */
+export function step(tables: Tables, command: StepCommand, floor: number): StepResult {
   const row = readPartition(tables, command.partition);
   if (row.owner === undefined || row.fence !== command.fence) return { kind: 'fenced' };
   if (row.checkpoint !== command.from) return { kind: 'moved', checkpoint: row.checkpoint };
@@ -53,7 +43,7 @@ export function step(tables: Tables, command: StepCommand): StepResult {
       tally.filtered[reason] = (tally.filtered[reason] ?? 0) + 1;
     }
     tallies.set(device.account, tally);
-    stepDevice(tables, device);
+    addToRow(tables, { ...device, entries: entriesOf(device), floor: floor > 1 ? positionOf(floor, 0) : positionStart });
   }
   if (reasons.length > 0) writeRow(tables.reasons, reasonsKey(command.partition, command.to), reasons);
   for (const [account, gain] of tallies) addTally(tables, account, gain);
@@ -61,19 +51,11 @@ export function step(tables: Tables, command: StepCommand): StepResult {
   return { kind: 'stepped' };
 }
 
-function stepDevice(tables: Tables, { account, device, kept, filtered, latest }: StepCommand['devices'][number]): void {
-  const key = deviceStateKey(account, device);
-  const before = readRow<DeviceState>(tables.devices, key) ?? { recent: [], chunks: 0 };
-  const gained: IndexEntry[] = [...kept.map((position) => [position] as const), ...filtered.map(({ position, reason }) => [position, reason] as const)];
-  gained.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  let recent: readonly IndexEntry[] = [...before.recent, ...gained];
-  let chunks = before.chunks;
-  while (recent.length > entriesPerChunk) {
-    writeRow(tables.devices, deviceStateKey(account, device, chunks++), recent.slice(0, entriesPerChunk));
-    recent = recent.slice(entriesPerChunk);
-  }
-  const chosen = latest && isLater(latest, before.latest) ? stored(latest) : before.latest;
-  writeRow(tables.devices, key, { ...(chosen && { latest: chosen }), recent, chunks });
+function entriesOf({ kept, filtered }: StepCommand['devices'][number]): readonly IndexEntry[] {
+  const entries: IndexEntry[] = kept.map((position) => [position] as const);
+  if (filtered.length === 0) return entries;
+  for (const { position, reason } of filtered) entries.push([position, reason]);
+  return entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
 function addTally(tables: Tables, account: string, gain: StepTally): void {
@@ -81,13 +63,4 @@ function addTally(tables: Tables, account: string, gain: StepTally): void {
   const filtered: Record<string, number> = { ...before.filtered };
   for (const [reason, count] of Object.entries(gain.filtered)) filtered[reason] = (filtered[reason] ?? 0) + count;
   writeRow(tables.rows, `stepped/${account}`, { kept: before.kept + gain.kept, filtered });
-}
-
-function stored({ recordedAtMs, id, position, bytes }: LatestLocation): StoredLatest {
-  return { recordedAtMs, id, position, base64: Buffer.from(bytes).toString('base64') };
-}
-
-function isLater(candidate: LatestLocation, present: StoredLatest | undefined): boolean {
-  if (!present) return true;
-  return candidate.recordedAtMs === present.recordedAtMs ? candidate.id > present.id : candidate.recordedAtMs > present.recordedAtMs;
 }

@@ -1,7 +1,7 @@
 /** The environment's databases and the small rows in them. Nothing here is cached: another process may have changed it. */
-import { hash } from 'node:crypto';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { type Position, partitionCount, positionStart } from '#system/store/store.ts';
+import { digestKey } from './codec.ts';
 
 export type Table = Database<Buffer, Buffer>;
 export type Tables = {
@@ -10,7 +10,7 @@ export type Tables = {
   readonly rows: Table;
   readonly devices: Table;
   readonly reasons: Table;
-  readonly seen: readonly [Table, Table];
+  readonly seen: Table;
   readonly answers: readonly [Table, Table];
 };
 
@@ -33,14 +33,9 @@ export function openTables(folder: string, noSync: boolean): Tables {
     rows: table('rows'),
     devices: table('devices'),
     reasons: table('reasons'),
-    seen: [table('seen-0'), table('seen-1')],
+    seen: table('seen'),
     answers: [table('answers-0'), table('answers-1')],
   };
-}
-
-/** 128 bits of SHA-256: a false duplicate would be a lost event. */
-export function digestKey(...parts: readonly string[]): Buffer {
-  return hash('sha256', parts.join('\0'), 'buffer').subarray(0, 16);
 }
 
 export function readRow<T>(table: Table, key: string | Buffer): T | undefined {

@@ -1,0 +1,21 @@
+/** The store as the service opens it: with the pipeline beside it, on the store's own thread. */
+import { randomBytes } from 'node:crypto';
+import type { Config } from './config.ts';
+import type { CompanionData } from './pipeline/companion.ts';
+import { openLmdbStore } from './store/lmdb/lmdb-store.ts';
+import type { Store } from './store/store.ts';
+
+export type ServiceStoreOptions = { readonly config: Config; readonly log: (level: 'info' | 'error', text: string) => void; readonly withPipeline: boolean };
+
+export function openServiceStore({ config, log, withPipeline }: ServiceStoreOptions): Promise<Store> {
+  const data: CompanionData = { owner: `${process.pid}-${randomBytes(4).toString('hex')}` };
+  return openLmdbStore({
+    folder: config.dataFolder,
+    flushTimeoutMs: config.flushTimeoutMs,
+    dedupeHours: 24,
+    durability: config.durability,
+    ...(withPipeline ? { companion: { module: import.meta.resolve('./pipeline/companion.ts'), data } } : {}),
+    onTrouble: (trouble) => log('error', trouble.message),
+    onCompanionTrouble: (text) => log('error', `the pipeline pauses: ${text}`),
+  });
+}

@@ -1,0 +1,138 @@
+/** The store on the thread that writes: a transaction commits and flushes in one native call, and this thread waits for it. */
+import { statfsSync } from 'node:fs';
+import { type AccountRow, type AppendResult, type DeviceRow, type Store, StoreUnavailable } from '#system/store/store.ts';
+import { type AppendExtra, type AppendGroup, beginAppends } from './appends.ts';
+import { blockBytesMax, viewBlock, writeBlock } from './codec.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { accountRowKey, deviceRowKey, storeReads } from './reads.ts';
+import { openSeen } from './seen.ts';
+import { lease, release, step } from './steps.ts';
+import { readHead, readRow, type Tables, writeRow } from './tables.ts';
+
+export type DirectOptions = {
+  readonly folder: string;
+  readonly dedupeHours: number;
+  /** For tests: how many events a run of dedupe gathers. */
+  readonly eventsPerRun?: number | undefined;
+  /** Bytes the file may grow to; beyond it writing is refused as `full`. Default: what the disk gives. */
+  readonly mapSizeBytes?: number | undefined;
+  readonly durability: 'fsync' | 'memory';
+};
+
+/** The append commands of one turn of the event loop, as blocks one after the other. */
+export type AppendBatch = {
+  readonly bytes: Buffer;
+  readonly events: number;
+  readonly extras: readonly AppendExtra[];
+};
+
+export type DirectStore = Store & { readonly appendBatch: (batch: AppendBatch) => Promise<readonly AppendResult[]> };
+
+/** Of all processes of a machine only one holds the write lock: this bounds how long. With the batch that joins last still one record. */
+const weightPerGroupMax = 16_384;
+export const eventsPerBatchMax = 8192;
+/** MDB_NOSYNC | synchronous commit: under `overlappingSync` visible at once, flushed before the call returns. */
+const commitFlags: number = 0x10002;
+
+export function openDirectStore(tables: Tables, options: DirectOptions): DirectStore {
+  const seen = openSeen(tables, options);
+  seen.catchUp(readHead(tables).sequence);
+  let group: AppendGroup | undefined;
+  /** Read once a transaction: a page of the pipeline brings a step for each partition. */
+  let floor: number | undefined;
+  let closed = false;
+
+  const floorNow = (): number => {
+    floor ??= readHead(tables).floor;
+    return floor;
+  };
+  const commits = createGroupCommit({
+    weightPerGroupMax,
+    commit: (jobs) => {
+      refuseBeyond(tables, options.mapSizeBytes);
+      group = undefined;
+      floor = undefined;
+      let transaction = 0;
+      try {
+        tables.root.transactionSync(() => {
+          transaction = tables.root.getWriteTxnId();
+          for (const job of jobs) job();
+          group?.finish();
+        }, commitFlags);
+        seen.afterCommit();
+      } catch (cause) {
+        seen.rollBack();
+        throw shortWrite(tables, options.folder, transaction, cause) ?? cause;
+      }
+    },
+  });
+  const appendBatch = ({ bytes, events, extras }: AppendBatch): Promise<readonly AppendResult[]> =>
+    commits.submit(() => {
+      group ??= beginAppends({ tables, seen, dedupeHours: options.dedupeHours });
+      const results: AppendResult[] = [];
+      let start = 0;
+      for (const extra of extras) {
+        results.push(group.append(bytes, start, extra));
+        start = viewBlock(bytes, start).end;
+      }
+      return results;
+    }, events);
+
+  return {
+    ...storeReads(tables, () => closed),
+    ackLevel: options.durability,
+    appendBatch,
+    append: async (command) => {
+      const bytes = Buffer.allocUnsafe(blockBytesMax(command));
+      writeBlock(bytes, 0, command);
+      const [result] = await appendBatch({ bytes, events: command.events.length, extras: [command] });
+      return result as AppendResult;
+    },
+    lease: (command) => commits.submit(() => lease(tables, command)),
+    release: (command) => commits.submit(() => release(tables, command)),
+    step: (command) => commits.submit(() => step(tables, command, floorNow())),
+    putDevice: ({ account, device, expected, row }) =>
+      commits.submit(() => {
+        const present = readRow<DeviceRow>(tables.rows, deviceRowKey(account, device));
+        if (present?.version !== expected) return { kind: 'conflict', row: present } as const;
+        writeRow(tables.rows, deviceRowKey(account, device), row);
+        return { kind: 'stored' } as const;
+      }),
+    putAccount: (row) =>
+      commits.submit(() => {
+        if (readRow<AccountRow>(tables.rows, accountRowKey(row.account))) return { kind: 'conflict' } as const;
+        writeRow(tables.rows, accountRowKey(row.account), row);
+        return { kind: 'stored' } as const;
+      }),
+    settle: ({ name, candidate }) =>
+      commits.submit(() => {
+        const first = readRow<string>(tables.rows, `settled/${name}`) ?? candidate;
+        writeRow(tables.rows, `settled/${name}`, first);
+        return first;
+      }),
+    close: async () => {
+      if (closed) return;
+      closed = true;
+      await commits.close();
+    },
+  };
+}
+
+/**
+ * LMDB calls a short write EIO, as it calls a failed flush. It was a short write where the transaction never became visible and the
+ * disk has no room left; nothing was lost then, and writing may go on once there is room.
+ */
+function shortWrite(tables: Tables, folder: string, transaction: number, cause: unknown): StoreUnavailable | undefined {
+  if ((cause as { code?: unknown }).code !== 5) return undefined;
+  const { lastTxnId } = tables.root.getStats() as { lastTxnId: number };
+  const { bavail, bsize } = statfsSync(folder);
+  if (lastTxnId >= transaction || bavail * bsize >= 2 ** 20) return undefined;
+  return new StoreUnavailable('full', 'full: the disk took only a part of what was written.', { cause });
+}
+
+/** lmdb-js enlarges its map by itself instead of failing, so the bound is kept here. */
+function refuseBeyond(tables: Tables, maxBytes: number | undefined): void {
+  if (maxBytes === undefined) return;
+  const { lastPageNumber, pageSize } = tables.root.getStats() as { lastPageNumber: number; pageSize: number };
+  if (lastPageNumber * pageSize >= maxBytes) throw new StoreUnavailable('full', `full: the store's file reached its ${maxBytes} bytes.`);
+}

@@ -1,0 +1,123 @@
+/** The writing thread as the serving one sees it: questions with a deadline. */
+import { Worker } from 'node:worker_threads';
+import { StoreUnavailable } from '#system/store/store.ts';
+import type { Failure, FromThread, ThreadData, ToThread } from './messages.ts';
+
+export type ThreadOptions = {
+  readonly data: ThreadData;
+  readonly flushTimeoutMs: number;
+  readonly onTrouble?: ((trouble: StoreUnavailable) => void) | undefined;
+  readonly onCompanionTrouble?: ((text: string) => void) | undefined;
+  /** Stands between the commit and the answer. */
+  readonly flush?: ((real: () => Promise<void>) => Promise<void>) | undefined;
+};
+
+export type Thread = {
+  /** Rejects with StoreUnavailable where the answer is late; while one is, nothing new is asked. */
+  readonly ask: <T>(make: (id: number) => ToThread, transfer?: readonly ArrayBuffer[]) => Promise<T>;
+  /** Resolves when the thread has finished what it was asked, and ended. */
+  readonly close: () => Promise<void>;
+};
+
+type Asked = { readonly succeed: (result: unknown) => void; readonly fail: (error: unknown) => void; readonly deadline: NodeJS.Timeout };
+
+export async function startThread(options: ThreadOptions): Promise<Thread> {
+  const worker = await openWorker(options.data);
+  const asked = new Map<number, Asked>();
+  const overdue = new Set<number>();
+  let nextId = 0;
+  let ended: StoreUnavailable | undefined;
+  let closing = false;
+
+  const told = (error: unknown): unknown => {
+    if (error instanceof StoreUnavailable && error.trouble !== 'closed') options.onTrouble?.(error);
+    return error;
+  };
+
+  async function settle(message: Extract<FromThread, { id: number }>): Promise<void> {
+    const waiting = asked.get(message.id);
+    asked.delete(message.id);
+    if (waiting === undefined) return;
+    clearTimeout(waiting.deadline);
+    if (overdue.delete(message.id)) return;
+    if (message.kind === 'failed') return waiting.fail(told(errorOf(message.failure)));
+    try {
+      if (options.flush) await limited(options.flush, options.flushTimeoutMs);
+      waiting.succeed(message.kind === 'appended' ? message.results : message.result);
+    } catch (error) {
+      waiting.fail(told(error));
+    }
+  }
+
+  function end(reason: StoreUnavailable): void {
+    ended ??= reason;
+    for (const { fail, deadline } of asked.values()) {
+      clearTimeout(deadline);
+      fail(told(ended));
+    }
+    asked.clear();
+    overdue.clear();
+  }
+
+  worker.on('message', (message: FromThread) => {
+    if ('id' in message) void settle(message);
+    else if (message.kind === 'companion-trouble') options.onCompanionTrouble?.(message.failure.text);
+  });
+  worker.on('error', (cause) => end(new StoreUnavailable('flush-failed', `The writing thread ended: ${String(cause)}`, { cause })));
+  const exited = new Promise<void>((resolve) => {
+    worker.on('exit', () => {
+      end(closing ? closedError() : new StoreUnavailable('flush-failed', 'The writing thread ended by itself.'));
+      resolve();
+    });
+  });
+
+  return {
+    ask: <T>(make: (id: number) => ToThread, transfer: readonly ArrayBuffer[] = []) =>
+      new Promise<T>((resolve, reject) => {
+        const refusal = ended ?? (closing ? closedError() : overdue.size > 0 ? lateError(options.flushTimeoutMs) : undefined);
+        if (refusal !== undefined) return reject(refusal);
+        const id = nextId++;
+        const deadline = setTimeout(() => {
+          overdue.add(id);
+          reject(told(lateError(options.flushTimeoutMs)));
+        }, options.flushTimeoutMs);
+        asked.set(id, { succeed: (result) => resolve(result as T), fail: reject, deadline });
+        worker.postMessage(make(id), [...transfer]);
+      }),
+    close: () => {
+      closing = true;
+      worker.postMessage({ kind: 'close' } satisfies ToThread);
+      return exited;
+    },
+  };
+}
+
+async function openWorker(data: ThreadData): Promise<Worker> {
+  const worker = new Worker(new URL('./store-thread.ts', import.meta.url), { workerData: data, name: 'store' });
+  const first = await new Promise<FromThread>((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+  if (first.kind === 'opened') return worker;
+  const error = errorOf(first.kind === 'not-opened' ? first.failure : { trouble: undefined, text: first.kind });
+  throw error instanceof StoreUnavailable ? error : new StoreUnavailable('unwritable', `The store cannot be opened: ${error.message}`);
+}
+
+export const closedError = (): StoreUnavailable => new StoreUnavailable('closed', 'The store was closed.');
+const lateError = (flushTimeoutMs: number): StoreUnavailable =>
+  new StoreUnavailable('flush-timeout', `What was written did not reach the disk within ${flushTimeoutMs} ms.`);
+const errorOf = ({ trouble, text }: Failure): Error => (trouble === undefined ? new Error(text) : new StoreUnavailable(trouble, text));
+
+async function limited(flush: (real: () => Promise<void>) => Promise<void>, flushTimeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(lateError(flushTimeoutMs)), flushTimeoutMs);
+  });
+  try {
+    await Promise.race([flush(async () => {}), late]);
+  } catch (cause) {
+    throw cause instanceof StoreUnavailable ? cause : new StoreUnavailable('flush-failed', `The flush failed: ${String(cause)}`, { cause });
+  } finally {
+    clearTimeout(timer);
+  }
+}
