@@ -55,7 +55,7 @@ test('smoke: the verdict alone on stdout, and a folder with every report', async
   expect(verdict.exitCode).toBe(code);
   expect(verdict.totals).toMatchObject({ lost: 0, duplicated: 0, reordered: 0 });
   expect(verdict.totals.fired).toBeGreaterThan(500);
-  const runFolder = /report: (.+)/.exec(err)?.[1] as string;
+  const runFolder = /^ *report +(.+)\/index\.html$/m.exec(err)?.[1] as string;
   for (const name of ['run.json', 'verdict.json', 'summary.md', 'junit.xml', 'latency.hdr', 'index.html'])
     expect(existsSync(join(runFolder, name)), name).toBe(true);
   expect(JSON.parse(readFileSync(join(runFolder, 'verdict.json'), 'utf8'))).toEqual(verdict);

@@ -1,4 +1,6 @@
 /** Faults by name, each a change of the app's deps. */
+import type { FastifyReply } from 'fastify';
+import type { Principal } from '#system/accounts/tokens.ts';
 import type { AppDeps } from '#system/app.ts';
 import type { AppendReceipt, Store } from '#system/store/store.ts';
 
@@ -13,6 +15,17 @@ export type Fault = {
 const withStore =
   (change: (store: Store) => Partial<Store>) =>
   (deps: AppDeps): AppDeps => ({ ...deps, store: { ...deps.store, ...change(deps.store) } });
+const withHook =
+  (change: (reply: FastifyReply) => void) =>
+  (deps: AppDeps): AppDeps => ({
+    ...deps,
+    customise: (app) => {
+      app.addHook('onSend', async (_, reply, payload) => {
+        change(reply);
+        return payload;
+      });
+    },
+  });
 const pretend = (accepted: number): AppendReceipt & { kind: 'appended' } => ({ kind: 'appended', accepted, duplicate: 0, position: '0000000000000001' });
 
 let appended = 0;
@@ -52,11 +65,51 @@ export const faults: readonly Fault[] = [
   },
   {
     name: 'forgets-duplicates',
-    breaks: ['R3', 'R4'],
+    breaks: ['R3', 'R4', 'R10'],
     about: 'stores what it has again, under another id inside',
     apply: withStore((store) => ({
       append: (command) => store.append({ ...command, events: command.events.map((event) => ({ ...event, id: `${event.id}~${appended++}` })) }),
     })),
+  },
+  {
+    name: 'ignores-keys',
+    breaks: ['R5'],
+    about: 'takes no notice of an Idempotency-Key',
+    apply: withStore((store) => ({ append: ({ idempotency: _, ...command }) => store.append(command) })),
+  },
+  {
+    name: 'swaps-order',
+    breaks: ['R6', 'R9'],
+    about: 'stores a batch from its end',
+    apply: withStore((store) => ({ append: (command) => store.append({ ...command, events: [...command.events].reverse() }) })),
+  },
+  {
+    name: 'blurs-sizes',
+    breaks: ['R7', 'R8', 'R71'],
+    about: 'answers 400 where 413 is right',
+    apply: withHook((reply) => {
+      if (reply.statusCode === 413) reply.code(400);
+    }),
+  },
+  {
+    name: 'believes-tokens',
+    breaks: ['R46'],
+    about: 'takes the claims of a token whose signature it did not check',
+    apply: (deps) => ({ ...deps, tokens: { ...deps.tokens, verify: (token) => deps.tokens.verify(token) ?? claimsOf(token) } }),
+  },
+  {
+    name: 'leaks-accounts',
+    breaks: ['R47'],
+    about: 'exports the events of every account to each',
+    apply: withStore((store) => ({ readLog: ({ account: _, ...query }) => store.readLog(query) })),
+  },
+  {
+    name: 'plain-errors',
+    breaks: ['R65'],
+    about: 'calls its problem documents text',
+    apply: withHook((reply) => {
+      if (reply.statusCode >= 400) reply.type('text/plain');
+    }),
   },
   {
     name: 'hangs-flush',
@@ -65,5 +118,14 @@ export const faults: readonly Fault[] = [
     apply: withStore(() => ({ append: () => new Promise(() => undefined) })),
   },
 ];
+
+function claimsOf(token: string): Principal | undefined {
+  try {
+    const { acc, sub } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { acc?: string; sub?: string };
+    return acc === undefined || sub === undefined ? undefined : { kind: 'device', account: acc, device: sub, user: undefined, generation: 1 };
+  } catch {
+    return undefined;
+  }
+}
 
 const asIs = (payload: unknown): string => payload as string;

@@ -1,0 +1,76 @@
+/** HTTP as the checks ask it: every status is an answer, none is thrown. */
+import { connect } from 'node:net';
+import { Agent, request } from 'undici';
+import { type AccountCredentials, publishableAuthorization } from '#harness/topology/provision.ts';
+import { hold } from './rule.ts';
+
+export type Answer = {
+  readonly status: number;
+  readonly header: (name: string) => string | undefined;
+  readonly text: string;
+  /** Undefined where the body is not JSON. */
+  readonly json: Readonly<Record<string, unknown>> | undefined;
+};
+
+export type Asking = { readonly headers?: Readonly<Record<string, string>>; readonly body?: string | Buffer };
+
+export type Client = {
+  readonly base: () => string;
+  readonly call: (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, asking?: Asking) => Promise<Answer>;
+  readonly send: (authorization: string, events: unknown, headers?: Readonly<Record<string, string>>) => Promise<Answer>;
+  /** The device's authorization. */
+  readonly device: (account: AccountCredentials, device: string) => Promise<string>;
+  /** Sends a whole request and cuts the connection without reading; resolves once it is cut. */
+  readonly sendAndCut: (authorization: string, body: string) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+const timeoutMs = 15_000;
+const json = { 'content-type': 'application/json' };
+
+export function createClient(base: () => string): Client {
+  const agent = new Agent({ connections: 64, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
+  const call: Client['call'] = async (method, path, { headers = {}, body } = {}) => {
+    const answer = await request(`${base()}${path}`, { method, headers, dispatcher: agent, ...(body === undefined ? {} : { body }) });
+    const text = await answer.body.text();
+    const header = (name: string): string | undefined => {
+      const value = answer.headers[name];
+      return Array.isArray(value) ? value.join(', ') : value;
+    };
+    return { status: answer.statusCode, header, text, json: parse(text) };
+  };
+  return {
+    base,
+    call,
+    send: (authorization, events, headers = {}) =>
+      call('POST', '/v1/events', {
+        headers: { ...json, authorization, ...headers },
+        body: typeof events === 'string' || Buffer.isBuffer(events) ? events : JSON.stringify(events),
+      }),
+    device: async (account, device) => {
+      const body = JSON.stringify({ device_id: device });
+      const answer = await call('POST', '/v1/authenticate', { headers: { ...json, authorization: publishableAuthorization(account) }, body });
+      hold(answer.status === 200 && typeof answer.json?.access_token === 'string', '200 with an access_token for a new device', answer.text);
+      return `Bearer ${answer.json?.access_token as string}`;
+    },
+    sendAndCut: (authorization, body) => {
+      const { hostname, port } = new URL(base());
+      const head = `POST /v1/events HTTP/1.1\r\nHost: ${hostname}\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
+      return new Promise((resolve, reject) => {
+        const socket = connect(Number(port), hostname, () => socket.write(head + body, () => socket.resetAndDestroy()));
+        socket.once('error', reject);
+        socket.once('close', () => resolve());
+      });
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+function parse(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

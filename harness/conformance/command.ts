@@ -1,0 +1,112 @@
+/** `npm run conformance`: the contract's rules, asked one by one. */
+import { writeFileSync } from 'node:fs';
+import type { Argv, CommandModule } from 'yargs';
+import { offer } from '#harness/gates/nearest.ts';
+import { readCredentials } from '#harness/topology/target.ts';
+import { createClient } from './client.ts';
+import type { Rule } from './rule.ts';
+import { rules } from './rules.ts';
+import { type RuleOutcome, runRules } from './run.ts';
+import { type ServiceUnderTest, startOwnService } from './service.ts';
+import { junitOf, tableOf } from './show.ts';
+
+type ConformanceArguments = {
+  rules?: string[] | undefined;
+  list: boolean;
+  target?: string | undefined;
+  credentials?: string | undefined;
+  twin?: string | undefined;
+  strict: boolean;
+  json: boolean;
+  junit?: string | undefined;
+};
+
+export const conformanceCommand: CommandModule<object, ConformanceArguments> = {
+  command: 'conformance [rules..]',
+  describe: 'check the numbered rules of the contract',
+  builder: (yargs) =>
+    yargs
+      .positional('rules', { type: 'string', array: true, describe: 'rules to ask, as R3 R46; all without it' })
+      .option('list', { type: 'boolean', default: false, describe: 'say which rules there are' })
+      .option('target', { type: 'string', describe: 'URL of a service that runs; without it one is started, and stopped at the end' })
+      .option('credentials', { type: 'string', describe: "file with the target's accounts; two of them, for what one must not see of the other" })
+      .option('twin', { type: 'string', describe: 'start the service with this fault of system/twins, to see a rule red' })
+      .option('strict', { type: 'boolean', default: false, describe: 'a rule that was skipped counts as broken' })
+      .option('json', { type: 'boolean', default: false, describe: 'print the outcomes as JSON on stdout, all else on stderr' })
+      .option('junit', { type: 'string', describe: 'write JUnit XML to this file' })
+      .conflicts('target', 'twin')
+      .epilogue(
+        'Exit code 0 when every rule asked holds, 1 when one is broken, 2 for a usage error, 3 when one could not be asked, 130 when interrupted.',
+      ) as Argv<ConformanceArguments>,
+  handler: async (args) => {
+    process.exitCode = await conform(args);
+  },
+};
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+async function conform(args: ConformanceArguments): Promise<number> {
+  if (args.list) {
+    for (const { id, title, needs } of rules) process.stdout.write(`${id.padEnd(5)} ${title}${needs.length === 0 ? '' : `  (needs ${needs.join(', ')})`}\n`);
+    return 0;
+  }
+  const chosen = choose(args.rules ?? []);
+  if (typeof chosen === 'string') return usage(chosen);
+  if (args.target !== undefined && args.credentials === undefined) return usage('--target needs --credentials FILE: the accounts to ask with');
+  if (args.target !== undefined && !URL.canParse(args.target)) return usage(`--target has to be a URL, as http://127.0.0.1:8080, and is "${args.target}"`);
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  const service = args.target === undefined ? await startOwnService(args.twin) : undefined;
+  const outcomes = await askAll({ args, chosen, service, signal: stop.signal });
+  if (args.junit !== undefined) writeFileSync(args.junit, junitOf(outcomes));
+  if (args.json) process.stdout.write(`${JSON.stringify(outcomes)}\n`);
+  (args.json ? process.stderr : process.stdout).write(tableOf(outcomes));
+  return stop.signal.aborted ? 130 : exitCodeOf(outcomes, args.strict);
+}
+
+const usage = (sentence: string): number => {
+  say(sentence);
+  return 2;
+};
+
+/** A sentence where a name is not one of ours. */
+function choose(names: readonly string[]): readonly Rule[] | string {
+  const wanted = names.map((name) => name.toUpperCase());
+  const unknown = wanted.find((name) => !rules.some(({ id }) => id === name));
+  if (unknown !== undefined) {
+    const known = rules.map(({ id }) => id);
+    return `there is no rule ${unknown} here${offer(unknown.toLowerCase(), known)}; --list says which there are`;
+  }
+  return wanted.length === 0 ? rules : rules.filter(({ id }) => wanted.includes(id));
+}
+
+type Asking = {
+  readonly args: ConformanceArguments;
+  readonly chosen: readonly Rule[];
+  readonly service: ServiceUnderTest | undefined;
+  readonly signal: AbortSignal;
+};
+
+async function askAll({ args, chosen, service, signal }: Asking): Promise<readonly RuleOutcome[]> {
+  const target = (args.target ?? '').replace(/\/+$/, '');
+  const client = createClient(() => service?.url() ?? target);
+  try {
+    const accounts = service?.accounts ?? readCredentials(args.credentials as string);
+    return await runRules({
+      rules: chosen,
+      client,
+      accounts,
+      service,
+      signal,
+      onOutcome: ({ rule, outcome, milliseconds }) => say(`${rule.padEnd(5)} ${outcome} (${milliseconds} ms)`),
+    });
+  } finally {
+    await client.close();
+    await service?.stop();
+  }
+}
+
+function exitCodeOf(outcomes: readonly RuleOutcome[], strict: boolean): number {
+  if (outcomes.some(({ outcome }) => outcome === 'broken' || (strict && outcome === 'skipped'))) return 1;
+  return outcomes.some(({ outcome }) => outcome === 'error') ? 3 : 0;
+}

@@ -1,0 +1,100 @@
+/** Every rule on the service itself, and every rule seen red on a twin. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { rules } from './rules.ts';
+import type { RuleOutcome } from './run.ts';
+import { startOwnService } from './service.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'conformance-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function conform(...args: readonly string[]): { code: number | null; outcomes: readonly RuleOutcome[]; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['harness/main.ts', 'conformance', ...args], { cwd: root, encoding: 'utf8', timeout: 60_000 });
+  const outcomes = args.includes('--json') && stdout !== '' ? (JSON.parse(stdout) as readonly RuleOutcome[]) : [];
+  return { code: status, outcomes, out: stdout, err: stderr };
+}
+
+/** The twin for each rule: what the faults themselves say that they break. */
+const redBy: Readonly<Record<string, string>> = {
+  R1: 'drops-acknowledged',
+  R2: 'drops-acknowledged',
+  R3: 'forgets-duplicates',
+  R4: 'forgets-duplicates',
+  R5: 'ignores-keys',
+  R6: 'counts-wrongly',
+  R7: 'blurs-sizes',
+  R8: 'blurs-sizes',
+  R9: 'swaps-order',
+  R10: 'forgets-duplicates',
+  R46: 'believes-tokens',
+  R47: 'leaks-accounts',
+  R65: 'plain-errors',
+  R71: 'blurs-sizes',
+};
+
+test('the service keeps every rule, and JUnit says so', () => {
+  const { code, out, err } = conform(`--junit=${folder}/junit.xml`, '--strict');
+  expect(code, out + err).toBe(0);
+  expect(out).toContain(`${rules.length} hold, 0 broken, 0 skipped, 0 errors`);
+  expect(readFileSync(join(folder, 'junit.xml'), 'utf8').match(/<testcase/g)).toHaveLength(rules.length);
+});
+
+test('every rule has a twin', () => {
+  expect(Object.keys(redBy).sort()).toEqual(rules.map(({ id }) => id).sort());
+});
+
+test.each([...new Set(Object.values(redBy))])('twin %s breaks what it is for', (twin) => {
+  const broken = Object.keys(redBy).filter((rule) => redBy[rule] === twin);
+  const { code, outcomes, err } = conform(...broken, '--json', `--twin=${twin}`);
+  expect(
+    outcomes.map(({ rule, outcome }) => [rule, outcome]),
+    err,
+  ).toEqual(broken.map((rule) => [rule, 'broken']));
+  expect(code).toBe(1);
+});
+
+test('a target of somebody else: what would end it is skipped, and with --strict that is not enough', async () => {
+  const service = await startOwnService(undefined);
+  try {
+    writeFileSync(join(folder, 'credentials.json'), JSON.stringify(service.accounts));
+    const target = [`--target=${service.url()}`, `--credentials=${folder}/credentials.json`, '--json'];
+    const run = (...args: readonly string[]): { code: number; outcomes: readonly RuleOutcome[] } => {
+      try {
+        const out = execFileSync(process.execPath, ['harness/main.ts', 'conformance', ...args], {
+          cwd: root,
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'ignore'],
+        });
+        return { code: 0, outcomes: JSON.parse(out) };
+      } catch (error) {
+        const { status, stdout } = error as { status: number; stdout: string };
+        return { code: status, outcomes: JSON.parse(stdout) };
+      }
+    };
+    const { code, outcomes } = run('R2', 'R3', 'R47', ...target);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['skipped', 'holds', 'holds']);
+    expect(code).toBe(0);
+    expect(run('R2', '--strict', ...target).code).toBe(1);
+  } finally {
+    await service.stop();
+  }
+});
+
+test.each([
+  [['R99'], /there is no rule R99/],
+  [['--target=http://127.0.0.1:1'], /--credentials/],
+  [['--target=nonsense', '--credentials=x'], /has to be a URL/],
+  [['--twin=nonsense'], /there is no fault "nonsense"/],
+] as const)('%s is answered by a sentence', (args, sentence) => {
+  const { code, err } = conform(...args);
+  expect(err).toMatch(sentence);
+  expect(code).not.toBe(0);
+});

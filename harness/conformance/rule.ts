@@ -1,0 +1,38 @@
+/** What a rule is, and what its check may use. */
+import type { AccountCredentials } from '#harness/topology/provision.ts';
+import type { Client } from './client.ts';
+
+export type OwnService = {
+  /** SIGKILL to everything, then a new start on the same folder; the client goes on with the new address. */
+  readonly killAndRestart: () => Promise<void>;
+};
+
+export type RuleContext = {
+  readonly client: Client;
+  readonly account: AccountCredentials;
+  /** Another account; missing where only one credential was given. */
+  readonly stranger: AccountCredentials | undefined;
+  readonly service: OwnService | undefined;
+  /** Unique to this asking: names that nobody used before. */
+  readonly name: (what: string) => string;
+};
+
+export type Need = 'own service' | 'second account';
+
+export type Rule = {
+  readonly id: string;
+  readonly title: string;
+  readonly needs: readonly Need[];
+  readonly check: (context: RuleContext) => Promise<void>;
+};
+
+/** The service broke the rule. */
+export class Broken extends Error {
+  override readonly name = 'Broken';
+}
+
+export function hold(condition: boolean, expected: string, came: unknown): asserts condition {
+  if (!condition) throw new Broken(`expected ${expected}; came ${shown(came)}`);
+}
+
+const shown = (came: unknown): string => (typeof came === 'string' ? came : (JSON.stringify(came) ?? 'nothing')).slice(0, 400);

@@ -1,0 +1,141 @@
+/** R46, R47, R65, R71: who may, and how a refusal looks. */
+import { basic, publishableAuthorization, secretAuthorization } from '#harness/topology/provision.ts';
+import type { Answer } from './client.ts';
+import { hold, type Rule } from './rule.ts';
+import { eventOf } from './rules-ingest.ts';
+
+const json = { 'content-type': 'application/json' };
+
+function isProblem(answer: Answer, what: string): void {
+  const { json: body } = answer;
+  hold(
+    answer.status >= 400 && answer.header('content-type')?.startsWith('application/problem+json') === true,
+    `a problem document for ${what}`,
+    `${answer.status} ${answer.header('content-type')} ${answer.text}`,
+  );
+  hold(body?.status === answer.status && typeof body.code === 'string' && typeof body.title === 'string', `status, code and title for ${what}`, answer.text);
+  hold(
+    body.request_id !== undefined && body.request_id === answer.header('x-request-id'),
+    `the X-Request-Id ${answer.header('x-request-id')} as request_id for ${what}`,
+    answer.text,
+  );
+}
+
+const credentials: Rule = {
+  id: 'R46',
+  title: 'missing, broken, expired, forged and unknown credentials: one and the same 401',
+  needs: [],
+  check: async ({ client, account, name }) => {
+    const token = (await client.device(account, name('device'))).slice('Bearer '.length);
+    const [head, claims, signature] = token.split('.') as [string, string, string];
+    const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const body = JSON.parse(Buffer.from(claims, 'base64url').toString()) as Record<string, unknown>;
+    const wrong = {
+      'no credential': undefined,
+      'a scheme alone': 'Bearer',
+      'no token at all': 'Bearer x.y.z',
+      'alg none': `Bearer ${encode({ alg: 'none', typ: 'JWT' })}.${claims}.`,
+      'a changed signature': `Bearer ${head}.${claims}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`,
+      'changed claims': `Bearer ${head}.${encode({ ...body, exp: 4_102_444_800 })}.${signature}`,
+      'an unknown account': basic('nobody', 'x'),
+      'a wrong secret': basic(account.account_id, 'wrong'),
+      'another scheme': 'Digest a="b"',
+    };
+    const answers = new Map<string, string>();
+    for (const [what, authorization] of Object.entries(wrong)) {
+      const answer = await client.call('POST', '/v1/events', { headers: { ...json, ...(authorization === undefined ? {} : { authorization }) }, body: '[]' });
+      hold(answer.status === 401, `401 for ${what}`, `${answer.status} ${answer.text}`);
+      hold(answer.header('www-authenticate') !== undefined, `WWW-Authenticate for ${what}`, 'none');
+      const { request_id: _, ...rest } = answer.json ?? {};
+      answers.set(JSON.stringify(rest), what);
+    }
+    hold(answers.size === 1, 'the same body for all', Object.fromEntries(answers));
+  },
+};
+
+const ownOnly: Rule = {
+  id: 'R47',
+  title: 'no credential reads what is not its own',
+  needs: ['second account'],
+  check: async ({ client, account, stranger, name }) => {
+    if (stranger === undefined) return;
+    const [device, id] = [name('device'), name('secret')];
+    const victim = await client.device(account, device);
+    await client.send(victim, [eventOf(id)]);
+    const sibling = await client.device(account, name('sibling'));
+    // The same device id in another account is another device.
+    const namesake = await client.device(stranger, device);
+    for (const path of ['', '/location', '/history?include=filtered'].map((tail) => `/v1/devices/${device}${tail}`)) {
+      for (const authorization of [sibling, publishableAuthorization(account), publishableAuthorization(stranger)]) {
+        const answer = await client.call('GET', path, { headers: { authorization } });
+        hold(answer.status === 401 || answer.status === 403, `401 or 403 at ${path}`, `${answer.status} ${answer.text}`);
+      }
+      for (const authorization of [namesake, secretAuthorization(stranger)]) {
+        const answer = await client.call('GET', path, { headers: { authorization } });
+        hold(!answer.text.includes(id), `nothing of another account at ${path}`, answer.text);
+      }
+    }
+    const foreign = await client.call('GET', '/v1/export', { headers: { authorization: secretAuthorization(stranger) } });
+    hold(!foreign.text.includes(id), "nothing of another account in the stranger's export", foreign.text);
+    for (const authorization of [victim, publishableAuthorization(account)]) {
+      const answer = await client.call('GET', '/v1/export', { headers: { authorization } });
+      hold(answer.status === 403, '403 from export without the secret', `${answer.status} ${answer.text}`);
+    }
+    const taken = await client.call('POST', '/v1/authenticate', {
+      headers: { ...json, authorization: publishableAuthorization(account) },
+      body: JSON.stringify({ device_id: device }),
+    });
+    hold(taken.status === 401, '401 for a known device without its secret', `${taken.status} ${taken.text}`);
+  },
+};
+
+const problems: Rule = {
+  id: 'R65',
+  title: 'every error is a problem document with its request id',
+  needs: [],
+  check: async ({ client, account, name }) => {
+    const authorization = await client.device(account, name('device'));
+    const publishable = publishableAuthorization(account);
+    const wrong: readonly (readonly [string, () => Promise<Answer>])[] = [
+      ['an unknown address', () => client.call('GET', '/nowhere')],
+      ['a method that is not there', () => client.call('DELETE', '/v1/events')],
+      ['no credential', () => client.call('GET', '/v1/export')],
+      ['another media type', () => client.call('POST', '/v1/events', { headers: { authorization, 'content-type': 'text/plain' }, body: 'x' })],
+      ['a body that is not JSON', () => client.send(authorization, '[{')],
+      ['a missing field', () => client.call('POST', '/v1/authenticate', { headers: { ...json, authorization: publishable }, body: '{}' })],
+      ['a page of 0', () => client.call('GET', '/v1/devices/x/history?limit=0', { headers: { authorization } })],
+      ['a broken cursor', () => client.call('GET', '/v1/export?after=nonsense', { headers: { authorization: secretAuthorization(account) } })],
+    ];
+    for (const [what, ask] of wrong) isProblem(await ask(), what);
+    const echoed = await client.call('GET', '/nowhere', { headers: { 'x-request-id': 'mine' } });
+    hold(echoed.header('x-request-id') === 'mine' && echoed.json?.request_id === 'mine', "the client's own X-Request-Id back", echoed.text);
+  },
+};
+
+const published: Rule = {
+  id: 'R71',
+  title: 'the limits that are published are those that are enforced',
+  needs: [],
+  check: async ({ client, account, name }) => {
+    const { json: limits = {} } = await client.call('GET', '/v1/limits');
+    const most = Number(limits.events_per_batch_max);
+    const bytes = Number(limits.event_bytes_max);
+    hold(Number.isInteger(most) && Number.isInteger(bytes), 'events_per_batch_max and event_bytes_max', limits);
+    const authorization = await client.device(account, name('device'));
+    const batch = (count: number): readonly unknown[] => Array.from({ length: count }, (_, i) => eventOf(name(`l${count}-${i}`)));
+    const full = await client.send(authorization, batch(most));
+    hold(full.json?.accepted === most, `a batch of ${most} accepted`, full.text);
+    const over = await client.send(authorization, batch(most + 1));
+    hold(over.status === 413, `413 for ${most + 1} events`, `${over.status} ${over.text}`);
+    const sized = (size: number): string => {
+      const bare = JSON.stringify(eventOf(name('size'), { data: { lat: 1, lon: 2, note: '' } }));
+      return bare.replace('"note":""', `"note":"${'x'.repeat(size - bare.length)}"`);
+    };
+    const largest = await client.send(authorization, `[${sized(bytes)}]`);
+    hold(largest.json?.accepted === 1, `an event of ${bytes} bytes accepted`, largest.text);
+    const larger = await client.send(authorization, `[${sized(bytes + 1)}]`);
+    hold(larger.status === 422, `422 for a batch of one event of ${bytes + 1} bytes`, `${larger.status} ${larger.text}`);
+  },
+};
+
+export const accessRules: readonly Rule[] = [credentials, ownOnly, problems, published];

@@ -1,0 +1,281 @@
+/** R1 to R10: what a 202 promises. */
+import { gzipSync } from 'node:zlib';
+import { secretAuthorization } from '#harness/topology/provision.ts';
+import { limits } from '#system/protocol/limits.ts';
+import type { Answer } from './client.ts';
+import { hold, type Rule, type RuleContext } from './rule.ts';
+
+export const eventOf = (id: string, change: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> => ({
+  id,
+  type: 'location',
+  recorded_at: new Date().toISOString(),
+  data: { lat: 52.1, lon: 4.9 },
+  ...change,
+});
+
+type Sender = { readonly device: string; readonly authorization: string };
+
+async function newDevice({ client, account, name }: RuleContext): Promise<Sender> {
+  const device = name('device');
+  return { device, authorization: await client.device(account, device) };
+}
+
+/** Ids of a device's whole history, filtered and pending ones too, oldest first. */
+async function historyOf({ client }: RuleContext, { device, authorization }: Sender): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (let token: unknown = ''; token !== undefined; ) {
+    const page: Answer = await client.call(
+      'GET',
+      `/v1/devices/${device}/history?include=filtered&limit=1000${token === '' ? '' : `&pagination_token=${token}`}`,
+      {
+        headers: { authorization },
+      },
+    );
+    hold(page.status === 200 && Array.isArray(page.json?.events), '200 with events from history', page.text);
+    ids.push(...(page.json.events as { id: string }[]).map(({ id }) => id));
+    token = page.json.pagination_token;
+  }
+  return ids;
+}
+
+/** The export's lines of these ids, in the export's order. */
+async function exportedOf({ client, account }: RuleContext, wanted: readonly string[]): Promise<readonly { id: string }[]> {
+  const lines: { id: string }[] = [];
+  for (let after: string | undefined = ''; ; ) {
+    const page: Answer = await client.call('GET', `/v1/export${after === '' ? '' : `?after=${after}`}`, {
+      headers: { authorization: secretAuthorization(account) },
+    });
+    hold(page.status === 200, '200 from export', `${page.status} ${page.text}`);
+    if (page.text === '') return lines.filter(({ id }) => wanted.includes(id));
+    lines.push(
+      ...page.text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { id: string }),
+    );
+    after = page.header('export-cursor');
+    hold(after !== undefined, 'an Export-Cursor', 'none');
+  }
+}
+
+const accepts = (answer: Answer, accepted: number, duplicate: number): void =>
+  hold(
+    answer.status === 202 && answer.json?.accepted === accepted && answer.json.duplicate === duplicate,
+    `202 with ${accepted} accepted and ${duplicate} duplicate`,
+    `${answer.status} ${answer.text}`,
+  );
+const refuses = (answer: Answer, status: number, code: string): void =>
+  hold(answer.status === status && answer.json?.code === code, `${status} ${code}`, `${answer.status} ${answer.text}`);
+const same = (came: readonly string[], expected: readonly string[], where: string): void =>
+  hold(
+    JSON.stringify(came) === JSON.stringify(expected),
+    `${expected.length} events in order in ${where}: ${expected.slice(0, 5).join(', ')}`,
+    came.slice(0, 50),
+  );
+
+const readable: Rule = {
+  id: 'R1',
+  title: '202 implies readable, at once, in history and export',
+  needs: [],
+  check: async (context) => {
+    const sender = await newDevice(context);
+    const ids: string[] = [];
+    for (let i = 0; i < 40; i++) {
+      const id = context.name(`e${i}`);
+      accepts(await context.client.send(sender.authorization, [eventOf(id)]), 1, 0);
+      ids.push(id);
+      if (i % 10 === 0) same(await historyOf(context, sender), ids, 'history');
+    }
+    same(await historyOf(context, sender), ids, 'history');
+    same(
+      (await exportedOf(context, ids)).map(({ id }) => id),
+      ids,
+      'export',
+    );
+  },
+};
+
+const survivesKill: Rule = {
+  id: 'R2',
+  title: 'after kill -9 every acknowledged id is there once',
+  needs: ['own service'],
+  check: async (context) => {
+    const senders = await Promise.all(Array.from({ length: 8 }, (_, i) => context.client.device(context.account, context.name(`device${i}`))));
+    const acknowledged: string[] = [];
+    let stopping = false;
+    const sending = senders.map(async (authorization, sender) => {
+      for (let i = 0; !stopping; i++) {
+        const id = context.name(`k${sender}-${i}`);
+        const answer = await context.client.send(authorization, [eventOf(id)]).catch(() => undefined);
+        if (answer?.status === 202) acknowledged.push(id);
+        if (answer === undefined) return;
+      }
+    });
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await context.service?.killAndRestart();
+    stopping = true;
+    await Promise.all(sending);
+    hold(acknowledged.length > 0, 'acknowledged events before the kill', acknowledged.length);
+    const found = (await exportedOf(context, acknowledged)).map(({ id }) => id);
+    const lost = acknowledged.filter((id) => !found.includes(id));
+    hold(lost.length === 0, `${acknowledged.length} acknowledged events after the restart`, `${lost.length} lost, as ${lost.slice(0, 3).join(', ')}`);
+    hold(new Set(found).size === found.length, 'each once', `${found.length} lines for ${new Set(found).size} ids`);
+  },
+};
+
+const duplicates: Rule = {
+  id: 'R3',
+  title: 'the same batch again: all duplicates, history unchanged',
+  needs: [],
+  check: async (context) => {
+    const sender = await newDevice(context);
+    const batch = [eventOf(context.name('a')), eventOf(context.name('b')), eventOf(context.name('c'))];
+    accepts(await context.client.send(sender.authorization, batch), 3, 0);
+    const before = await historyOf(context, sender);
+    accepts(await context.client.send(sender.authorization, { events: batch }), 0, 3);
+    same(await historyOf(context, sender), before, 'history');
+  },
+};
+
+const oneOfMany: Rule = {
+  id: 'R4',
+  title: '32 concurrent sends of one id: one accepted',
+  needs: [],
+  check: async (context) => {
+    const sender = await newDevice(context);
+    const id = context.name('one');
+    const answers = await Promise.all(Array.from({ length: 32 }, () => context.client.send(sender.authorization, [eventOf(id)])));
+    const accepted = answers.reduce((sum, { json }) => sum + Number(json?.accepted), 0);
+    hold(
+      answers.every(({ status }) => status === 202) && accepted === 1,
+      'thirty-two 202 that accept 1 in all',
+      `${answers.map(({ status }) => status)}: ${accepted} accepted`,
+    );
+    same(await historyOf(context, sender), [id], 'history');
+  },
+};
+
+const idempotent: Rule = {
+  id: 'R5',
+  title: 'same Idempotency-Key and body: the same answer to the byte; other body: 409',
+  needs: [],
+  check: async (context) => {
+    const { authorization } = await newDevice(context);
+    const key = { 'idempotency-key': context.name('key') };
+    const body = JSON.stringify([eventOf(context.name('a')), { id: 'incomplete' }]);
+    const first = await context.client.send(authorization, body, key);
+    accepts(first, 1, 0);
+    const again = await context.client.send(authorization, body, key);
+    hold(again.status === first.status && again.text === first.text, first.text, again.text);
+    refuses(await context.client.send(authorization, [eventOf(context.name('b'))], key), 409, 'idempotency-mismatch');
+  },
+};
+
+const mixedBatch: Rule = {
+  id: 'R6',
+  title: 'mixed batch: valid ones accepted, invalid ones named by index, counts add up',
+  needs: [],
+  check: async (context) => {
+    const sender = await newDevice(context);
+    const [a, z] = [context.name('a'), context.name('z')];
+    const answer = await context.client.send(sender.authorization, [
+      eventOf(a),
+      7,
+      eventOf(context.name('t'), { type: 'dream' }),
+      eventOf(z),
+      eventOf(context.name('w'), { recorded_at: 'yesterday' }),
+      eventOf(a),
+    ]);
+    accepts(answer, 2, 1);
+    const rejected = (answer.json?.rejected ?? []) as readonly { index?: unknown; code?: unknown }[];
+    hold(JSON.stringify(rejected.map(({ index }) => index)) === '[1,2,4]', 'items 1, 2 and 4 rejected', answer.text);
+    hold(
+      rejected.every(({ code }) => typeof code === 'string' && code !== ''),
+      'a code for each rejected item',
+      answer.text,
+    );
+    same(await historyOf(context, sender), [a, z], 'history');
+  },
+};
+
+const sizes: Rule = {
+  id: 'R7',
+  title: 'empty 400, 501 items 413, one item over 16 KiB rejected alone',
+  needs: [],
+  check: async (context) => {
+    const { authorization } = await newDevice(context);
+    refuses(await context.client.send(authorization, []), 400, 'empty-batch');
+    refuses(
+      await context.client.send(
+        authorization,
+        Array.from({ length: 501 }, (_, i) => eventOf(context.name(`m${i}`))),
+      ),
+      413,
+      'batch-too-large',
+    );
+    const large = eventOf(context.name('large'), { data: { lat: 1, lon: 2, note: 'x'.repeat(limits.eventBytesMax) } });
+    const answer = await context.client.send(authorization, [eventOf(context.name('s')), large]);
+    accepts(answer, 1, 0);
+    hold(JSON.stringify(answer.json?.rejected).includes('"index":1'), 'item 1 rejected', answer.text);
+  },
+};
+
+const gzipBomb: Rule = {
+  id: 'R8',
+  title: 'gzip is taken; a gzip bomb is 413',
+  needs: [],
+  check: async (context) => {
+    const { authorization } = await newDevice(context);
+    const gzip = { 'content-encoding': 'gzip' };
+    accepts(await context.client.send(authorization, gzipSync(JSON.stringify([eventOf(context.name('z'))])), gzip), 1, 0);
+    const bomb = gzipSync(`[${' '.repeat(64 * 2 ** 20)}]`);
+    for (let i = 0; i < 5; i++) refuses(await context.client.send(authorization, bomb, gzip), 413, 'body-too-large');
+  },
+};
+
+const order: Rule = {
+  id: 'R9',
+  title: 'acknowledged before the next was sent: lower position, and first',
+  needs: [],
+  check: async (context) => {
+    const sender = await newDevice(context);
+    const ids = Array.from({ length: 20 }, (_, i) => context.name(`${(i * 7) % 20}`));
+    const positions: string[] = [];
+    for (const id of ids) positions.push(String((await context.client.send(sender.authorization, [eventOf(id)])).json?.position));
+    hold(
+      positions.every((position, i) => i === 0 || position > (positions[i - 1] as string)),
+      'growing positions',
+      positions,
+    );
+    same(await historyOf(context, sender), ids, 'history');
+    const batch = Array.from({ length: 10 }, (_, i) => context.name(`batch${9 - i}`));
+    await context.client.send(
+      sender.authorization,
+      batch.map((id) => eventOf(id)),
+    );
+    same(
+      (await exportedOf(context, [...ids, ...batch])).map(({ id }) => id),
+      [...ids, ...batch],
+      'export',
+    );
+  },
+};
+
+const cutConnection: Rule = {
+  id: 'R10',
+  title: 'connection cut after the body: a retry neither loses nor doubles',
+  needs: [],
+  check: async (context) => {
+    const sender = await newDevice(context);
+    const ids = Array.from({ length: 10 }, (_, i) => context.name(`cut${i}`));
+    for (const id of ids) {
+      const body = JSON.stringify([eventOf(id)]);
+      await context.client.sendAndCut(sender.authorization, body);
+      const answer = await context.client.send(sender.authorization, body);
+      hold(answer.status === 202 && Number(answer.json?.accepted) + Number(answer.json?.duplicate) === 1, '202 that counts the event once', answer.text);
+    }
+    same([...(await historyOf(context, sender))].sort(), [...ids].sort(), 'history');
+  },
+};
+
+export const ingestRules: readonly Rule[] = [readable, survivesKill, duplicates, oneOfMany, idempotent, mixedBatch, sizes, gzipBomb, order, cutConnection];
