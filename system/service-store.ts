@@ -5,9 +5,16 @@ import type { CompanionData } from './pipeline/companion.ts';
 import { openLmdbStore } from './store/lmdb/lmdb-store.ts';
 import type { Store } from './store/store.ts';
 
-export type ServiceStoreOptions = { readonly config: Config; readonly log: (level: 'info' | 'error', text: string) => void; readonly withPipeline: boolean };
+export type Flush = (real: () => Promise<void>) => Promise<void>;
+export type ServiceStoreOptions = {
+  readonly config: Config;
+  readonly log: (level: 'info' | 'error', text: string) => void;
+  readonly withPipeline: boolean;
+  /** For twins: stands between the commit and the answer. */
+  readonly flush?: Flush | undefined;
+};
 
-export function openServiceStore({ config, log, withPipeline }: ServiceStoreOptions): Promise<Store> {
+export function openServiceStore({ config, log, withPipeline, flush }: ServiceStoreOptions): Promise<Store> {
   const data: CompanionData = { owner: `${process.pid}-${randomBytes(4).toString('hex')}` };
   return openLmdbStore({
     folder: config.dataFolder,
@@ -15,6 +22,7 @@ export function openServiceStore({ config, log, withPipeline }: ServiceStoreOpti
     dedupeHours: 24,
     durability: config.durability,
     ...(withPipeline ? { companion: { module: import.meta.resolve('./pipeline/companion.ts'), data } } : {}),
+    ...(flush === undefined ? {} : { faults: { flush } }),
     onTrouble: (trouble) => log('error', trouble.message),
     onCompanionTrouble: (text) => log('error', `the pipeline pauses: ${text}`),
   });

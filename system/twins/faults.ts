@@ -10,11 +10,19 @@ export type Fault = {
   readonly breaks: readonly string[];
   readonly about: string;
   readonly apply: (deps: AppDeps) => AppDeps;
+  /** A trouble of the disk rather than a fault: the service has to notice. Only once devices have their tokens. */
+  readonly flush?: (real: () => Promise<void>) => Promise<void>;
 };
 
 const withStore =
   (change: (store: Store) => Partial<Store>) =>
   (deps: AppDeps): AppDeps => ({ ...deps, store: { ...deps.store, ...change(deps.store) } });
+/** The account, the signing key and a device's registration come through. */
+function afterAFew(trouble: () => Promise<void>): (real: () => Promise<void>) => Promise<void> {
+  let flushes = 0;
+  return (real) => (++flushes <= flushesThatWork ? real() : trouble());
+}
+const flushesThatWork = 3;
 const withHook =
   (change: (reply: FastifyReply) => void) =>
   (deps: AppDeps): AppDeps => ({
@@ -112,10 +120,29 @@ export const faults: readonly Fault[] = [
     }),
   },
   {
-    name: 'hangs-flush',
+    name: 'acknowledges-early',
     breaks: ['R11'],
-    about: 'never comes back from an append',
-    apply: withStore(() => ({ append: () => new Promise(() => undefined) })),
+    about: 'answers before the store did',
+    apply: withStore((store) => ({
+      append: (command) => {
+        store.append(command).catch(() => undefined);
+        return Promise.resolve(pretend(command.events.length));
+      },
+    })),
+  },
+  {
+    name: 'flush-hangs',
+    breaks: [],
+    about: 'a disk whose flush never returns once it was asked a few times',
+    apply: (deps) => deps,
+    flush: afterAFew(() => new Promise(() => undefined)),
+  },
+  {
+    name: 'flush-fails',
+    breaks: [],
+    about: 'a disk whose flush fails once it was asked a few times',
+    apply: (deps) => deps,
+    flush: afterAFew(() => Promise.reject(new Error('EIO: i/o error, fdatasync'))),
   },
 ];
 

@@ -24,10 +24,10 @@ if (fault === undefined) {
   );
   process.exit(2);
 }
-const config = readConfig({}, values);
+const config = readConfig(process.env, values);
 const adminToken = randomBytes(24).toString('base64url');
 const log = (level: 'info' | 'error', text: string): void => void process.stderr.write(`${JSON.stringify({ level, text })}\n`);
-const store = await openServiceStore({ config, log, withPipeline: true });
+const store = await openServiceStore({ config, log, withPipeline: true, flush: fault.flush });
 const printer = createPrinter();
 const worker = await startWorker({
   config,

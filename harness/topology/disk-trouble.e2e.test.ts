@@ -1,0 +1,91 @@
+/** R11 with the whole service: a disk that is full, a flush that hangs, one that fails. Nothing is acknowledged that is not there. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createAccount } from './accounts.ts';
+import { type AccountCredentials, provisionFleet, secretAuthorization } from './provision.ts';
+import { type Service, startService } from './service-process.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'headroom-disk-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+async function newSender(
+  service: Service,
+): Promise<{ account: AccountCredentials; send: (id: string, note?: string) => Promise<{ status: number; retryAfter: string; code: unknown }> }> {
+  const account = await createAccount(service.adminUrl, service.adminToken, 'x');
+  const signal = new AbortController().signal;
+  const [device] = await provisionFleet({ url: service.url, accounts: [account], run: 'r', devices: 1, withTokens: true, onProgress: () => undefined, signal });
+  const headers = { authorization: `Bearer ${device?.token}`, 'content-type': 'application/json' };
+  const send = async (id: string, note = '') => {
+    const body = JSON.stringify([{ id, type: 'location', recorded_at: new Date().toISOString(), data: { lat: 1, lon: 2, note } }]);
+    const answer = await request(`${service.url}/v1/events`, { method: 'POST', headers, body });
+    const { code } = (await answer.body.json()) as { code?: unknown };
+    return { status: answer.statusCode, retryAfter: String(answer.headers['retry-after']), code };
+  };
+  return { account, send };
+}
+
+async function exported(url: string, account: AccountCredentials): Promise<string[]> {
+  const answer = await request(`${url}/v1/export`, { headers: { authorization: secretAuthorization(account) } });
+  const text = await answer.body.text();
+  return text === ''
+    ? []
+    : text
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { id: string }).id);
+}
+
+test.each(['flush-hangs', 'flush-fails'])('%s: 503 with Retry-After, and no 202', async (trouble) => {
+  const env = { HEADROOM_FLUSH_TIMEOUT_MS: '400' };
+  const service = await startService({ workers: 1, folder: join(folder, 'data'), entry: 'system/twins/main.ts', args: [trouble], env });
+  try {
+    const { send } = await newSender(service);
+    for (let i = 0; i < 3; i++) {
+      const answer = await send(`e${i}`);
+      expect(answer).toMatchObject({ status: 503, code: 'store-unavailable' });
+      expect(answer.retryAfter).toMatch(/^[1-9]\d*$/);
+    }
+  } finally {
+    await service.stop();
+  }
+});
+
+test('a full disk: 503 until there is room again; every 202 is there, before and after a new start', async () => {
+  const disk = join(folder, 'disk');
+  mkdirSync(disk);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', disk]);
+  let service = await startService({ workers: 1, folder: join(disk, 'data') });
+  try {
+    const { account, send } = await newSender(service);
+    const acknowledged: string[] = [];
+    const note = 'x'.repeat(12_000);
+    let refusals = 0;
+    for (let i = 0; i < 1000 && refusals < 3; i++) {
+      const { status, code } = await send(`e${i}`, note);
+      if (status === 202) acknowledged.push(`e${i}`);
+      else {
+        refusals++;
+        expect([status, code]).toEqual([503, 'store-unavailable']);
+      }
+    }
+    expect(refusals).toBe(3);
+    expect(acknowledged.length).toBeGreaterThan(10);
+    execFileSync('mount', ['-o', 'remount,size=64m', disk]);
+    await expect.poll(async () => (await send('later')).status, { timeout: 5000 }).toBe(202);
+    const all = [...acknowledged, 'later'];
+    expect((await exported(service.url, account)).filter((id) => all.includes(id))).toEqual(all);
+    await service.stop();
+    service = await startService({ workers: 1, folder: join(disk, 'data') });
+    expect((await exported(service.url, account)).filter((id) => all.includes(id))).toEqual(all);
+  } finally {
+    await service.stop();
+    execFileSync('umount', ['-l', disk]);
+  }
+});
