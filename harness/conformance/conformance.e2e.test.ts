@@ -34,6 +34,7 @@ const redBy: Readonly<Record<string, string>> = {
   R8: 'blurs-sizes',
   R9: 'swaps-order',
   R10: 'forgets-duplicates',
+  R11: 'acknowledges-early',
   R46: 'believes-tokens',
   R47: 'leaks-accounts',
   R65: 'plain-errors',

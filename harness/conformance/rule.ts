@@ -5,6 +5,8 @@ import type { Client } from './client.ts';
 export type OwnService = {
   /** SIGKILL to everything, then a new start on the same folder; the client goes on with the new address. */
   readonly killAndRestart: () => Promise<void>;
+  /** Another one of the same kind, whose disk has a few megabytes. Throws Unaskable where this user may not mount one. */
+  readonly withSmallDisk: (use: (other: { readonly client: Client; readonly account: AccountCredentials }) => Promise<void>) => Promise<void>;
 };
 
 export type RuleContext = {
@@ -29,6 +31,11 @@ export type Rule = {
 /** The service broke the rule. */
 export class Broken extends Error {
   override readonly name = 'Broken';
+}
+
+/** The rule cannot be asked here; the message says what it would take. */
+export class Unaskable extends Error {
+  override readonly name = 'Unaskable';
 }
 
 export function hold(condition: boolean, expected: string, came: unknown): asserts condition {

@@ -1,4 +1,4 @@
-/** R1 to R10: what a 202 promises. */
+/** R1 to R11: what a 202 promises. */
 import { gzipSync } from 'node:zlib';
 import { secretAuthorization } from '#harness/topology/provision.ts';
 import { limits } from '#system/protocol/limits.ts';
@@ -278,4 +278,45 @@ const cutConnection: Rule = {
   },
 };
 
-export const ingestRules: readonly Rule[] = [readable, survivesKill, duplicates, oneOfMany, idempotent, mixedBatch, sizes, gzipBomb, order, cutConnection];
+const fullDisk: Rule = {
+  id: 'R11',
+  title: 'disk full: 503 with Retry-After, never 202 for what is not there',
+  needs: ['own service'],
+  check: async (context) => {
+    await context.service?.withSmallDisk(async (other) => {
+      const there = { ...context, ...other };
+      const sender = await newDevice(there);
+      const note = 'x'.repeat(12_000);
+      const acknowledged: string[] = [];
+      let refusals = 0;
+      for (let i = 0; i < 1000 && refusals < 3; i++) {
+        const id = context.name(`f${i}`);
+        const answer = await other.client.send(sender.authorization, [eventOf(id, { data: { lat: 1, lon: 2, note } })]);
+        if (answer.status === 202) acknowledged.push(id);
+        else {
+          refusals++;
+          refuses(answer, 503, 'store-unavailable');
+          hold(/^[1-9]\d*$/.test(answer.header('retry-after') ?? ''), 'Retry-After in seconds', answer.header('retry-after') ?? 'none');
+        }
+      }
+      hold(refusals === 3, '503 once the disk is full', `${acknowledged.length} answers 202 of 12 KB each on a disk of 6 MB`);
+      const found = await historyOf(there, sender);
+      const lost = acknowledged.filter((id) => !found.includes(id));
+      hold(lost.length === 0, `${acknowledged.length} acknowledged events`, `${lost.length} of them are not there`);
+    });
+  },
+};
+
+export const ingestRules: readonly Rule[] = [
+  readable,
+  survivesKill,
+  duplicates,
+  oneOfMany,
+  idempotent,
+  mixedBatch,
+  sizes,
+  gzipBomb,
+  order,
+  cutConnection,
+  fullDisk,
+];

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AccountCredentials } from '#harness/topology/provision.ts';
 import type { Client } from './client.ts';
-import { Broken, type Need, type OwnService, type Rule } from './rule.ts';
+import { Broken, type Need, type OwnService, type Rule, Unaskable } from './rule.ts';
 
 export type RuleOutcome = {
   readonly rule: string;
@@ -46,6 +46,7 @@ async function ask(rule: Rule, { client, accounts, service }: RunRulesInput): Pr
     await rule.check({ client, account, stranger, service, name: (what) => `${rule.id}-${mark}-${what}` });
     return { outcome: 'holds', text: '' };
   } catch (error) {
+    if (error instanceof Unaskable) return { outcome: 'skipped', text: error.message };
     if (error instanceof Broken) return { outcome: 'broken', text: error.message };
     return { outcome: 'error', text: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
   }

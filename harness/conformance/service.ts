@@ -1,11 +1,13 @@
 /** A service of our own for the rules: real, or a twin with one fault. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAccount } from '#harness/topology/accounts.ts';
 import type { AccountCredentials } from '#harness/topology/provision.ts';
-import { startService } from '#harness/topology/service-process.ts';
-import type { OwnService } from './rule.ts';
+import { type Service, startService } from '#harness/topology/service-process.ts';
+import { createClient } from './client.ts';
+import { type OwnService, Unaskable } from './rule.ts';
 
 export type ServiceUnderTest = OwnService & {
   readonly url: () => string;
@@ -16,8 +18,8 @@ export type ServiceUnderTest = OwnService & {
 /** `twin`: a fault's name of system/twins; undefined for the service itself. */
 export async function startOwnService(twin: string | undefined): Promise<ServiceUnderTest> {
   const folder = mkdtempSync(join(tmpdir(), 'headroom-conformance-'));
-  const start = () =>
-    startService({ workers: 1, folder: join(folder, 'data'), ...(twin === undefined ? {} : { entry: 'system/twins/main.ts', args: [twin] }) });
+  const start = (data = join(folder, 'data')): Promise<Service> =>
+    startService({ workers: 1, folder: data, ...(twin === undefined ? {} : { entry: 'system/twins/main.ts', args: [twin] }) });
   const clean = (): void => rmSync(folder, { recursive: true, force: true });
   let service = await start().catch((error: unknown) => {
     clean();
@@ -37,11 +39,30 @@ export async function startOwnService(twin: string | undefined): Promise<Service
       await service.exited;
       service = await start();
     },
+    withSmallDisk: async (use) => {
+      const disk = join(folder, 'disk');
+      mountSmallDisk(disk);
+      const other = await start(join(disk, 'data'));
+      const client = createClient(() => other.url);
+      try {
+        await use({ client, account: await createAccount(other.adminUrl, other.adminToken, 'small-disk') });
+      } finally {
+        await client.close();
+        await other.stop();
+        execFileSync('umount', ['-l', disk]);
+      }
+    },
     stop: async () => {
       await service.stop();
       clean();
     },
   };
+}
+
+function mountSmallDisk(path: string): void {
+  mkdirSync(path, { recursive: true });
+  const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', path], { encoding: 'utf8' });
+  if (status !== 0) throw new Unaskable(`it needs a small disk, and this user may not mount one (${error?.message ?? stderr.trim()}): run it as root on Linux`);
 }
 
 /** A worker of ours that may have ended with its supervisor already. */
