@@ -1,6 +1,7 @@
 /** The append unit: what a transaction's commands accept goes into one record; counters and the head are written once a transaction. */
 import type { AppendCommand, AppendReceipt, AppendResult } from '#system/store/store.ts';
 import { type BlockView, digestBytes, digestKey, encodeRecord, positionOf, sequenceKey, thinBlock, viewBlock } from './codec.ts';
+import { prune } from './prune.ts';
 import type { Seen } from './seen.ts';
 import { type Generation, type Head, readHead, readRow, type Tables, type Tally, writeRow } from './tables.ts';
 
@@ -14,9 +15,18 @@ export type AppendGroup = {
   readonly finish: () => void;
 };
 
-export type AppendGroupInput = { readonly tables: Tables; readonly seen: Seen; readonly dedupeHours: number };
+export type AppendGroupInput = {
+  readonly tables: Tables;
+  readonly seen: Seen;
+  readonly dedupeHours: number;
+  /** Records that were received this long before the newest one are pruned. */
+  readonly hotWindowMs: number;
+};
 
-export function beginAppends({ tables, seen, dedupeHours }: AppendGroupInput): AppendGroup {
+/** Looking costs a read of every partition's row; each look may take away twice as many records as came since. */
+const recordsBetweenPrunes = 32;
+
+export function beginAppends({ tables, seen, dedupeHours, hotWindowMs }: AppendGroupInput): AppendGroup {
   const head = readHead(tables);
   const sequence = head.sequence + 1;
   const accepted = [...head.accepted];
@@ -70,7 +80,11 @@ export function beginAppends({ tables, seen, dedupeHours }: AppendGroupInput): A
   function finish(): void {
     if (blocks.length > 0) {
       tables.log.putSync(sequenceKey(sequence), encodeRecord(blocks));
-      writeRow(tables.rows, 'head', { sequence, position: positionOf(sequence, index - 1), floor: head.floor, accepted } satisfies Head);
+      const floor =
+        sequence % recordsBetweenPrunes === 0
+          ? prune({ tables, head: { sequence, floor: head.floor, accepted }, sealedThrough: seen.sealedThrough(), beforeMs: receivedAtMs - hotWindowMs })
+          : head.floor;
+      writeRow(tables.rows, 'head', { sequence, position: positionOf(sequence, index - 1), floor, accepted } satisfies Head);
     }
     seen.beforeCommit(blocks.length > 0 ? { sequence, receivedAtMs } : undefined);
     for (const [account, gain] of tallies) {

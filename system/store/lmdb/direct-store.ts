@@ -1,5 +1,6 @@
 /** The store on the thread that writes: a transaction commits and flushes in one native call, and this thread waits for it. */
 import { statfsSync } from 'node:fs';
+import { limits } from '#system/protocol/limits.ts';
 import { type AccountRow, type AppendResult, type DeviceRow, type Store, StoreUnavailable } from '#system/store/store.ts';
 import { type AppendExtra, type AppendGroup, beginAppends } from './appends.ts';
 import { blockBytesMax, viewBlock, writeBlock } from './codec.ts';
@@ -12,6 +13,8 @@ import { readHead, readRow, type Tables, writeRow } from './tables.ts';
 export type DirectOptions = {
   readonly folder: string;
   readonly dedupeHours: number;
+  /** How long events can be read. Default: the published limit. */
+  readonly hotWindowHours?: number | undefined;
   /** For tests: how many events a run of dedupe gathers. */
   readonly eventsPerRun?: number | undefined;
   /** Bytes the file may grow to; beyond it writing is refused as `full`. Default: what the disk gives. */
@@ -68,7 +71,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions): DirectS
   });
   const appendBatch = ({ bytes, events, extras }: AppendBatch): Promise<readonly AppendResult[]> =>
     commits.submit(() => {
-      group ??= beginAppends({ tables, seen, dedupeHours: options.dedupeHours });
+      group ??= beginAppends({ tables, seen, dedupeHours: options.dedupeHours, hotWindowMs: (options.hotWindowHours ?? limits.hotWindowHours) * 3_600_000 });
       const results: AppendResult[] = [];
       let start = 0;
       for (const extra of extras) {

@@ -1,0 +1,48 @@
+/** Forgetting what nobody may ask for any more: records beyond the hot window, and what their steps filtered. */
+import { partitionCount, positionStart } from '#system/store/store.ts';
+import { positionOf, receivedAtOf, sequenceKey, sequenceOf } from './codec.ts';
+import { reasonsKey } from './steps.ts';
+import { type Head, readPartition, type Tables } from './tables.ts';
+
+/** Of one transaction: bounds how long it may take. */
+const recordsAtOnce = 64;
+
+export type PruneInput = {
+  readonly tables: Tables;
+  readonly head: Pick<Head, 'sequence' | 'floor' | 'accepted'>;
+  /** Records after this one hold digests that dedupe has nowhere else. */
+  readonly sealedThrough: number;
+  /** Records received before this are beyond the window. */
+  readonly beforeMs: number;
+};
+
+/** Inside the write transaction. Returns the new floor: the first record that is still there. */
+export function prune({ tables, head, sealedThrough, beforeMs }: PruneInput): number {
+  let floor = head.floor;
+  const end = Math.min(head.floor + recordsAtOnce, sealedThrough + 1, steppedThrough(tables, head) + 1);
+  for (; floor < end; floor++) {
+    const record = tables.log.getBinary(sequenceKey(floor));
+    if (record !== undefined && receivedAtOf(record) >= beforeMs) break;
+    tables.log.removeSync(sequenceKey(floor));
+  }
+  if (floor > head.floor) pruneReasons(tables, floor);
+  return floor;
+}
+
+/** The last record that the pipeline has left behind in every partition. */
+function steppedThrough(tables: Tables, { sequence, accepted }: PruneInput['head']): number {
+  let least = sequence;
+  for (let partition = 0; partition < partitionCount; partition++) {
+    const { done, checkpoint } = readPartition(tables, partition);
+    // The record of the checkpoint may hold more of this partition.
+    if ((accepted[partition] ?? 0) !== done) least = Math.min(least, sequenceOf(checkpoint) - 1);
+  }
+  return least;
+}
+
+function pruneReasons(tables: Tables, floor: number): void {
+  for (let partition = 0; partition < partitionCount; partition++) {
+    const old = tables.reasons.getKeys({ start: reasonsKey(partition, positionStart), end: reasonsKey(partition, positionOf(floor, 0)) });
+    for (const key of [...old]) tables.reasons.removeSync(key);
+  }
+}
