@@ -1,13 +1,11 @@
 /**
- * The durable store: one LMDB environment, shared by the worker processes of a machine. Each process reads on its own thread and writes
- * through another one, which alone waits for the disk: a flush that hangs in the kernel leaves this thread able to say so.
+ * The durable store: one LMDB environment, shared by the worker processes of a machine. Each process has one thread that opens it and alone
+ * waits for the disk: a flush that hangs in the kernel leaves this thread able to say so.
  */
 import { type AppendCommand, type AppendResult, partitionCount, type Store, type StoreUnavailable } from '#system/store/store.ts';
 import { blockBytesMax, writeBlock } from './codec.ts';
 import { type DirectOptions, eventsPerBatchMax } from './direct-store.ts';
-import type { CommandName, Companion } from './messages.ts';
-import { storeReads } from './reads.ts';
-import { openTables } from './tables.ts';
+import type { CommandName, Companion, ReadName } from './messages.ts';
 import { closedError, startThread, type Thread } from './thread.ts';
 
 export type LmdbStoreOptions = DirectOptions & {
@@ -20,16 +18,21 @@ export type LmdbStoreOptions = DirectOptions & {
 };
 
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
-  const { folder, dedupeHours, eventsPerRun, mapSizeBytes, durability, companion, flushTimeoutMs, onTrouble, onCompanionTrouble, faults } = options;
-  const data = { folder, dedupeHours, eventsPerRun, mapSizeBytes, durability, companion };
+  const { flushTimeoutMs, onTrouble, onCompanionTrouble, faults, ...data } = options;
   const thread = await startThread({ data, flushTimeoutMs, onTrouble, onCompanionTrouble, flush: faults?.flush });
-  const tables = openTables(folder, durability === 'memory');
   const appends = createAppendQueue(thread);
   let closed = false;
   const command = <T>(name: CommandName, value: unknown): Promise<T> => thread.ask<T>((id) => ({ kind: 'command', id, name, command: value }));
+  const read = <T>(name: ReadName, query: unknown): Promise<T> => thread.ask<T>((id) => ({ kind: 'read', id, name, query }));
   return {
-    ...storeReads(tables, () => closed),
-    ackLevel: durability,
+    readLog: (query) => read('readLog', query),
+    readLatest: (query) => read('readLatest', query),
+    readHistory: (query) => read('readHistory', query),
+    readDevice: (query) => read('readDevice', query),
+    readAccount: (account) => read('readAccount', account),
+    readCounters: (account) => read('readCounters', account),
+    readBacklog: () => read('readBacklog', undefined),
+    ackLevel: options.durability,
     append: (append) => (closed ? Promise.reject(closedError()) : appends.add(append)),
     lease: async (lease) => command('lease', checked(lease)),
     release: async (release) => command('release', checked(release)),
@@ -42,7 +45,6 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
       closed = true;
       appends.send();
       await thread.close();
-      await tables.root.close();
     },
   };
 }

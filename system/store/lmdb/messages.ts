@@ -2,6 +2,7 @@
 import type { AppendResult, Store, StoreTrouble } from '#system/store/store.ts';
 import type { AppendExtra } from './appends.ts';
 import type { DirectOptions } from './direct-store.ts';
+import type { StoreReads } from './reads.ts';
 
 /** Runs beside the store on its own thread, over the same store: the pipeline. The module exports `start`. */
 export type Companion = { readonly module: string; readonly data: unknown };
@@ -12,10 +13,12 @@ export type ThreadData = DirectOptions & { readonly companion?: Companion | unde
 
 /** Commands without a fast path, by the store's own names. */
 export type CommandName = 'lease' | 'release' | 'step' | 'putDevice' | 'putAccount' | 'settle';
+export type ReadName = keyof StoreReads;
 
 export type ToThread =
   | { readonly kind: 'append'; readonly id: number; readonly bytes: Uint8Array; readonly events: number; readonly extras: readonly AppendExtra[] }
   | { readonly kind: 'command'; readonly id: number; readonly name: CommandName; readonly command: unknown }
+  | { readonly kind: 'read'; readonly id: number; readonly name: ReadName; readonly query: unknown }
   | { readonly kind: 'close' };
 
 export type Failure = { readonly trouble: StoreTrouble | undefined; readonly text: string };
@@ -25,5 +28,6 @@ export type FromThread =
   | { readonly kind: 'not-opened'; readonly failure: Failure }
   | { readonly kind: 'appended'; readonly id: number; readonly results: readonly AppendResult[] }
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown }
+  | { readonly kind: 'was-read'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'failed'; readonly id: number; readonly failure: Failure }
   | { readonly kind: 'companion-trouble'; readonly failure: Failure };

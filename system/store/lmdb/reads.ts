@@ -26,12 +26,15 @@ type Disposed = LogEvent & { readonly disposition: Disposition };
 /** The reading half of a store: the same on every thread, since LMDB's readers wait for nobody. */
 export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads {
   const read = async <T>(work: () => T): Promise<Awaited<T>> => {
-    if (isClosed()) throw new StoreUnavailable('closed', 'The store was closed.');
+    refuseIfClosed();
     tables.root.resetReadTxn();
     return await work();
   };
+  const refuseIfClosed = (): void => {
+    if (isClosed()) throw new StoreUnavailable('closed', 'The store was closed.');
+  };
   return {
-    readLog: (query) => read(() => readLog(tables, query)),
+    readLog: (query) => read(() => readLog(tables, query, refuseIfClosed)),
     readLatest: ({ account, device }) => read(() => readLatest(tables, account, device)),
     readHistory: (query) => read(() => readHistory(tables, query)),
     readDevice: ({ account, device }) => read(() => readRow<DeviceRow>(tables.rows, deviceRowKey(account, device))),
@@ -48,7 +51,7 @@ export const accountRowKey = (account: string): string => `account/${account}`;
 /** Records a slice of a scan may read before other work gets its turn. */
 const recordsPerSlice = 256;
 
-async function readLog(tables: Tables, query: Parameters<Store['readLog']>[0]): Promise<LogPage> {
+async function readLog(tables: Tables, query: Parameters<Store['readLog']>[0], refuseIfClosed: () => void): Promise<LogPage> {
   const wanted = new Set(query.partitions);
   const cursor: Record<number, Position> = { ...query.after };
   const events: Disposed[] = [];
@@ -56,6 +59,7 @@ async function readLog(tables: Tables, query: Parameters<Store['readLog']>[0]): 
     const atEnd = readSlice(tables, query, wanted, cursor, events);
     if (atEnd !== undefined) return { events, cursor, atEnd };
     await new Promise((resolve) => setImmediate(resolve));
+    refuseIfClosed();
   }
 }
 

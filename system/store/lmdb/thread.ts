@@ -13,13 +13,18 @@ export type ThreadOptions = {
 };
 
 export type Thread = {
-  /** Rejects with StoreUnavailable where the answer is late; while one is, nothing new is asked. */
+  /** Rejects with StoreUnavailable where the answer to a command is late; while one is, nothing new is asked. A read may take its time. */
   readonly ask: <T>(make: (id: number) => ToThread, transfer?: readonly ArrayBuffer[]) => Promise<T>;
   /** Resolves when the thread has finished what it was asked, and ended. */
   readonly close: () => Promise<void>;
 };
 
-type Asked = { readonly succeed: (result: unknown) => void; readonly fail: (error: unknown) => void; readonly deadline: NodeJS.Timeout };
+type Asked = {
+  readonly isRead: boolean;
+  readonly succeed: (result: unknown) => void;
+  readonly fail: (error: unknown) => void;
+  readonly deadline: NodeJS.Timeout | undefined;
+};
 
 export async function startThread(options: ThreadOptions): Promise<Thread> {
   const worker = await openWorker(options.data);
@@ -40,13 +45,22 @@ export async function startThread(options: ThreadOptions): Promise<Thread> {
     if (waiting === undefined) return;
     clearTimeout(waiting.deadline);
     if (overdue.delete(message.id)) return;
-    if (message.kind === 'failed') return waiting.fail(told(errorOf(message.failure)));
+    if (message.kind === 'failed') return waiting.fail(waiting.isRead ? errorOf(message.failure) : told(errorOf(message.failure)));
+    if (message.kind === 'was-read') return waiting.succeed(message.result);
     try {
       if (options.flush) await limited(options.flush, options.flushTimeoutMs);
       waiting.succeed(message.kind === 'appended' ? message.results : message.result);
     } catch (error) {
       waiting.fail(told(error));
     }
+  }
+
+  /** Reads that wait behind a command that is late are refused with it. */
+  function beLate(late: number): void {
+    overdue.add(late);
+    const error = told(lateError(options.flushTimeoutMs));
+    for (const [id, { isRead, fail }] of asked) if (isRead || id === late) fail(error);
+    for (const [id, { isRead }] of asked) if (isRead) asked.delete(id);
   }
 
   function end(reason: StoreUnavailable): void {
@@ -77,12 +91,11 @@ export async function startThread(options: ThreadOptions): Promise<Thread> {
         const refusal = ended ?? (closing ? closedError() : overdue.size > 0 ? lateError(options.flushTimeoutMs) : undefined);
         if (refusal !== undefined) return reject(refusal);
         const id = nextId++;
-        const deadline = setTimeout(() => {
-          overdue.add(id);
-          reject(told(lateError(options.flushTimeoutMs)));
-        }, options.flushTimeoutMs);
-        asked.set(id, { succeed: (result) => resolve(result as T), fail: reject, deadline });
-        worker.postMessage(make(id), [...transfer]);
+        const message = make(id);
+        const isRead = message.kind === 'read';
+        const deadline = isRead ? undefined : setTimeout(() => beLate(id), options.flushTimeoutMs);
+        asked.set(id, { isRead, succeed: (result) => resolve(result as T), fail: reject, deadline });
+        worker.postMessage(message, [...transfer]);
       }),
     close: () => {
       closing = true;
