@@ -34,8 +34,8 @@ export type DirectStore = Store & { readonly appendBatch: (batch: AppendBatch) =
 /** Of all processes of a machine only one holds the write lock: this bounds how long. With the batch that joins last still one record. */
 const weightPerGroupMax = 16_384;
 export const eventsPerBatchMax = 8192;
-/** MDB_NOSYNC | synchronous commit: under `overlappingSync` visible at once, flushed before the call returns. */
-const commitFlags: number = 0x10002;
+/** Synchronous commit: flushed, then visible, before the call returns. */
+const commitFlags: number = 2;
 
 export function openDirectStore(tables: Tables, options: DirectOptions): DirectStore {
   const seen = openSeen(tables, options);

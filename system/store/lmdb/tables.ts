@@ -23,9 +23,19 @@ export type Generation = { readonly young: 0 | 1; readonly bornMs: number };
 /** Room in the address space, so that no process has to map anew while another one writes; the file grows as it is used. */
 const addressBytes = 64 * 2 ** 30;
 
+/** Without `overlappingSync`: with it, killed processes made the others lose transactions (README, "No overlapping sync"). */
 export function openTables(folder: string, noSync: boolean): Tables {
   const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
-  const root = open<Buffer, Buffer>({ path: folder, noSubdir: false, maxDbs: 16, maxReaders: 256, mapSize: addressBytes, noSync, ...binary });
+  const root = open<Buffer, Buffer>({
+    path: folder,
+    noSubdir: false,
+    maxDbs: 16,
+    maxReaders: 256,
+    mapSize: addressBytes,
+    noSync,
+    overlappingSync: false,
+    ...binary,
+  });
   const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, ...binary });
   return {
     root,
