@@ -6,8 +6,8 @@ import { hideBin } from 'yargs/helpers';
 import { type Config, ConfigError, readConfig, settingNames } from './config.ts';
 import { openServiceStore } from './service-store.ts';
 import type { ToSupervisor, ToWorker } from './supervisor/messages.ts';
-import { supervise } from './supervisor/supervisor.ts';
-import { startWorker } from './supervisor/worker.ts';
+import { supervise, withBoundPorts } from './supervisor/supervisor.ts';
+import { type RunningWorker, startWorker } from './supervisor/worker.ts';
 
 const log = (level: 'info' | 'error', text: string) =>
   process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, pid: process.pid, text })}\n`);
@@ -74,15 +74,26 @@ async function runSupervisor(config: Config, exitWithParent: boolean): Promise<v
   process.exit(await ended);
 }
 
-async function runWorker(config: Config): Promise<void> {
+// What is in flight when the store is lost gets its 503; a drain that hangs with the disk is not waited for.
+const lostDrainMs = 2000;
+
+async function runWorker(given: Config): Promise<void> {
+  const config = withBoundPorts(given, process.env);
   const say = (message: ToSupervisor) => process.send?.(message);
   // Ctrl-C reaches the whole group; the supervisor decides.
   process.on('SIGINT', () => undefined);
   process.on('SIGTERM', () => undefined);
   const waiting = new Map<number, (text: string) => void>();
   let nextId = 0;
+  let running: RunningWorker | undefined;
+  const onLost = (trouble: Error) => {
+    log('error', `the store is lost to this process, which ends: ${trouble.message}`);
+    const exit = () => process.exit(1);
+    setTimeout(exit, lostDrainMs);
+    void running?.drain().then(exit, exit);
+  };
   try {
-    const store = await openServiceStore({ config, log, withPipeline: true });
+    const store = await openServiceStore({ config, log, withPipeline: true, onLost });
     const metrics = () =>
       new Promise<string>((resolve) => {
         const id = nextId++;
@@ -90,6 +101,7 @@ async function runWorker(config: Config): Promise<void> {
         say({ kind: 'metrics-wanted', id });
       });
     const worker = await startWorker({ config, adminToken: config.adminToken ?? '', store, metrics });
+    running = worker;
     process.on('message', (message: ToWorker) => {
       if (message.kind === 'snapshot-wanted') void worker.snapshot().then((snapshot) => say({ kind: 'snapshot', id: message.id, snapshot }));
       else if (message.kind === 'metrics') {

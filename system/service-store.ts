@@ -3,18 +3,19 @@ import { randomBytes } from 'node:crypto';
 import type { Config } from './config.ts';
 import type { CompanionData } from './pipeline/companion.ts';
 import { openLmdbStore } from './store/lmdb/lmdb-store.ts';
-import type { Store } from './store/store.ts';
+import type { Store, StoreUnavailable } from './store/store.ts';
 
 export type Flush = (real: () => Promise<void>) => Promise<void>;
 export type ServiceStoreOptions = {
   readonly config: Config;
   readonly log: (level: 'info' | 'error', text: string) => void;
   readonly withPipeline: boolean;
+  readonly onLost?: ((trouble: StoreUnavailable) => void) | undefined;
   /** For twins: stands between the commit and the answer. */
   readonly flush?: Flush | undefined;
 };
 
-export function openServiceStore({ config, log, withPipeline, flush }: ServiceStoreOptions): Promise<Store> {
+export function openServiceStore({ config, log, withPipeline, onLost, flush }: ServiceStoreOptions): Promise<Store> {
   const data: CompanionData = { owner: `${process.pid}-${randomBytes(4).toString('hex')}` };
   return openLmdbStore({
     folder: config.dataFolder,
@@ -22,6 +23,7 @@ export function openServiceStore({ config, log, withPipeline, flush }: ServiceSt
     dedupeHours: 24,
     durability: config.durability,
     ...(withPipeline ? { companion: { module: import.meta.resolve('./pipeline/companion.ts'), data } } : {}),
+    ...(onLost === undefined ? {} : { onLost }),
     ...(flush === undefined ? {} : { faults: { flush } }),
     onTrouble: (trouble) => log('error', trouble.message),
     onCompanionTrouble: (text) => log('error', `the pipeline pauses: ${text}`),

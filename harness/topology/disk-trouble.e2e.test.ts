@@ -89,3 +89,29 @@ test('a full disk: 503 until there is room again; every 202 is there, before and
     execFileSync('umount', ['-l', disk]);
   }
 });
+
+test('a write that fails for good: 503, then another worker on the same port takes over, and every 202 is there', async () => {
+  const service = await startService({ workers: 1, folder: join(folder, 'data') });
+  try {
+    const { account, send } = await newSender(service);
+    const acknowledged: string[] = [];
+    for (let i = 0; i < 20; i++) if ((await send(`e${i}`)).status === 202) acknowledged.push(`e${i}`);
+    const [pid] = service.workerPids();
+    // Writing beyond the file's first page fails with EFBIG; the worker that comes after has the supervisor's limits again.
+    execFileSync('prlimit', ['--pid', String(pid), '--fsize=4096']);
+    const refused = await send('refused');
+    expect(refused).toMatchObject({ status: 503, code: 'store-unavailable' });
+    // Between two workers nothing listens.
+    const statusOf = (id: string) =>
+      send(id)
+        .then(({ status }) => status)
+        .catch(() => 0);
+    await expect.poll(() => statusOf('later'), { timeout: 10_000 }).toBe(202);
+    expect(service.workerPids()).not.toContain(pid);
+    expect(service.stderrTail()).toContain('the store is lost to this process');
+    const ids = await exported(service.url, account);
+    expect(ids.filter((id) => id !== 'refused')).toEqual([...acknowledged, 'later']);
+  } finally {
+    await service.stop();
+  }
+});

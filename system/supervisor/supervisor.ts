@@ -1,5 +1,6 @@
 /** The parent process. */
 import cluster, { type Worker } from 'node:cluster';
+import type { Config } from '#system/config.ts';
 import type { Snapshot } from '#system/telemetry/counts.ts';
 import { createPrinter, type Printer } from '#system/telemetry/prometheus.ts';
 import type { ToSupervisor, ToWorker } from './messages.ts';
@@ -31,6 +32,8 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
   let isReady = false;
   let draining = false;
   let pauseMs = respawnPauseMsMin;
+  let addresses: Addresses | undefined;
+  let boundPorts: Readonly<Record<string, string>> = {};
   let end: (code: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => {
     end = resolve;
@@ -58,6 +61,7 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
   const onMessage = async (worker: Worker, message: ToSupervisor): Promise<void> => {
     if (message.kind === 'listening') {
       listening++;
+      addresses = message;
       if (isReady) options.onWorkers(pids());
       else if (listening === options.workers) {
         isReady = true;
@@ -75,7 +79,9 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
     } else send(worker, { kind: 'metrics', id: message.id, text: await printer.print(await gather()) });
   };
   const spawn = () => {
-    const worker = cluster.fork(options.workerEnvironment);
+    // With the last worker its shared socket was closed, and port 0 would be another port now.
+    if (addresses !== undefined && live().length === 0) boundPorts = portEnvironment(addresses);
+    const worker = cluster.fork({ ...options.workerEnvironment, ...boundPorts });
     const bornMs = performance.now();
     worker.on('message', (message: ToSupervisor) => void onMessage(worker, message));
     worker.on('exit', (code, signal) => {
@@ -106,4 +112,15 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
       }, options.drainTimeoutMs).unref();
     },
   };
+}
+
+type Addresses = { readonly url: string; readonly adminUrl: string };
+const boundPort = 'HEADROOM_BOUND_PORT';
+const boundAdminPort = 'HEADROOM_BOUND_ADMIN_PORT';
+
+const portEnvironment = ({ url, adminUrl }: Addresses) => ({ [boundPort]: new URL(url).port, [boundAdminPort]: new URL(adminUrl).port });
+
+/** In a worker that follows others: the ports that those had. */
+export function withBoundPorts(config: Config, environment: Readonly<Record<string, string | undefined>>): Config {
+  return { ...config, port: Number(environment[boundPort] ?? config.port), adminPort: Number(environment[boundAdminPort] ?? config.adminPort) };
 }

@@ -37,7 +37,7 @@ export const eventsPerBatchMax = 8192;
 /** Synchronous commit: flushed, then visible, before the call returns. */
 const commitFlags: number = 2;
 
-export function openDirectStore(tables: Tables, options: DirectOptions): DirectStore {
+export function openDirectStore(tables: Tables, options: DirectOptions, onLost?: (trouble: StoreUnavailable) => void): DirectStore {
   const seen = openSeen(tables, options);
   seen.catchUp(readHead(tables).sequence);
   let group: AppendGroup | undefined;
@@ -51,6 +51,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions): DirectS
   };
   const commits = createGroupCommit({
     weightPerGroupMax,
+    onLost,
     commit: (jobs) => {
       refuseBeyond(tables, options.mapSizeBytes);
       group = undefined;

@@ -6,6 +6,8 @@ import { asTrouble } from './trouble.ts';
 export type Job<T> = () => T;
 export type GroupCommitOptions = {
   readonly commit: (jobs: readonly (() => void)[]) => void;
+  /** Told once: nothing will be written any more. */
+  readonly onLost?: ((trouble: StoreUnavailable) => void) | undefined;
   /** A group is closed by the job that reaches it. */
   readonly weightPerGroupMax: number;
 };
@@ -28,7 +30,10 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       options.commit(group.map((job) => job.run));
     } catch (error) {
       const trouble = asTrouble(error);
-      if (trouble instanceof StoreUnavailable && trouble.trouble === 'flush-failed') lost = trouble;
+      if (trouble instanceof StoreUnavailable && trouble.trouble === 'flush-failed') {
+        lost = trouble;
+        options.onLost?.(trouble);
+      }
       throw trouble;
     }
   }

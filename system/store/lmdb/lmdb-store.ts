@@ -12,14 +12,16 @@ export type LmdbStoreOptions = DirectOptions & {
   readonly flushTimeoutMs: number;
   readonly companion?: Companion;
   readonly onTrouble?: (trouble: StoreUnavailable) => void;
+  /** Told once, when this process cannot write any more whatever happens: it should end, and another one begin. */
+  readonly onLost?: (trouble: StoreUnavailable) => void;
   readonly onCompanionTrouble?: (text: string) => void;
   /** For twins and tests only: stands between the commit and the answer. */
   readonly faults?: { readonly flush?: (real: () => Promise<void>) => Promise<void> };
 };
 
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
-  const { flushTimeoutMs, onTrouble, onCompanionTrouble, faults, ...data } = options;
-  const thread = await startThread({ data, flushTimeoutMs, onTrouble, onCompanionTrouble, flush: faults?.flush });
+  const { flushTimeoutMs, onTrouble, onLost, onCompanionTrouble, faults, ...data } = options;
+  const thread = await startThread({ data, flushTimeoutMs, onTrouble, onLost, onCompanionTrouble, flush: faults?.flush });
   const appends = createAppendQueue(thread);
   let closed = false;
   const command = <T>(name: CommandName, value: unknown): Promise<T> => thread.ask<T>((id) => ({ kind: 'command', id, name, command: value }));

@@ -30,4 +30,5 @@ export type FromThread =
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'was-read'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'failed'; readonly id: number; readonly failure: Failure }
+  | { readonly kind: 'lost'; readonly failure: Failure }
   | { readonly kind: 'companion-trouble'; readonly failure: Failure };

@@ -18,7 +18,7 @@ function failureOf(error: unknown): Failure {
 
 async function serve(): Promise<void> {
   const tables = openTables(data.folder, data.durability === 'memory');
-  const store = openDirectStore(tables, data);
+  const store = openDirectStore(tables, data, (trouble) => say({ kind: 'lost', failure: failureOf(trouble) }));
   const companion = await startCompanion(store);
   port?.on('message', (message: ToThread) => {
     if (message.kind === 'close') return void close();

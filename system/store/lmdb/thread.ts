@@ -7,6 +7,8 @@ export type ThreadOptions = {
   readonly data: ThreadData;
   readonly flushTimeoutMs: number;
   readonly onTrouble?: ((trouble: StoreUnavailable) => void) | undefined;
+  /** Told once: this process will not write any more, another one may. */
+  readonly onLost?: ((trouble: StoreUnavailable) => void) | undefined;
   readonly onCompanionTrouble?: ((text: string) => void) | undefined;
   /** Stands between the commit and the answer. */
   readonly flush?: ((real: () => Promise<void>) => Promise<void>) | undefined;
@@ -64,6 +66,7 @@ export async function startThread(options: ThreadOptions): Promise<Thread> {
   }
 
   function end(reason: StoreUnavailable): void {
+    if (ended === undefined && !closing) options.onLost?.(reason);
     ended ??= reason;
     for (const { fail, deadline } of asked.values()) {
       clearTimeout(deadline);
@@ -75,6 +78,7 @@ export async function startThread(options: ThreadOptions): Promise<Thread> {
 
   worker.on('message', (message: FromThread) => {
     if ('id' in message) void settle(message);
+    else if (message.kind === 'lost') options.onLost?.(errorOf(message.failure) as StoreUnavailable);
     else if (message.kind === 'companion-trouble') options.onCompanionTrouble?.(message.failure.text);
   });
   worker.on('error', (cause) => end(new StoreUnavailable('flush-failed', `The writing thread ended: ${String(cause)}`, { cause })));
