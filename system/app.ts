@@ -19,7 +19,8 @@ export type AppDeps = {
   readonly store: Store;
   readonly tokens: Tokens;
   readonly clock: Clock;
-  readonly counts: Counts;
+  /** Undefined for a twin that nobody observes. */
+  readonly counts: Counts | undefined;
   readonly autoRegistration: boolean;
   /** One answer for all workers. */
   readonly metrics: () => Promise<string>;
@@ -52,10 +53,12 @@ export async function buildApp(deps: AppDeps, tls?: TlsFiles): Promise<FastifyIn
   app.decorateRequest('caller', undefined);
   app.addHook('onRequest', (request, reply, done) => admit({ request, reply, accounts, deps, done }));
   app.addHook('preParsing', unpack);
-  app.addHook('onResponse', (request, reply, done) => {
-    deps.counts.record(request.routeOptions.config.lane ?? 'other', request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime);
-    done();
-  });
+  const { counts } = deps;
+  if (counts !== undefined)
+    app.addHook('onResponse', (request, reply, done) => {
+      counts.record(request.routeOptions.config.lane ?? 'other', request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime);
+      done();
+    });
   deps.customise?.(app);
   await app.register(swagger, {
     openapi: {

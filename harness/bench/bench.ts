@@ -14,6 +14,9 @@ export type BenchOptions = {
 export type Bench = {
   readonly name: string;
   readonly about: string;
+  /** Rounds where the user does not say how many. */
+  readonly runs: number;
+  /** Length of one measurement, likewise. */
   readonly seconds: number;
   readonly run: (options: BenchOptions) => Promise<BenchResult>;
 };

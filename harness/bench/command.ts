@@ -6,17 +6,23 @@ import type { Bench, BenchResult } from './bench.ts';
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   ingest: async () => (await import('./ingest.ts')).ingestBench,
+  generator: async () => (await import('./generator.ts')).generatorBench,
+  truth: async () => (await import('./truth.ts')).truthBench,
+  telemetry: async () => (await import('./telemetry.ts')).telemetryBench,
+  memory: async () => (await import('./memory.ts')).memoryBench,
 };
 
-type BenchArguments = { name?: string | undefined; json: boolean; runs: number; seconds?: number | undefined };
+export const benchNames: readonly string[] = Object.keys(benches);
+
+type BenchArguments = { name?: string | undefined; json: boolean; runs?: number | undefined; seconds?: number | undefined };
 
 export const benchCommand: CommandModule<object, BenchArguments> = {
   command: 'bench [name]',
   describe: 'measure one of the claims, beside its peers',
   builder: (yargs) =>
     yargs
-      .positional('name', { type: 'string', describe: `one of ${Object.keys(benches).join(', ')}; without it they are listed` })
-      .option('runs', { type: 'number', default: 5, describe: 'rounds; figures are medians over them' })
+      .positional('name', { type: 'string', describe: `one of ${benchNames.join(', ')}; without it they are listed` })
+      .option('runs', { type: 'number', describe: 'rounds; figures are medians over them (5, for a long bench 1)' })
       .option('seconds', { type: 'number', describe: 'length of one measurement' })
       .option('json', { type: 'boolean', default: false, describe: 'end with one line {name, figures, bars} on stdout' })
       .epilogue('Exit code 0 when every bar holds, 1 when one is missed, 2 for a usage error.') as Argv<BenchArguments>,
@@ -35,17 +41,26 @@ async function runBench({ name, json, runs, seconds }: BenchArguments): Promise<
   }
   const load = benches[name];
   if (load === undefined) {
-    process.stderr.write(`there is no bench "${name}"; did you mean "${closest(name, Object.keys(benches))}"?\n`);
+    process.stderr.write(`there is no bench "${name}"; did you mean "${closest(name, benchNames)}"?\n`);
     return 2;
   }
-  if (!Number.isInteger(runs) || runs < 1 || runs > 100) {
+  if (runs !== undefined && (!Number.isInteger(runs) || runs < 1 || runs > 100)) {
     process.stderr.write('--runs has to be a whole number from 1 to 100\n');
+    return 2;
+  }
+  if (seconds !== undefined && !(seconds >= 1 && seconds <= 3600)) {
+    process.stderr.write('--seconds has to be a number from 1 to 3600\n');
     return 2;
   }
   const bench = await load();
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
-  const result = await bench.run({ runs, seconds: seconds ?? bench.seconds, say: (line) => process.stderr.write(`${line}\n`), signal: stop.signal });
+  const result = await bench.run({
+    runs: runs ?? bench.runs,
+    seconds: seconds ?? bench.seconds,
+    say: (line) => process.stderr.write(`${line}\n`),
+    signal: stop.signal,
+  });
   if (stop.signal.aborted) return 130;
   process.stderr.write(describe(result));
   if (json) process.stdout.write(`${JSON.stringify({ name: result.name, figures: result.figures, bars: result.bars })}\n`);

@@ -38,21 +38,29 @@ const pretend = (accepted: number): AppendReceipt & { kind: 'appended' } => ({ k
 
 let appended = 0;
 
+const answerConstant = (deps: AppDeps): AppDeps => ({
+  ...deps,
+  customise: (app) => {
+    const body = '{"accepted":1,"duplicate":0,"rejected":[],"position":"0000000000000001","durability":"none"}';
+    app.addHook('preHandler', (request, reply, done) => {
+      if (request.routeOptions.config.lane !== 'ingest') return done();
+      reply.code(202).type('application/json; charset=utf-8').serializer(asIs).send(body);
+    });
+  },
+});
+
 export const faults: readonly Fault[] = [
   {
     name: 'constant',
     breaks: [],
     about: 'answers a constant after the same hooks: a peer, not a fault',
-    apply: (deps) => ({
-      ...deps,
-      customise: (app) => {
-        const body = '{"accepted":1,"duplicate":0,"rejected":[],"position":"0000000000000001","durability":"none"}';
-        app.addHook('preHandler', (request, reply, done) => {
-          if (request.routeOptions.config.lane !== 'ingest') return done();
-          reply.code(202).type('application/json; charset=utf-8').serializer(asIs).send(body);
-        });
-      },
-    }),
+    apply: answerConstant,
+  },
+  {
+    name: 'uncounted',
+    breaks: [],
+    about: 'the constant answer without telemetry: a peer, not a fault',
+    apply: (deps) => ({ ...answerConstant(deps), counts: undefined }),
   },
   {
     name: 'drops-acknowledged',
