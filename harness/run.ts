@@ -1,7 +1,7 @@
 /** A whole run on one screen: start, calibrate, provision, drive, drain, verify, judge, write. */
 import { execFileSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { release, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { RunOptions } from '#harness/command/run-options.ts';
@@ -55,6 +55,10 @@ export async function runScenario(options: RunOptions): Promise<Verdict> {
     await writeRun(folder, result, verdict);
     view.end(verdict, folder);
     return verdict;
+  } catch (error) {
+    // Of a target that never answered there is nothing to keep.
+    if (readdirSync(folder).length === 0) rmdirSync(folder);
+    throw error;
   } finally {
     await target?.stop();
     view.close();

@@ -11,8 +11,8 @@ export type { ArrivalPhase, RateSpacing };
 export type EngineTarget = {
   readonly host: string;
   readonly port: number;
-  /** `undefined` for plain HTTP. `ca` in PEM where the certificate is not publicly trusted. */
-  readonly tls?: { readonly serverName: string; readonly ca?: string };
+  /** `undefined` for plain HTTP. Without `serverName` (a host that is an address) none is sent. `ca` in PEM where the certificate is not publicly trusted. */
+  readonly tls?: { readonly serverName?: string; readonly ca?: string };
   /** Put before every path, without a slash at its end. */
   readonly pathPrefix: string;
 };

@@ -132,6 +132,24 @@ describe("the ledger's bytes", () => {
     expect(run.states.slice(1000).every((state) => (state & 0x0f) === arrivalState.acknowledged)).toBe(true);
   });
 
+  it('what one step of a chain had acknowledged stays so, whatever becomes of the later ones', () => {
+    const step = (name: string, acknowledged: number) => ({
+      name,
+      request: () => ({ method: 'POST' as const, path: `/${name}`, headers: [], body: '{}' }),
+      judge: ({ status }: { status: number }) =>
+        status === 202 ? { kind: 'good' as const, acknowledged, duplicate: 0 } : { kind: 'failed' as const, reason: `status ${status}` },
+    });
+    const operations = [step('ingest', 1), step('read', 0)];
+    const answers = [[], [answerText('{}')], [answerText('{}', '500 Broken')], [answerText('{}', '404 Missing')]];
+    for (const texts of answers) {
+      const server = {
+        answer: ({ text, atMs }: ScriptedRequest) => (text.startsWith('POST /ingest') ? [answerText('{}')] : texts).map((answer) => bytesAt(atMs + 5, answer)),
+      };
+      const run = simulateRun({ server, operations, chains: { ingest: ['ingest', 'read'] }, phases: [poissonPhase('load', 100, 2)], timeoutMs: 500 });
+      expect(statesOf(run)).toEqual({ [arrivalState.acknowledged]: 200 });
+    }
+  });
+
   it('a refusal is refused, and shed is counted by itself', () => {
     const operations = [
       {

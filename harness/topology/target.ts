@@ -1,8 +1,10 @@
 /** What a run loads: a service that this run starts and stops, or one that is there already. */
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { request } from 'undici';
 import type { EngineTarget } from '#harness/engine/engine.ts';
 import type { WatchedProcess } from '#harness/metrics/watch.ts';
+import { UsageError } from '#harness/usage-error.ts';
 import { createAccount } from './accounts.ts';
 import type { AccountCredentials } from './provision.ts';
 import { startService } from './service-process.ts';
@@ -75,14 +77,14 @@ export function readCredentials(file: string): readonly AccountCredentials[] {
   try {
     parsed = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new Error(`the credentials file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`the credentials file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
   const accounts = Array.isArray(parsed) ? parsed : [parsed];
-  if (accounts.length === 0) throw new Error(`the credentials file ${file} holds no account`);
+  if (accounts.length === 0) throw new UsageError(`the credentials file ${file} holds no account`);
   for (const [i, account] of accounts.entries()) {
     for (const field of ['account_id', 'secret', 'publishable_key']) {
       if (typeof (account as Record<string, unknown> | null)?.[field] !== 'string')
-        throw new Error(`the credentials file ${file}, account ${i + 1}: "${field}" has to be a text`);
+        throw new UsageError(`the credentials file ${file}, account ${i + 1}: "${field}" has to be a text`);
     }
   }
   return accounts as AccountCredentials[];
@@ -109,6 +111,7 @@ export function engineTargetOf(url: string): EngineTarget {
     host,
     port: port === '' ? (tls ? 443 : 80) : Number(port),
     pathPrefix: pathname.replace(/\/+$/, ''),
-    ...(tls ? { tls: { serverName: host } } : {}),
+    // An address is no server name: the certificate is then checked against the address itself.
+    ...(tls ? { tls: isIP(host) === 0 ? { serverName: host } : {} } : {}),
   };
 }

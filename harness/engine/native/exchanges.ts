@@ -162,14 +162,14 @@ export class Exchanges {
   // ---- the life of a request
 
   #send(slot: Slot, connection: Connection): void {
-    const { input, states, nowMs, onArrivalFired } = this.#options;
+    const { input, nowMs, onArrivalFired } = this.#options;
     const { context } = slot;
     connection.slot = slot;
     slot.connection = connection;
     connection.parser.reset();
     context.device = this.devices[this.#deviceIndex(slot)]!;
     const text = this.#writeRequest(slot.chain[slot.step]!.operation.request(context));
-    states[context.arrival] = arrivalState.inFlight | this.#orderBit(context.arrival);
+    this.#mark(slot, arrivalState.inFlight, this.#orderBit(context.arrival));
     const sentAtMs = nowMs();
     slot.sentAtMs = sentAtMs;
     slot.sent = true;
@@ -247,9 +247,7 @@ export class Exchanges {
   }
 
   #fail(slot: Slot, why: { readonly reason: string; readonly state: number; readonly nowMs: number }): void {
-    const { states } = this.#options;
-    const { arrival } = slot.context;
-    states[arrival] = why.state | (states[arrival]! & afterAcknowledged);
+    this.#mark(slot, why.state);
     this.#failCounted(slot, why.reason);
   }
 
@@ -266,7 +264,7 @@ export class Exchanges {
     const cell = this.#cellOf(slot);
     cell.counts.dropped++;
     cell.reason(reason);
-    this.#options.states[slot.context.arrival] = arrivalState.notFired;
+    this.#mark(slot, arrivalState.notFired);
     this.#end(slot);
   }
 
@@ -332,9 +330,15 @@ export class Exchanges {
 
   /** What a complete answer means for the ledger, whether it came in time or not. */
   #keepState(slot: Slot, judgement: Judgement, status: number): void {
+    this.#mark(slot, stateAfter(judgement, status));
+  }
+
+  /** What one step of a chain had acknowledged stays so, whatever becomes of the later ones. */
+  #mark(slot: Slot, state: number, bit?: number): void {
     const { states } = this.#options;
     const { arrival } = slot.context;
-    states[arrival] = stateAfter(judgement, status) | (states[arrival]! & afterAcknowledged);
+    const before = states[arrival]!;
+    if ((before & 0x0f) !== arrivalState.acknowledged) states[arrival] = state | (bit ?? before & afterAcknowledged);
   }
 
   #learn(slot: Slot, learned: { readonly token?: string; readonly secret?: string }): void {

@@ -19,7 +19,9 @@ function createSender(input: ProbeInput) {
   const { host, port, tls, pathPrefix } = input.target;
   const options = { keepAlive: true, maxSockets: 1, scheduling: 'fifo' as const };
   const agent =
-    tls === undefined ? new HttpAgent(options) : new HttpsAgent({ ...options, servername: tls.serverName, ...(tls.ca === undefined ? {} : { ca: tls.ca }) });
+    tls === undefined
+      ? new HttpAgent(options)
+      : new HttpsAgent({ ...options, servername: tls.serverName ?? '', ...(tls.ca === undefined ? {} : { ca: tls.ca }) });
   const send = tls === undefined ? httpRequest : httpsRequest;
   return (built: ReturnType<Operation['request']>): Promise<Answer> =>
     new Promise((resolve, reject) => {

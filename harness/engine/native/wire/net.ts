@@ -24,7 +24,7 @@ export function createNetWire({ target, nowMs, turns }: NetWireOptions): Wire {
     const secure = connectTls({
       host: target.host,
       port: target.port,
-      servername: serverName,
+      servername: serverName ?? '',
       ALPNProtocols: ['http/1.1'],
       ...(ca === undefined ? {} : { ca }),
     });

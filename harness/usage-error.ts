@@ -1,0 +1,4 @@
+/** What the user gave cannot be used: exit code 2. Everything else that leaves nothing to report is 3. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
