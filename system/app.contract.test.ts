@@ -345,6 +345,8 @@ test('the description is OpenAPI 3.1 and names every route', async () => {
   await app.ready();
   const { openapi, paths } = (await app.inject({ url: '/openapi.json' })).json();
   expect(openapi).toBe('3.1.0');
+  const { schema } = paths['/v1/events'].post.requestBody.content['application/json'];
+  expect(schema.anyOf[0]).toMatchObject({ type: 'array', maxItems: limits.eventsPerBatchMax, items: { required: ['id', 'type', 'recorded_at', 'data'] } });
   expect(Object.keys(paths)).toEqual(
     expect.arrayContaining([
       '/v1/events',

@@ -6,7 +6,7 @@ import { decodeCursor, encodeCursor } from './ingest/cursor.ts';
 import { parseBatch } from './ingest/validate.ts';
 import { Problem } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
-import { ExportQuery, IngestAnswer } from './protocol/schemas.ts';
+import { ExportQuery, IngestAnswer, IngestBody } from './protocol/schemas.ts';
 import { type AppendReceipt, type Disposition, type LogEvent, partitionCount } from './store/store.ts';
 
 export type ShownEvent = LogEvent & { readonly disposition: Disposition };
@@ -16,7 +16,9 @@ export function ingestRoutes(app: FastifyInstance, deps: AppDeps): void {
     '/v1/events',
     {
       config: { callers: ['device'], lane: 'ingest' },
-      schema: { summary: 'Send a batch of events', security: [{ bearer: [] }], response: { 202: IngestAnswer } },
+      schema: { summary: 'Send a batch of events', security: [{ bearer: [] }], body: IngestBody, response: { 202: IngestAnswer } },
+      // The body is bytes here; parseBatch is what validates it.
+      validatorCompiler: () => () => true,
     },
     (request, reply) => accept(request, reply, deps),
   );
@@ -30,7 +32,7 @@ export function ingestRoutes(app: FastifyInstance, deps: AppDeps): void {
   );
 }
 
-async function accept(request: FastifyRequest, reply: FastifyReply, { store, clock }: AppDeps): Promise<FastifyReply> {
+async function accept(request: FastifyRequest, reply: FastifyReply, { store, clock, counts }: AppDeps): Promise<FastifyReply> {
   const { caller } = request;
   if (caller?.kind !== 'device') throw new Problem('forbidden', 'Events come with a device token.');
   const body = request.body;
@@ -50,6 +52,7 @@ async function accept(request: FastifyRequest, reply: FastifyReply, { store, clo
   }
   const rejected = batch.rejected.length === 0 ? '[]' : JSON.stringify(batch.rejected);
   const key = readIdempotencyKey(request);
+  const begunMs = clock.monotonicMs();
   const result = await store.append({
     account: caller.account,
     device: caller.device,
@@ -58,6 +61,7 @@ async function accept(request: FastifyRequest, reply: FastifyReply, { store, clo
     rejectedCount: batch.rejected.length,
     ...(key === undefined ? {} : { idempotency: { key, digest: hash('sha256', body, 'base64url'), note: rejected } }),
   });
+  counts?.recordAppend(clock.monotonicMs() - begunMs);
   if (result.kind === 'idempotency-mismatch') throw new Problem('idempotency-mismatch', 'This Idempotency-Key came with another body before.');
   if (batch.events.length === 0) throw new Problem('all-invalid', 'No event of the batch is valid.', { rejected: batch.rejected });
   const shown = result.kind === 'replayed' ? result.note : rejected;

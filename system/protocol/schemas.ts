@@ -16,7 +16,9 @@ export const EventItem = Type.Object({
 });
 export type EventItem = { readonly id: string; readonly type: EventType; readonly recorded_at: string; readonly data: Readonly<Record<string, unknown>> };
 
-export const IngestBody = Type.Union([Type.Array(EventItem), Type.Object({ events: Type.Array(EventItem), sent_at: Type.Optional(Type.String()) })]);
+const EventItems = Type.Array(EventItem, { minItems: 1, maxItems: limits.eventsPerBatchMax });
+/** For the description: `parseBatch` reads the bytes themselves, and a wrong item is refused by itself. */
+export const IngestBody = Type.Union([EventItems, Type.Object({ events: EventItems, sent_at: Type.Optional(Type.String()) })]);
 export const rejectionCodes = ['bad-item', 'bad-id', 'bad-type', 'bad-time', 'bad-data', 'item-too-large'] as const;
 export type RejectionCode = (typeof rejectionCodes)[number];
 export const IngestAnswer = Type.Object({

@@ -93,6 +93,7 @@ async function takeSnapshot({ store, counts, app, loopDelay }: Watching): Promis
     worker: cluster.worker?.id ?? 1,
     requests: counts.requests,
     routes: counts.routes,
+    appends: counts.appends,
     cpuSeconds: (cpu.user + cpu.system) / 1e6,
     residentBytes: readResident(),
     loopDelaySeconds,

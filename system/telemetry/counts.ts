@@ -4,12 +4,14 @@
 export const requestBucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10] as const;
 
 export type Outcome = 'good' | 'shed' | 'failed';
+/** A histogram over `requestBucketsSeconds`, one bucket more for what is beyond. */
 export type RouteCounts = { readonly buckets: number[]; sumSeconds: number };
 
 export type Snapshot = {
   readonly worker: number;
   readonly requests: Readonly<Record<string, number>>;
   readonly routes: Readonly<Record<string, { readonly buckets: readonly number[]; readonly sumSeconds: number }>>;
+  readonly appends: { readonly buckets: readonly number[]; readonly sumSeconds: number };
   readonly cpuSeconds: number;
   readonly residentBytes: number;
   readonly loopDelaySeconds: number;
@@ -30,50 +32,60 @@ export type Snapshot = {
 export type Counts = {
   /** `lane` is ingest, read, registration, token or other. */
   readonly record: (lane: string, route: string, status: number, elapsedMs: number) => void;
+  /** From an append's start until its flush returned. */
+  readonly recordAppend: (elapsedMs: number) => void;
   readonly requests: Readonly<Record<string, number>>;
   readonly routes: Readonly<Record<string, RouteCounts>>;
+  readonly appends: RouteCounts;
 };
 
 export const outcomeOf = (status: number): Outcome => (status === 429 || status === 503 ? 'shed' : status >= 500 ? 'failed' : 'good');
 
+const noCounts = (): RouteCounts => ({ buckets: new Array<number>(requestBucketsSeconds.length + 1).fill(0), sumSeconds: 0 });
+
+function addTo(counts: RouteCounts, elapsedMs: number): void {
+  const seconds = elapsedMs / 1000;
+  let bucket = 0;
+  while (bucket < requestBucketsSeconds.length && seconds > (requestBucketsSeconds[bucket] as number)) bucket++;
+  counts.buckets[bucket] = (counts.buckets[bucket] as number) + 1;
+  counts.sumSeconds += seconds;
+}
+
 export function createCounts(): Counts {
   const requests: Record<string, number> = {};
   const routes: Record<string, RouteCounts> = {};
+  const appends = noCounts();
   return {
     requests,
     routes,
+    appends,
+    recordAppend: (elapsedMs) => addTo(appends, elapsedMs),
     record: (lane, route, status, elapsedMs) => {
       const key = `${lane} ${outcomeOf(status)}`;
       requests[key] = (requests[key] ?? 0) + 1;
-      let counts = routes[route];
-      if (counts === undefined) {
-        counts = { buckets: new Array<number>(requestBucketsSeconds.length + 1).fill(0), sumSeconds: 0 };
-        routes[route] = counts;
-      }
-      const seconds = elapsedMs / 1000;
-      let bucket = 0;
-      while (bucket < requestBucketsSeconds.length && seconds > (requestBucketsSeconds[bucket] as number)) bucket++;
-      counts.buckets[bucket] = (counts.buckets[bucket] as number) + 1;
-      counts.sumSeconds += seconds;
+      routes[route] ??= noCounts();
+      addTo(routes[route], elapsedMs);
     },
   };
 }
 
-export type Merged = { readonly requests: Record<string, number>; readonly routes: Record<string, RouteCounts> };
+export type Merged = { readonly requests: Record<string, number>; readonly routes: Record<string, RouteCounts>; readonly appends: RouteCounts };
 
 /** Sums that belong to all workers; gauges of one worker stay with it. */
-export function mergeCounts(snapshots: readonly Pick<Snapshot, 'requests' | 'routes'>[]): Merged {
-  const merged: Merged = { requests: {}, routes: {} };
-  for (const { requests, routes } of snapshots) {
+export function mergeCounts(snapshots: readonly Pick<Snapshot, 'requests' | 'routes' | 'appends'>[]): Merged {
+  const merged: Merged = { requests: {}, routes: {}, appends: noCounts() };
+  for (const { requests, routes, appends } of snapshots) {
     for (const [key, count] of Object.entries(requests)) merged.requests[key] = (merged.requests[key] ?? 0) + count;
-    for (const [route, { buckets, sumSeconds }] of Object.entries(routes)) {
-      const sum = merged.routes[route];
-      if (sum === undefined) merged.routes[route] = { buckets: [...buckets], sumSeconds };
-      else {
-        for (const [i, count] of buckets.entries()) sum.buckets[i] = (sum.buckets[i] ?? 0) + count;
-        sum.sumSeconds += sumSeconds;
-      }
+    addAll(merged.appends, appends);
+    for (const [route, counts] of Object.entries(routes)) {
+      merged.routes[route] ??= noCounts();
+      addAll(merged.routes[route], counts);
     }
   }
   return merged;
+}
+
+function addAll(sum: RouteCounts, { buckets, sumSeconds }: Snapshot['appends']): void {
+  for (const [i, count] of buckets.entries()) sum.buckets[i] = (sum.buckets[i] ?? 0) + count;
+  sum.sumSeconds += sumSeconds;
 }

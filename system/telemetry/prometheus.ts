@@ -5,7 +5,7 @@ import { emptyResource } from '@opentelemetry/resources';
 import { AggregationTemporality, DataPointType, type MetricData, type MetricProducer } from '@opentelemetry/sdk-metrics';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { metricNames } from '#system/protocol/metric-names.ts';
-import { mergeCounts, requestBucketsSeconds, type Snapshot } from './counts.ts';
+import { mergeCounts, type RouteCounts, requestBucketsSeconds, type Snapshot } from './counts.ts';
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = { readonly value: number; readonly labels: Labels };
@@ -23,7 +23,7 @@ export function createPrinter(): Printer {
   const exporter = new PrometheusExporter({ preventServerStart: true, metricProducers: [producer] });
   const sdk = new NodeSDK({ metricReaders: [exporter], autoDetectResources: false, instrumentations: [], traceExporter: undefined as never });
   sdk.start();
-  const serializer = new PrometheusSerializer(undefined, false);
+  const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
   return {
     print: async (snapshots) => {
       current = snapshots;
@@ -36,10 +36,39 @@ export function createPrinter(): Printer {
 
 const now = (): HrTime => [Math.floor(Date.now() / 1000), 0];
 
-function metric(name: string, kind: 'counter' | 'gauge', samples: readonly Sample[]): MetricData {
+type MetricKey = keyof typeof metricNames;
+
+const help: Readonly<Record<MetricKey, string>> = {
+  requests: 'Requests answered, by lane and outcome',
+  requestSeconds: 'From the request line to the last byte handed over',
+  flushSeconds: 'From an append until its flush returned',
+  eventsReceived: 'Events in batches that were understood: accepted, duplicate and rejected',
+  eventsAccepted: 'Events acknowledged for the first time',
+  eventsDuplicate: 'Events that were there already',
+  eventsRejected: 'Events refused one by one within an accepted batch',
+  eventsPending: 'Events accepted and not yet stepped over by the pipeline',
+  eventsKept: 'Events that the pipeline kept',
+  eventsFiltered: 'Events that the pipeline left out, by reason',
+  pipelineLagSeconds: 'Age of the oldest pending event',
+  workerCpuSeconds: 'CPU of a worker, user and system',
+  workerResidentBytes: 'Resident memory of a worker',
+  eventLoopDelaySeconds: 'Longest delay of a worker’s event loop since it was last asked',
+  connections: 'Open connections of a worker',
+};
+
+const descriptorOf = (key: MetricKey, isCounter: boolean) => ({
+  // The exporter puts a counter's _total behind its name.
+  name: isCounter ? metricNames[key].replace(/_total$/, '') : metricNames[key],
+  description: help[key],
+  unit: '',
+  valueType: ValueType.DOUBLE,
+  advice: {},
+});
+
+function metric(key: MetricKey, kind: 'counter' | 'gauge', samples: readonly Sample[]): MetricData {
   const time = now();
   return {
-    descriptor: { name: kind === 'counter' ? name.replace(/_total$/, '') : name, description: name, unit: '', valueType: ValueType.DOUBLE, advice: {} },
+    descriptor: descriptorOf(key, kind === 'counter'),
     aggregationTemporality: AggregationTemporality.CUMULATIVE,
     dataPointType: kind === 'counter' ? DataPointType.SUM : DataPointType.GAUGE,
     isMonotonic: kind === 'counter',
@@ -47,29 +76,25 @@ function metric(name: string, kind: 'counter' | 'gauge', samples: readonly Sampl
   } as MetricData;
 }
 
-function requestHistogram(routes: ReturnType<typeof mergeCounts>['routes']): MetricData {
+type HistogramSample = { readonly labels: Labels; readonly counts: RouteCounts };
+
+function histogram(key: MetricKey, samples: readonly HistogramSample[]): MetricData {
   const time = now();
   return {
-    descriptor: {
-      name: metricNames.requestSeconds,
-      description: 'From the request line to the last byte handed over',
-      unit: '',
-      valueType: ValueType.DOUBLE,
-      advice: {},
-    },
+    descriptor: descriptorOf(key, false),
     aggregationTemporality: AggregationTemporality.CUMULATIVE,
     dataPointType: DataPointType.HISTOGRAM,
-    dataPoints: Object.entries(routes).map(([route, { buckets, sumSeconds }]) => ({
+    dataPoints: samples.map(({ labels, counts: { buckets, sumSeconds } }) => ({
       startTime: time,
       endTime: time,
-      attributes: { route },
+      attributes: labels,
       value: { buckets: { boundaries: [...requestBucketsSeconds], counts: buckets }, count: buckets.reduce((sum, count) => sum + count, 0), sum: sumSeconds },
     })),
   } as MetricData;
 }
 
 function metricsOf(snapshots: readonly Snapshot[]): MetricData[] {
-  const { requests, routes } = mergeCounts(snapshots);
+  const { requests, routes, appends } = mergeCounts(snapshots);
   const one = (value: number): readonly Sample[] => [{ value, labels: {} }];
   const perWorker = (pick: (snapshot: Snapshot) => number): readonly Sample[] =>
     snapshots.map((snapshot) => ({ value: pick(snapshot), labels: { worker: String(snapshot.worker) } }));
@@ -77,46 +102,50 @@ function metricsOf(snapshots: readonly Snapshot[]): MetricData[] {
   const store = snapshots.findLast((snapshot) => snapshot.store !== undefined)?.store;
   return [
     metric(
-      metricNames.requests,
+      'requests',
       'counter',
       Object.entries(requests).map(([key, value]) => ({ value, labels: { lane: key.split(' ')[0] as string, outcome: key.split(' ')[1] as string } })),
     ),
-    requestHistogram(routes),
+    histogram(
+      'requestSeconds',
+      Object.entries(routes).map(([route, counts]) => ({ labels: { route }, counts })),
+    ),
+    histogram('flushSeconds', [{ labels: {}, counts: appends }]),
     metric(
-      metricNames.workerCpuSeconds,
+      'workerCpuSeconds',
       'counter',
       perWorker(({ cpuSeconds }) => cpuSeconds),
     ),
     metric(
-      metricNames.workerResidentBytes,
+      'workerResidentBytes',
       'gauge',
       perWorker(({ residentBytes }) => residentBytes),
     ),
     metric(
-      metricNames.eventLoopDelaySeconds,
+      'eventLoopDelaySeconds',
       'gauge',
       perWorker(({ loopDelaySeconds }) => loopDelaySeconds),
     ),
     metric(
-      metricNames.connections,
+      'connections',
       'gauge',
       perWorker(({ connections }) => connections),
     ),
     ...(store === undefined
       ? []
       : [
-          metric(metricNames.eventsReceived, 'counter', one(store.accepted + store.duplicate + store.rejected)),
-          metric(metricNames.eventsAccepted, 'counter', one(store.accepted)),
-          metric(metricNames.eventsDuplicate, 'counter', one(store.duplicate)),
-          metric(metricNames.eventsRejected, 'counter', one(store.rejected)),
-          metric(metricNames.eventsKept, 'counter', one(store.kept)),
+          metric('eventsReceived', 'counter', one(store.accepted + store.duplicate + store.rejected)),
+          metric('eventsAccepted', 'counter', one(store.accepted)),
+          metric('eventsDuplicate', 'counter', one(store.duplicate)),
+          metric('eventsRejected', 'counter', one(store.rejected)),
+          metric('eventsKept', 'counter', one(store.kept)),
           metric(
-            metricNames.eventsFiltered,
+            'eventsFiltered',
             'counter',
             Object.entries(store.filtered).map(([reason, value]) => ({ value, labels: { reason } })),
           ),
-          metric(metricNames.eventsPending, 'gauge', one(store.pending)),
-          metric(metricNames.pipelineLagSeconds, 'gauge', one(store.lagSeconds)),
+          metric('eventsPending', 'gauge', one(store.pending)),
+          metric('pipelineLagSeconds', 'gauge', one(store.lagSeconds)),
         ]),
   ];
 }

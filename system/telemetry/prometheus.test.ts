@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { metricNames } from '#system/protocol/metric-names.ts';
+import { createCounts, type Snapshot } from './counts.ts';
+import { createPrinter } from './prometheus.ts';
+
+const snapshotOf = (worker: number, record: (counts: ReturnType<typeof createCounts>) => void): Snapshot => {
+  const counts = createCounts();
+  record(counts);
+  const { requests, routes, appends } = counts;
+  const store = { accepted: 5, duplicate: 1, rejected: 2, kept: 3, filtered: { still: 1 }, pending: 1, lagSeconds: 0.5 };
+  return { worker, requests, routes, appends, cpuSeconds: 1, residentBytes: 2, loopDelaySeconds: 3, connections: 4, store };
+};
+
+test('every name of the protocol is printed, with what all workers counted together', async () => {
+  const printer = createPrinter();
+  const text = await printer.print([
+    snapshotOf(1, (counts) => {
+      counts.record('ingest', '/v1/events', 202, 3);
+      counts.recordAppend(2);
+    }),
+    snapshotOf(2, (counts) => {
+      counts.record('ingest', '/v1/events', 202, 300);
+      counts.recordAppend(40);
+    }),
+  ]);
+  await printer.close();
+  for (const name of Object.values(metricNames)) expect(text).toMatch(new RegExp(`^${name}(_count)?[ {]`, 'm'));
+  expect(text).toMatch(/^headroom_requests_total\{lane="ingest",outcome="good"\} 2$/m);
+  expect(text).toMatch(/^headroom_request_duration_seconds_bucket\{route="\/v1\/events",le="0.005"\} 1$/m);
+  expect(text).toMatch(/^headroom_store_flush_duration_seconds_bucket\{le="0.05"\} 2$/m);
+  expect(text).toMatch(/^headroom_store_flush_duration_seconds_sum 0.042$/m);
+  expect(text).toMatch(/^headroom_events_received_total 8$/m);
+});
