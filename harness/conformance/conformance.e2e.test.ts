@@ -62,6 +62,12 @@ test.each([...new Set(Object.values(redBy))])('twin %s breaks what it is for', (
   expect(code).toBe(1);
 });
 
+test('R46 is red for an expired token too', () => {
+  const { code, outcomes } = conform('R46', '--json', '--twin=remembers-tokens');
+  expect([code, outcomes[0]?.outcome]).toEqual([1, 'broken']);
+  expect(JSON.stringify(outcomes)).toContain('an expired token');
+});
+
 test('a target of somebody else: what would end it is skipped, and with --strict that is not enough', async () => {
   const service = await startOwnService(undefined);
   try {

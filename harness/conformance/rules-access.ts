@@ -1,6 +1,7 @@
 /** R46, R47, R65, R71: who may, and how a refusal looks. */
-import { basic, publishableAuthorization, secretAuthorization } from '#harness/topology/provision.ts';
-import type { Answer } from './client.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type AccountCredentials, basic, publishableAuthorization, secretAuthorization } from '#harness/topology/provision.ts';
+import type { Answer, Client } from './client.ts';
 import { hold, type Rule } from './rule.ts';
 import { eventOf } from './rules-ingest.ts';
 
@@ -30,7 +31,9 @@ const credentials: Rule = {
     const [head, claims, signature] = token.split('.') as [string, string, string];
     const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
     const body = JSON.parse(Buffer.from(claims, 'base64url').toString()) as Record<string, unknown>;
+    const expired = await expiredToken(client, account);
     const wrong = {
+      'an expired token': expired,
       'no credential': undefined,
       'a scheme alone': 'Bearer',
       'no token at all': 'Bearer x.y.z',
@@ -52,6 +55,20 @@ const credentials: Rule = {
     hold(answers.size === 1, 'the same body for all', Object.fromEntries(answers));
   },
 };
+
+/** A user's token that was taken for what it is while it lived: 403, since it is not for this route. */
+async function expiredToken(client: Client, account: AccountCredentials): Promise<string> {
+  const body = JSON.stringify({ user: 'u1', scopes: ['ch:own'], expires_in: expiresInSeconds });
+  const minted = await client.call('POST', '/v1/tokens', { headers: { ...json, authorization: secretAuthorization(account) }, body });
+  const token = minted.json?.access_token;
+  hold(minted.status < 300 && typeof token === 'string', 'a user token', `${minted.status} ${minted.text}`);
+  const authorization = `Bearer ${token}`;
+  const alive = await client.send(authorization, []);
+  hold(alive.status === 403, '403 for a living user token on a device’s route', `${alive.status} ${alive.text}`);
+  await sleep((expiresInSeconds + 0.5) * 1000);
+  return authorization;
+}
+const expiresInSeconds = 2;
 
 const ownOnly: Rule = {
   id: 'R47',

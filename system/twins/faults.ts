@@ -114,6 +114,20 @@ export const faults: readonly Fault[] = [
     apply: (deps) => ({ ...deps, tokens: { ...deps.tokens, verify: (token) => deps.tokens.verify(token) ?? claimsOf(token) } }),
   },
   {
+    name: 'remembers-tokens',
+    breaks: ['R46'],
+    about: 'believes a token for ever once it was valid',
+    apply: (deps) => {
+      const seen = new Map<string, Principal>();
+      const verify = (token: string): Principal | undefined => {
+        const principal = deps.tokens.verify(token) ?? seen.get(token);
+        if (principal !== undefined) seen.set(token, principal);
+        return principal;
+      };
+      return { ...deps, tokens: { ...deps.tokens, verify } };
+    },
+  },
+  {
     name: 'leaks-accounts',
     breaks: ['R47'],
     about: 'exports the events of every account to each',
