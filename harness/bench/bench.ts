@@ -2,7 +2,13 @@
 
 export type Bar = { readonly name: string; readonly value: number; readonly limit: number; readonly sense: 'at most' | 'at least'; readonly holds: boolean };
 
-export type BenchResult = { readonly name: string; readonly figures: Readonly<Record<string, number | string | null>>; readonly bars: readonly Bar[] };
+/** A figure's name in `figures` is `<tool>_<figure>` for each tool of `tools`: shown as one table, a tool a row. */
+export type BenchResult = {
+  readonly name: string;
+  readonly figures: Readonly<Record<string, number | string | null>>;
+  readonly bars: readonly Bar[];
+  readonly tools?: readonly string[];
+};
 
 export type BenchOptions = {
   readonly runs: number;

@@ -67,10 +67,24 @@ async function runBench({ name, json, runs, seconds }: BenchArguments): Promise<
   return result.bars.every(({ holds }) => holds) ? 0 : 1;
 }
 
-function describe(result: BenchResult): string {
-  const figures = new Table({ head: ['figure', 'value'], style: { head: [], border: [] } });
-  for (const [figure, value] of Object.entries(result.figures)) figures.push([figure, value === null ? 'not measurable' : String(value)]);
-  const bars = new Table({ head: ['bar', 'value', 'limit', 'holds'], style: { head: [], border: [] } });
-  for (const bar of result.bars) bars.push([bar.name, String(Number(bar.value.toPrecision(4))), `${bar.sense} ${bar.limit}`, bar.holds ? 'yes' : 'MISSED']);
-  return `\n${result.name}\n${figures.toString()}\n${bars.toString()}\n`;
+const shown = (value: number | string | null | undefined): string => (value === null || value === undefined ? '–' : String(value));
+
+export function describe({ name, figures, bars, tools = [] }: BenchResult): string {
+  const rest = new Table({ head: ['figure', 'value'], style: { head: [], border: [] } });
+  for (const [figure, value] of Object.entries(figures)) if (!tools.some((tool) => figure.startsWith(`${tool}_`))) rest.push([figure, shown(value)]);
+  const judged = new Table({ head: ['bar', 'value', 'limit', 'holds'], style: { head: [], border: [] } });
+  for (const bar of bars) judged.push([bar.name, String(Number(bar.value.toPrecision(4))), `${bar.sense} ${bar.limit}`, bar.holds ? 'yes' : 'MISSED']);
+  return [`\n${name}`, ...(tools.length === 0 ? [] : [toolTable(figures, tools)]), ...(rest.length === 0 ? [] : [rest.toString()]), judged.toString(), ''].join(
+    '\n',
+  );
+}
+
+/** A tool a row, a figure a column. */
+function toolTable(figures: BenchResult['figures'], tools: readonly string[]): string {
+  const columns = [
+    ...new Set(tools.flatMap((tool) => Object.keys(figures).flatMap((key) => (key.startsWith(`${tool}_`) ? [key.slice(tool.length + 1)] : [])))),
+  ];
+  const table = new Table({ head: ['', ...columns.map((column) => column.replaceAll('_', ' '))], style: { head: [], border: [] } });
+  for (const tool of tools) table.push([tool, ...columns.map((column) => shown(figures[`${tool}_${column}`]))]);
+  return table.toString();
 }

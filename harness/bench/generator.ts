@@ -64,6 +64,7 @@ export const generatorBench: Bench = {
     const dispatchP99Ms = medianOf(rounds[ours], ({ outcome }) => outcome.dispatchDelayP99Ms);
     return {
       name: 'generator',
+      tools: Object.keys(rounds),
       figures: { ...figuresOf(rounds), headroom_dispatch_delay_p99_ms: round(dispatchP99Ms), steal_share: steal() },
       bars: barsOf(rounds, dispatchP99Ms),
     };

@@ -46,6 +46,6 @@ export const truthBench: Bench = {
       const others = [...errors].flatMap(([peer, error]) => (peer === ours || error === undefined ? [] : [error]));
       return atMost(`error at ${name} ÷ the smallest other's`, (errors.get(ours) ?? Number.NaN) / Math.min(...others), 1);
     });
-    return { name: 'truth', figures, bars };
+    return { name: 'truth', tools: Object.keys(rounds), figures, bars };
   },
 };
