@@ -45,6 +45,14 @@ describe('the spike as data', () => {
   });
 });
 
+test('a summary shows counts to their last digit, and times to four', () => {
+  const totals = { ...good.verdict.totals, planned: 402_628, lost: 12_345 };
+  const text = summaryMarkdown(good.result, { ...good.verdict, totals, cpu: { generator: 37.4812, system: 112.06 } });
+  expect(text).toMatch(/\| 402628 \|/);
+  expect(text).toMatch(/\| 12345 \|/);
+  expect(text).toContain('generator 37.48 µs, service 112.1 µs');
+});
+
 describe('JUnit', () => {
   test('a broken threshold is a failure; one that cannot be told, and another reason, are errors', () => {
     const xml = junitXml(good.result, { ...mixed, verdict: 'fail', exitCode: 1 });

@@ -1,8 +1,9 @@
 /** Markdown for a pull request or a step summary. */
 import type { RunResult, Verdict } from '#harness/run-result.ts';
 
+/** A count is shown whole: whoever compares planned with acknowledged needs its last digit. */
 const cell = (value: number | string | null | undefined): string =>
-  value === null || value === undefined ? '–' : typeof value === 'number' ? String(Number(value.toPrecision(4))) : value;
+  value === null || value === undefined ? '–' : typeof value === 'string' ? value : String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
 const row = (values: readonly (number | string | null | undefined)[]): string => `| ${values.map((value) => cell(value).replaceAll('|', '\\|')).join(' | ')} |`;
 const table = (head: readonly string[], rows: readonly (readonly (number | string | null | undefined)[])[]): string =>
   [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
