@@ -7,12 +7,11 @@ import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import { startNullTarget } from '#harness/engine/native/start-null-target.ts';
 import { CellFold } from '#harness/metrics/fold.ts';
 import { atMost, type Bench, median, round } from './bench.ts';
+import { engineInput } from './engine-load.ts';
 
 const ratePerSecond = 10_000;
 /** Two histograms of each time and operation, sparse, as numbers in arrays: a few hundred buckets each. */
 const bytesPerSecondMax = 64 * 1024;
-const devices = 10_000;
-const timeoutMs = 5000;
 
 export type Growth = { readonly earlyBytes: number; readonly lateBytes: number; readonly secondsBetween: number };
 
@@ -27,34 +26,9 @@ async function residentEachSecond(seconds: number, say: (line: string) => void, 
   const target = await startNullTarget();
   const fold = new CellFold();
   try {
-    const run = await createNativeEngine().prepare(
-      {
-        run: 'benchbench00',
-        seed: 1,
-        target: { host: target.host, port: target.port, pathPrefix: '' },
-        operationsModule: '#harness/target/operations.ts',
-        workers: 1,
-        connection: { kind: 'per-device-group', connections: 64 },
-        devices: Array.from({ length: devices }, (_, index) => ({ deviceId: `d${index}`, token: 't'.repeat(200), secret: '', publishable: '' })),
-        eventsPerBatch: 1,
-        timeoutMs,
-        goodWithinMs: timeoutMs,
-        chains: { ingest: ['ingest'] },
-        phases: [
-          {
-            name: 'load',
-            measured: true,
-            durationSeconds: seconds,
-            rate: { kind: 'constant', ratePerSecond },
-            spacing: 'poisson',
-            traffic: [{ chain: 'ingest', weight: 1 }],
-          },
-        ],
-        spoiledAboveMs: 50,
-        lateAboveMs: 100,
-      },
-      { onDelta: (delta) => fold.add(delta) },
-    );
+    const { host, port } = target;
+    const input = engineInput({ host, port, seed: 1, connections: 64, ratePerSecond, phases: { load: seconds } });
+    const run = await createNativeEngine().prepare(input, { onDelta: (delta) => fold.add(delta) });
     const resident: number[] = [];
     const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
     signal.addEventListener('abort', run.cut, { once: true });

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
 import { Pool } from 'undici';
+import { engineInput } from '#harness/bench/engine-load.ts';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import { CellFold } from '#harness/metrics/fold.ts';
 import { Histogram, mergeHistograms, quantileMicros, type SparseHistogram } from '#harness/metrics/histogram.ts';
@@ -12,7 +13,6 @@ import { body, type PeerLoad, type PeerOutcome, path, type Quantiles, token } fr
 
 const warmSeconds = 2;
 const timeoutMs = 5000;
-const devices = 10_000;
 
 const say = (message: FromNodePeer): void => void process.send?.(message);
 
@@ -39,34 +39,8 @@ const timesOf = (cells: readonly Cell[], time: TimeName): SparseHistogram =>
 /** Ours with everything on: the operations of a scenario, histograms, evenness, ledger, checks of every answer. */
 async function headroom(load: PeerLoad): Promise<PeerOutcome> {
   const fold = new CellFold();
-  const phase = {
-    measured: true,
-    spacing: 'poisson',
-    traffic: [{ chain: 'ingest', weight: 1 }],
-    rate: { kind: 'constant', ratePerSecond: load.ratePerSecond },
-  } as const;
-  const run = await createNativeEngine().prepare(
-    {
-      run: 'benchbench00',
-      seed: load.seed,
-      target: { host: load.host, port: load.port, pathPrefix: '' },
-      operationsModule: '#harness/target/operations.ts',
-      workers: 1,
-      connection: { kind: 'per-device-group', connections: load.connections },
-      devices: Array.from({ length: devices }, (_, index) => ({ deviceId: `d${index}`, token, secret: '', publishable: '' })),
-      eventsPerBatch: 1,
-      timeoutMs,
-      goodWithinMs: timeoutMs,
-      chains: { ingest: ['ingest'] },
-      phases: [
-        { ...phase, name: 'warm', durationSeconds: warmSeconds },
-        { ...phase, name: 'measured', durationSeconds: load.seconds },
-      ],
-      spoiledAboveMs: 50,
-      lateAboveMs: 100,
-    },
-    { onDelta: (delta) => fold.add(delta) },
-  );
+  const input = engineInput({ ...load, phases: { warm: warmSeconds, measured: load.seconds } });
+  const run = await createNativeEngine().prepare(input, { onDelta: (delta) => fold.add(delta) });
   const nowMs = (): number => Number(process.hrtime.bigint() - run.originNs) / 1e6;
   const startMs = nowMs() + 200;
   const driven = [run.drive(0, startMs), run.drive(1, startMs + warmSeconds * 1000)];
