@@ -2,8 +2,9 @@
  * One worker's requests from the moment they are due: a connection, the bytes, the answer, its judgement, and what the ledger and the
  * cells keep of it. Everything that ends a request goes through `#settle`.
  */
-import { afterAcknowledged, arrivalState, type EngineInput } from '#harness/engine/engine.ts';
+import { arrivalState, type EngineInput } from '#harness/engine/engine.ts';
 import type { DeviceCredentials, Judgement, OperationResponse } from '#harness/target/operation.ts';
+import { ArrivalStates } from './arrival-states.ts';
 import { type CellRecord, CellRecorder, timeIndex } from './cell-recorder.ts';
 import { Connection } from './connection.ts';
 import { ConnectionPool } from './connection-pool.ts';
@@ -34,9 +35,6 @@ export type ExchangesOptions = {
 
 /** The generator's own limits: such a failure says nothing about the target, and the arrival was not delivered. */
 const ownLimitCodes: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
-/** A complete refusal stores nothing by contract: 4xx, and 503. After any other 5xx nobody knows. */
-const isRefusal = (status: number): boolean => (status >= 400 && status < 500) || status === 503;
-
 /** This worker's share of the groups. At least one, so more workers than connections means more connections. */
 export function groupsOfWorker(connections: number, worker: number, workers: number): number {
   return Math.max(1, Math.floor(connections / workers) + (worker < connections % workers ? 1 : 0));
@@ -49,6 +47,7 @@ export class Exchanges {
   readonly devices: DeviceCredentials[];
   readonly groups: number;
   readonly #options: ExchangesOptions;
+  readonly #states: ArrivalStates;
   readonly #deadlines = new Deadlines();
   readonly #writeRequest: ReturnType<typeof createRequestWriter>;
   readonly #perRequest: boolean;
@@ -64,6 +63,7 @@ export class Exchanges {
   constructor(options: ExchangesOptions) {
     const { input } = options;
     this.#options = options;
+    this.#states = new ArrivalStates(options.states, input.deviceCount);
     this.devices = [...input.devices];
     this.cells = new CellRecorder(options.operationNames);
     this.slots = new SlotPool(input.run, input.eventsPerBatch);
@@ -169,7 +169,7 @@ export class Exchanges {
     connection.parser.reset();
     context.device = this.devices[this.#deviceIndex(slot)]!;
     const text = this.#writeRequest(slot.chain[slot.step]!.operation.request(context));
-    this.#mark(slot, arrivalState.inFlight, this.#orderBit(context.arrival));
+    this.#states.sending(context.arrival);
     const sentAtMs = nowMs();
     slot.sentAtMs = sentAtMs;
     slot.sent = true;
@@ -194,7 +194,7 @@ export class Exchanges {
     // Before the outcome, so that a chain's next step finds its own connection free.
     if (connection.state !== 'closed') this.#reuse(connection);
     this.cells.at(read.nowMs, slot.phase, step.index).counts.answered++;
-    this.#keepState(slot, judgement, this.#response.status);
+    this.#states.answered(slot.context.arrival, judgement, this.#response.status);
     if (judgement.kind === 'shed') this.#shed(slot);
     else if (judgement.kind === 'failed') this.#failCounted(slot, judgement.reason);
     else {
@@ -247,7 +247,7 @@ export class Exchanges {
   }
 
   #fail(slot: Slot, why: { readonly reason: string; readonly state: number; readonly nowMs: number }): void {
-    this.#mark(slot, why.state);
+    this.#states.mark(slot.context.arrival, why.state);
     this.#failCounted(slot, why.reason);
   }
 
@@ -264,7 +264,7 @@ export class Exchanges {
     const cell = this.#cellOf(slot);
     cell.counts.dropped++;
     cell.reason(reason);
-    this.#mark(slot, arrivalState.notFired);
+    this.#states.mark(slot.context.arrival, arrivalState.notFired);
     this.#end(slot);
   }
 
@@ -322,33 +322,8 @@ export class Exchanges {
     return Math.floor((slot.context.arrival % deviceCount) / workers);
   }
 
-  #orderBit(arrival: number): number {
-    const before = arrival - this.#options.input.deviceCount;
-    const state = before >= 0 ? this.#options.states[before]! & 0x0f : arrivalState.notPlanned;
-    return state === arrivalState.acknowledged ? afterAcknowledged : 0;
-  }
-
-  /** What a complete answer means for the ledger, whether it came in time or not. */
-  #keepState(slot: Slot, judgement: Judgement, status: number): void {
-    this.#mark(slot, stateAfter(judgement, status));
-  }
-
-  /** What one step of a chain had acknowledged stays so, whatever becomes of the later ones. */
-  #mark(slot: Slot, state: number, bit?: number): void {
-    const { states } = this.#options;
-    const { arrival } = slot.context;
-    const before = states[arrival]!;
-    if ((before & 0x0f) !== arrivalState.acknowledged) states[arrival] = state | (bit ?? before & afterAcknowledged);
-  }
-
   #learn(slot: Slot, learned: { readonly token?: string; readonly secret?: string }): void {
     const index = this.#deviceIndex(slot);
     this.devices[index] = { ...this.devices[index]!, ...learned };
   }
-}
-
-/** A good answer that acknowledges no event (a registration) leaves the arrival's events unsent. */
-export function stateAfter(judgement: Judgement, status: number): number {
-  if (judgement.kind === 'good') return judgement.acknowledged + judgement.duplicate > 0 ? arrivalState.acknowledged : arrivalState.notFired;
-  return judgement.kind === 'shed' || isRefusal(status) ? arrivalState.refused : arrivalState.unknown;
 }

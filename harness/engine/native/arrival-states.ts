@@ -1,0 +1,43 @@
+/** The ledger's bytes as one worker writes them: what became of each of its arrivals. */
+import { afterAcknowledged, arrivalState } from '#harness/engine/engine.ts';
+import type { Judgement } from '#harness/target/operation.ts';
+
+const stateBits = 0x0f;
+/** A complete refusal stores nothing by contract: 4xx, and 503. After any other 5xx nobody knows. */
+const isRefusal = (status: number): boolean => (status >= 400 && status < 500) || status === 503;
+
+export class ArrivalStates {
+  readonly #states: Uint8Array;
+  readonly #deviceCount: number;
+
+  constructor(states: Uint8Array, deviceCount: number) {
+    this.#states = states;
+    this.#deviceCount = deviceCount;
+  }
+
+  /** A step's request goes out. Whether the arrival before it of its device had been acknowledged is decided now. */
+  sending(arrival: number): void {
+    this.#set(arrival, arrivalState.inFlight | this.#orderBit(arrival));
+  }
+
+  mark(arrival: number, state: number): void {
+    this.#set(arrival, state | (this.#states[arrival]! & afterAcknowledged));
+  }
+
+  /** By a complete answer, whether it came in time or not. One that is good and acknowledges no event (a registration) leaves the arrival's events unsent. */
+  answered(arrival: number, judgement: Judgement, status: number): void {
+    if (judgement.kind === 'good') this.mark(arrival, judgement.acknowledged + judgement.duplicate > 0 ? arrivalState.acknowledged : arrivalState.notFired);
+    else this.mark(arrival, judgement.kind === 'shed' || isRefusal(status) ? arrivalState.refused : arrivalState.unknown);
+  }
+
+  /** What one step of a chain had acknowledged stays so, whatever becomes of the later ones. */
+  #set(arrival: number, state: number): void {
+    if ((this.#states[arrival]! & stateBits) !== arrivalState.acknowledged) this.#states[arrival] = state;
+  }
+
+  #orderBit(arrival: number): number {
+    const before = arrival - this.#deviceCount;
+    const state = before >= 0 ? this.#states[before]! & stateBits : arrivalState.notPlanned;
+    return state === arrivalState.acknowledged ? afterAcknowledged : 0;
+  }
+}
