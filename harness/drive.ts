@@ -32,7 +32,7 @@ export type DriveInput = {
   readonly onKill: (kill: () => void) => void;
   readonly onSecond: (second: DrivenSecond) => void;
   /** Asked once a second: the metric of an abort threshold that cannot hold any more. */
-  readonly abortedBy: (cells: readonly Cell[], phases: readonly PhaseRecord[]) => string | undefined;
+  readonly abortedBy: (cells: () => readonly Cell[], phases: readonly PhaseRecord[]) => string | undefined;
 };
 
 export type DrivenSecond = {
@@ -224,7 +224,7 @@ async function watchPhase({ input, run, fold, watch, sinceOriginMs, index, start
       ...records,
       { name: phase.name, measured: phase.measured, startSeconds: startMs / 1000, endSeconds: sinceOriginMs() / 1000, planned: arrivalCount(phase) },
     ];
-    const metric = input.abortedBy(fold.cells(), soFar);
+    const metric = input.abortedBy(() => fold.cells(), soFar);
     if (metric !== undefined) return cutNow(metric);
   }
   // Not awaited to its last arrival: the next phase is announced before this one ends, so that they join without a gap.

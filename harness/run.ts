@@ -128,8 +128,11 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
     signal,
     onKill: interrupts.onKill,
     onSecond: (second) => view.update({ ...second, scenario, phases, thresholds: options.thresholds }),
-    abortedBy: (cells, records) =>
-      abortable.find((threshold) => !canStillHold({ ...nothingElse, run: { scenario }, cells, phases: records }, threshold, plannedByPhase))?.source.metric,
+    abortedBy: (cellsNow, records) => {
+      if (abortable.length === 0) return undefined;
+      const soFar = { ...nothingElse, run: { scenario }, cells: cellsNow(), phases: records };
+      return abortable.find((threshold) => !canStillHold(soFar, threshold, plannedByPhase))?.source.metric;
+    },
   });
   view.note('reading everything back');
   const ledger = await verify({ driven, target, run, probeRun, scenario });

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { SecondDelta } from '#harness/run-result.ts';
-import { addHistograms, CellFold, foldCells, reasonsPerCellMax } from './fold.ts';
-import { Histogram, mergeHistograms, type SparseHistogram } from './histogram.ts';
+import { closeCell, openCell } from './closed-cell.ts';
+import { addHistograms, CellFold, foldCells, noCounts, reasonsPerCellMax } from './fold.ts';
+import { bucketCount, Histogram, mergeHistograms, type SparseHistogram } from './histogram.ts';
 
 const lag = { worker: 0, second: 0, loopDelayMaxMs: 0, stopMsTotal: 0, gcMsTotal: 0, gcMsMax: 0, utilisation: 0 };
 const histogramOf = (micros: readonly number[]): SparseHistogram => {
@@ -13,7 +14,8 @@ const histogramOf = (micros: readonly number[]): SparseHistogram => {
 const microsLists = fc.array(fc.integer({ min: 1, max: 10_000_000 }), { maxLength: 30 });
 const deltas: fc.Arbitrary<SecondDelta> = fc
   .record({
-    second: fc.integer({ min: 0, max: 3 }),
+    // Far enough apart that seconds are closed and opened again.
+    second: fc.integer({ min: 0, max: 30 }),
     phase: fc.integer({ min: 0, max: 1 }),
     operation: fc.constantFrom('ingest', 'read'),
     good: microsLists,
@@ -40,6 +42,19 @@ test('two histograms add as their samples would', () => {
     fc.property(microsLists, microsLists, (a, b) => {
       expect(addHistograms(histogramOf(a), histogramOf(b))).toEqual(histogramOf([...a, ...b]));
       expect(addHistograms(histogramOf(a), histogramOf(b))).toEqual(mergeHistograms([histogramOf(b), histogramOf(a)]));
+    }),
+  );
+});
+
+test('a closed cell opens as it was, whatever its counts', () => {
+  const index = fc.uniqueArray(fc.integer({ min: 0, max: bucketCount - 1 })).map((list) => list.sort((a, b) => a - b));
+  const histogram = index.chain((list) =>
+    fc.record({ index: fc.constant(list), count: fc.array(fc.integer({ min: 1, max: 2 ** 40 }), { minLength: list.length, maxLength: list.length }) }),
+  );
+  fc.assert(
+    fc.property(histogram, histogram, (clean, spoiled) => {
+      const cell = { second: 1, phase: 0, operation: 'ingest', counts: noCounts, times: { response: { clean, spoiled } }, reasons: { late: 1 } };
+      expect(openCell(closeCell(cell))).toEqual(cell);
     }),
   );
 });

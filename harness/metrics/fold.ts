@@ -3,6 +3,7 @@
  * Grows with a run's seconds, phases and operations, never with its requests.
  */
 import { type Cell, type CellCounts, type SecondDelta, type TimeHistograms, type TimeName, timeNames } from '#harness/run-result.ts';
+import { type ClosedCell, closeCell, openCell } from './closed-cell.ts';
 import { emptyHistogram, type SparseHistogram } from './histogram.ts';
 
 export const reasonsPerCellMax = 20;
@@ -75,33 +76,55 @@ export function addCell(cell: Cell, delta: CellDelta): Cell {
   return { ...cell, counts: addCounts(cell.counts, delta.counts), times: addTimes(cell.times, delta.times), reasons: addReasons(cell.reasons, delta.reasons) };
 }
 
+const keyOf = ({ phase, operation }: Pick<Cell, 'phase' | 'operation'>): string => `${phase} ${operation}`;
+
 const inOrder = (a: Cell, b: Cell): number => a.second - b.second || a.phase - b.phase || (a.operation < b.operation ? -1 : a.operation > b.operation ? 1 : 0);
+
+/** A second this far behind the newest is closed; what still comes for it (an answer after its timeout) opens it again for a while. */
+const secondsOpenMax = 8;
 
 /** The accumulator of one run. */
 export class CellFold {
   readonly #seconds = new Map<number, Map<string, Cell>>();
+  readonly #closed = new Map<number, readonly ClosedCell[]>();
+  #newest = Number.NEGATIVE_INFINITY;
 
   add(delta: SecondDelta): void {
     for (const cell of delta.cells) this.#addCell(cell);
+    for (const second of [...this.#seconds.keys()]) if (second < this.#newest - secondsOpenMax) this.#close(second);
+  }
+
+  #close(second: number): void {
+    this.#closed.set(second, [...(this.#seconds.get(second)?.values() ?? [])].map(closeCell));
+    this.#seconds.delete(second);
+  }
+
+  #reopen(second: number): Map<string, Cell> {
+    const cells = new Map((this.#closed.get(second) ?? []).map(openCell).map((cell) => [keyOf(cell), cell]));
+    this.#closed.delete(second);
+    this.#seconds.set(second, cells);
+    return cells;
   }
 
   #addCell(delta: CellDelta): void {
     const { second, phase, operation } = delta;
-    const cells = this.#seconds.get(second) ?? new Map<string, Cell>();
-    this.#seconds.set(second, cells);
-    const key = `${phase} ${operation}`;
+    if (second > this.#newest) this.#newest = second;
+    const cells = this.#seconds.get(second) ?? this.#reopen(second);
+    const key = keyOf(delta);
     const before = cells.get(key) ?? { second, phase, operation, counts: noCounts, times: {}, reasons: {} };
     cells.set(key, addCell(before, delta));
   }
 
   /** By second, phase and operation, ascending. */
   cells(): readonly Cell[] {
-    return [...this.#seconds.values()].flatMap((cells) => [...cells.values()]).sort(inOrder);
+    const open = [...this.#seconds.values()].flatMap((cells) => [...cells.values()]);
+    const closed = [...this.#closed.values()].flatMap((cells) => cells.map(openCell));
+    return [...closed, ...open].sort(inOrder);
   }
 
   /** Of one second only: what a live view needs each second. */
   cellsOfSecond(second: number): readonly Cell[] {
-    return [...(this.#seconds.get(second)?.values() ?? [])].sort(inOrder);
+    return [...(this.#seconds.get(second)?.values() ?? this.#closed.get(second)?.map(openCell) ?? [])].sort(inOrder);
   }
 }
 
