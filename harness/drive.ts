@@ -3,9 +3,9 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArrivalPhase, Engine, EngineOutcome, EngineRun } from '#harness/engine/engine.ts';
 import { type Probe, type ProbeOutcome, startProbe } from '#harness/engine/probe/probe.ts';
-import { CellFold } from '#harness/metrics/fold.ts';
+import { CellFold, timesOf } from '#harness/metrics/fold.ts';
 import { EvennessFold } from '#harness/metrics/fold-evenness.ts';
-import { mergeHistograms, quantileMicros } from '#harness/metrics/histogram.ts';
+import { quantileMicros } from '#harness/metrics/histogram.ts';
 import { sumOf } from '#harness/metrics/prometheus-text.ts';
 import { isSettled, type WarmSecond } from '#harness/metrics/settle.ts';
 import { Watch, type Watched } from '#harness/metrics/watch.ts';
@@ -233,7 +233,7 @@ async function watchPhase({ input, run, fold, watch, sinceOriginMs, index, start
 }
 
 function warmSecond(cells: readonly Cell[], systemCores: number | undefined): WarmSecond {
-  const histogram = mergeHistograms(cells.flatMap(({ times }) => (times.response === undefined ? [] : [times.response.clean, times.response.spoiled])));
+  const histogram = timesOf(cells, 'response');
   const failed = cells.reduce((sum, { counts }) => sum + counts.failed, 0);
   const fired = cells.reduce((sum, { counts }) => sum + counts.fired, 0);
   const millis = (q: number) => {

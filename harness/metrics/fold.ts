@@ -4,7 +4,7 @@
  */
 import { type Cell, type CellCounts, type SecondDelta, type TimeHistograms, type TimeName, timeNames } from '#harness/run-result.ts';
 import { type ClosedCell, closeCell, openCell } from './closed-cell.ts';
-import { emptyHistogram, type SparseHistogram } from './histogram.ts';
+import { emptyHistogram, mergeHistograms, type SparseHistogram } from './histogram.ts';
 
 export const reasonsPerCellMax = 20;
 const otherReasons = 'other';
@@ -127,6 +127,10 @@ export class CellFold {
     return [...(this.#seconds.get(second)?.values() ?? this.#closed.get(second)?.map(openCell) ?? [])].sort(inOrder);
   }
 }
+
+/** All samples of one time, clean and spoiled. */
+export const timesOf = (cells: readonly Cell[], time: TimeName): SparseHistogram =>
+  mergeHistograms(cells.flatMap(({ times }) => [times[time]?.clean, times[time]?.spoiled].filter((part) => part !== undefined)));
 
 export function foldCells(deltas: Iterable<SecondDelta>): readonly Cell[] {
   const fold = new CellFold();

@@ -65,9 +65,7 @@ export type ProcessReading = {
 
 /** CPU and run-queue wait since the process began, of all its threads. A process that has ended reads as all undefined. */
 export function readProcess(pid: number): ProcessReading {
-  // The command's name may hold spaces and brackets: fields are counted from the last bracket.
-  const stat = readOrNothing(`/proc/${pid}/stat`);
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = statFields(pid);
   const resident = readOrNothing(`/proc/${pid}/statm`)?.split(' ')[1];
   return {
     cpuMicros: fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) * microsPerTick,
@@ -75,6 +73,18 @@ export function readProcess(pid: number): ProcessReading {
     runQueueWaitMs: readRunQueueWaitMs(pid),
     descriptors: countEntries(`/proc/${pid}/fd`),
   };
+}
+
+/** CPU of this process's children that have ended and were waited for. */
+export function readChildrenCpuMicros(): number | undefined {
+  const fields = statFields('self');
+  return fields === undefined ? undefined : (Number(fields[13]) + Number(fields[14])) * microsPerTick;
+}
+
+/** From the state on. The command's name may hold spaces and brackets: fields are counted from the last bracket. */
+function statFields(pid: number | 'self'): readonly string[] | undefined {
+  const stat = readOrNothing(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function readRunQueueWaitMs(pid: number): number | undefined {

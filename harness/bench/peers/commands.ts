@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { readChildrenCpuMicros } from '#harness/metrics/proc.ts';
 import { body, noQuantiles, type Peer, type PeerLoad, path, type Quantiles, token } from './peer.ts';
 
 type Command = {
@@ -136,17 +137,8 @@ function onPath(program: string): string | undefined {
 
 type Finished = { readonly stdout: string; readonly cpuMicros: number };
 
-/** Ticks of the clock that Linux counts a process's CPU in; USER_HZ is 100 on every platform that Node has. */
-const microsPerTick = 10_000;
-
-/** CPU of children that have ended, as Linux adds it up for their parent; undefined where there is no /proc. */
-function childrenCpuMicros(): number {
-  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[13]) + Number(fields[14])) * microsPerTick;
-}
-
 function finished(program: string, args: readonly string[], signal?: AbortSignal): Promise<Finished> {
-  const before = childrenCpuMicros();
+  const before = readChildrenCpuMicros() ?? Number.NaN;
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...(signal === undefined ? {} : { signal }) });
     let stdout = '';
@@ -159,7 +151,7 @@ function finished(program: string, args: readonly string[], signal?: AbortSignal
     });
     child.on('error', reject);
     child.on('close', (code) => {
-      if (code === 0) resolve({ stdout, cpuMicros: childrenCpuMicros() - before });
+      if (code === 0) resolve({ stdout, cpuMicros: (readChildrenCpuMicros() ?? Number.NaN) - before });
       else reject(new Error(`${program} ended with code ${code}: ${stderr.trim()}`));
     });
   });

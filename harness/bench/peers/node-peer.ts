@@ -4,10 +4,9 @@ import autocannon from 'autocannon';
 import { Pool } from 'undici';
 import { engineInput } from '#harness/bench/engine-load.ts';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
-import { CellFold } from '#harness/metrics/fold.ts';
-import { Histogram, mergeHistograms, quantileMicros, type SparseHistogram } from '#harness/metrics/histogram.ts';
+import { CellFold, timesOf } from '#harness/metrics/fold.ts';
+import { Histogram, quantileMicros, type SparseHistogram } from '#harness/metrics/histogram.ts';
 import { createRandom } from '#harness/pacing/random.ts';
-import type { Cell, TimeName } from '#harness/run-result.ts';
 import type { FromNodePeer, NodePeerInput, NodePeerName } from './in-node.ts';
 import { body, type PeerLoad, type PeerOutcome, path, type Quantiles, token } from './peer.ts';
 
@@ -32,9 +31,6 @@ function startCpu(): () => number {
     return user + system;
   };
 }
-
-const timesOf = (cells: readonly Cell[], time: TimeName): SparseHistogram =>
-  mergeHistograms(cells.flatMap(({ times }) => [times[time]?.clean, times[time]?.spoiled].filter((part) => part !== undefined)));
 
 /** Ours with everything on: the operations of a scenario, histograms, evenness, ledger, checks of every answer. */
 async function headroom(load: PeerLoad): Promise<PeerOutcome> {

@@ -4,9 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArrivalPhase, Engine, EngineInput, EngineRun } from '#harness/engine/engine.ts';
-import { foldCells } from '#harness/metrics/fold.ts';
-import { mergeHistograms, quantileMicros, type SparseHistogram } from '#harness/metrics/histogram.ts';
-import type { CalibrationRecord, Cell, SecondDelta, TimeName } from '#harness/run-result.ts';
+import { foldCells, timesOf } from '#harness/metrics/fold.ts';
+import { quantileMicros, type SparseHistogram } from '#harness/metrics/histogram.ts';
+import type { CalibrationRecord, Cell, SecondDelta } from '#harness/run-result.ts';
 import { type DelayPeak, type NullTarget, type NullTargetReport, startNullTarget } from './start-null-target.ts';
 
 export type CalibrateOptions = {
@@ -72,9 +72,6 @@ async function drive(run: EngineRun, target: NullTarget, seconds: number): Promi
   const { user, system } = process.cpuUsage(before);
   return user + system;
 }
-
-const timesOf = (cells: readonly Cell[], time: TimeName): SparseHistogram =>
-  mergeHistograms(cells.flatMap(({ times }) => [times[time]?.clean, times[time]?.spoiled].filter((part) => part !== undefined)));
 
 /** Quantile against quantile: what was measured beyond what the target did. */
 function addedMs(measured: SparseHistogram, real: SparseHistogram, q: number): number | null {

@@ -36,6 +36,13 @@ export async function startThread(options: ThreadOptions): Promise<Thread> {
   let ended: StoreUnavailable | undefined;
   let closing = false;
 
+  let lost = false;
+  const lose = (trouble: StoreUnavailable): void => {
+    if (lost || closing) return;
+    lost = true;
+    options.onLost?.(trouble);
+  };
+
   const told = (error: unknown): unknown => {
     if (error instanceof StoreUnavailable && error.trouble !== 'closed') options.onTrouble?.(error);
     return error;
@@ -66,7 +73,7 @@ export async function startThread(options: ThreadOptions): Promise<Thread> {
   }
 
   function end(reason: StoreUnavailable): void {
-    if (ended === undefined && !closing) options.onLost?.(reason);
+    lose(reason);
     ended ??= reason;
     for (const { fail, deadline } of asked.values()) {
       clearTimeout(deadline);
@@ -78,7 +85,7 @@ export async function startThread(options: ThreadOptions): Promise<Thread> {
 
   worker.on('message', (message: FromThread) => {
     if ('id' in message) void settle(message);
-    else if (message.kind === 'lost') options.onLost?.(errorOf(message.failure) as StoreUnavailable);
+    else if (message.kind === 'lost') lose(errorOf(message.failure) as StoreUnavailable);
     else if (message.kind === 'companion-trouble') options.onCompanionTrouble?.(message.failure.text);
   });
   worker.on('error', (cause) => end(new StoreUnavailable('flush-failed', `The writing thread ended: ${String(cause)}`, { cause })));
