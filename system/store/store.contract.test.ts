@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { openLmdbStore } from '#system/store/lmdb/lmdb-store.ts';
 import { createMemoryStore } from '#system/store/memory/memory-store.ts';
+import { describeChanges } from './changes-contract.ts';
 import { describeStore } from './store-contract.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'store-'));
@@ -14,3 +15,8 @@ describeStore('memory', async () => createMemoryStore());
 for (const durability of ['fsync', 'memory'] as const) {
   describeStore(`lmdb, ${durability}`, () => openLmdbStore({ folder: join(base, `${made++}`), flushTimeoutMs: 2000, dedupeHours: 24, durability }));
 }
+
+describeChanges('memory', async (retention) => createMemoryStore({ retention }));
+describeChanges('lmdb', (retention) =>
+  openLmdbStore({ folder: join(base, `${made++}`), flushTimeoutMs: 2000, dedupeHours: 24, durability: 'memory', retention }),
+);

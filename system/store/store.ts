@@ -7,7 +7,10 @@
  * must not have told anybody otherwise. Commands issued together may share one flush; each stays atomic by itself.
  */
 
-export const partitionCount = 64;
+import type { ChangeStore } from './changes.ts';
+
+export * from './changes.ts';
+export { partitionCount, partitionOf } from './partition.ts';
 
 /** Where a record stands in its partition: opaque, compares by bytes in order of acceptance, at most 32 characters. */
 export type Position = string;
@@ -148,7 +151,7 @@ export type HistoryPage = {
   readonly atEnd: boolean;
 };
 
-export type Store = {
+export type Store = ChangeStore & {
   readonly ackLevel: AckLevel;
   readonly append: (command: AppendCommand) => Promise<AppendResult>;
   /** Reads what is committed: an event may be seen a moment before its flush, never acknowledged. `account` keeps one account's events; the cursor moves past the others too. */
@@ -193,13 +196,4 @@ export class StoreUnavailable extends Error {
     super(message, options);
     this.trouble = trouble;
   }
-}
-
-/** FNV-1a over account, NUL, device: stable for ever, since it decides where a device's data lives. */
-export function partitionOf(account: string, device: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < account.length; i++) hash = Math.imul(hash ^ account.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash, 0x01000193);
-  for (let i = 0; i < device.length; i++) hash = Math.imul(hash ^ device.charCodeAt(i), 0x01000193);
-  return ((hash ^ (hash >>> 15)) >>> 0) % partitionCount;
 }

@@ -1,10 +1,12 @@
 /** The store on the thread that writes: a transaction commits and flushes in one native call, and this thread waits for it. */
 import { statfsSync } from 'node:fs';
 import { limits } from '#system/protocol/limits.ts';
+import { type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
 import { type AccountRow, type AppendResult, type DeviceRow, type Store, StoreUnavailable } from '#system/store/store.ts';
 import { type AppendExtra, type AppendGroup, beginAppends } from './appends.ts';
 import { blockBytesMax, viewBlock, writeBlock } from './codec.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { changeCommands, settleEpoch } from './lmdb-changes.ts';
 import { accountRowKey, deviceRowKey, storeReads } from './reads.ts';
 import { openSeen } from './seen.ts';
 import { lease, release, step } from './steps.ts';
@@ -20,6 +22,8 @@ export type DirectOptions = {
   /** Bytes the file may grow to; beyond it writing is refused as `full`. Default: what the disk gives. */
   readonly mapSizeBytes?: number | undefined;
   readonly durability: 'fsync' | 'memory';
+  /** Of the change logs. Default: ten thousand changes and a week. */
+  readonly retention?: Retention | undefined;
 };
 
 /** The append commands of one turn of the event loop, as blocks one after the other. */
@@ -40,6 +44,7 @@ const commitFlags: number = 2;
 export function openDirectStore(tables: Tables, options: DirectOptions, onLost?: (trouble: StoreUnavailable) => void): DirectStore {
   const seen = openSeen(tables, options);
   seen.catchUp(readHead(tables).sequence);
+  tables.root.transactionSync(() => settleEpoch(tables, ''), commitFlags);
   let group: AppendGroup | undefined;
   /** Read once a transaction: a page of the pipeline brings a step for each partition. */
   let floor: number | undefined;
@@ -114,6 +119,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
         writeRow(tables.rows, `settled/${name}`, first);
         return first;
       }),
+    ...changeCommands(tables, { submit: (job) => commits.submit(job), retention: options.retention ?? retentionDefault }),
     close: async () => {
       if (closed) return;
       closed = true;

@@ -42,6 +42,18 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     putDevice: (put) => command('putDevice', put),
     putAccount: (row) => command('putAccount', row),
     settle: (settling) => command('settle', settling),
+    change: (change) => command('change', change),
+    renewEpoch: (renewal) => command('renewEpoch', renewal),
+    share: (share) => command('share', share),
+    unshare: (unshare) => command('unshare', unshare),
+    dropOutbox: (drop) => command('dropOutbox', drop),
+    readChanges: (query) => read('readChanges', query),
+    readHeads: (keys) => read('readHeads', keys),
+    readItem: (query) => read('readItem', query),
+    readSnapshot: (query) => read('readSnapshot', query),
+    readShares: (query) => read('readShares', query),
+    readShare: (query) => read('readShare', query),
+    readOutbox: (query) => read('readOutbox', query),
     close: async () => {
       if (closed) return;
       closed = true;

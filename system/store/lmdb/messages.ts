@@ -2,6 +2,7 @@
 import type { AppendResult, Store, StoreTrouble } from '#system/store/store.ts';
 import type { AppendExtra } from './appends.ts';
 import type { DirectOptions } from './direct-store.ts';
+import type { ChangeCommands } from './lmdb-changes.ts';
 import type { StoreReads } from './reads.ts';
 
 /** Runs beside the store on its own thread, over the same store: the pipeline. The module exports `start`. */
@@ -12,7 +13,7 @@ export type StartCompanion = (input: { readonly store: Store; readonly data: unk
 export type ThreadData = DirectOptions & { readonly companion?: Companion | undefined };
 
 /** Commands without a fast path, by the store's own names. */
-export type CommandName = 'lease' | 'release' | 'step' | 'putDevice' | 'putAccount' | 'settle';
+export type CommandName = 'lease' | 'release' | 'step' | 'putDevice' | 'putAccount' | 'settle' | keyof ChangeCommands;
 export type ReadName = keyof StoreReads;
 
 export type ToThread =

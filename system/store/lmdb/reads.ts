@@ -18,6 +18,7 @@ import {
 } from '#system/store/store.ts';
 import { digestKey, maxEventsPerRecord, positionOf, sequenceKey, sequenceOf, visitRecord } from './codec.ts';
 import { entriesAfter, type IndexEntry, latestIn, readRowOf } from './device-rows.ts';
+import { type ChangeReads, changeReads } from './lmdb-changes.ts';
 import { reasonsKey } from './steps.ts';
 import { readHead, readPartition, readRow, type StepTally, type Tables, type Tally } from './tables.ts';
 
@@ -41,10 +42,11 @@ export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads 
     readAccount: (account) => read(() => readRow<AccountRow>(tables.rows, accountRowKey(account))),
     readCounters: (account) => read(() => readCounters(tables, account)),
     readBacklog: () => read(() => readBacklog(tables)),
+    ...changeReads(tables, read),
   };
 }
 
-export type StoreReads = Pick<Store, 'readLog' | 'readLatest' | 'readHistory' | 'readDevice' | 'readAccount' | 'readCounters' | 'readBacklog'>;
+export type StoreReads = Pick<Store, 'readLog' | 'readLatest' | 'readHistory' | 'readDevice' | 'readAccount' | 'readCounters' | 'readBacklog'> & ChangeReads;
 export const deviceRowKey = (account: string, device: string): string => `device/${account}\0${device}`;
 export const accountRowKey = (account: string): string => `account/${account}`;
 

@@ -12,6 +12,8 @@ export type Tables = {
   readonly reasons: Table;
   readonly seen: Table;
   readonly answers: readonly [Table, Table];
+  readonly sync: Table;
+  readonly outbox: Table;
 };
 
 export type Head = { readonly sequence: number; readonly position: Position; readonly floor: number; readonly accepted: readonly number[] };
@@ -45,6 +47,8 @@ export function openTables(folder: string, noSync: boolean): Tables {
     reasons: table('reasons'),
     seen: table('seen'),
     answers: [table('answers-0'), table('answers-1')],
+    sync: table('sync'),
+    outbox: table('outbox'),
   };
 }
 

@@ -3,6 +3,7 @@
  * the LMDB store about everything but durability: store-contract.ts runs on both.
  */
 import { type Clock, systemClock } from '#system/clock.ts';
+import { type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
 import {
   type AccountRow,
   type AppendCommand,
@@ -27,6 +28,7 @@ import {
   type Store,
   StoreUnavailable,
 } from '#system/store/store.ts';
+import { createMemoryChanges } from './memory-changes.ts';
 
 type Partition = { owner: string | undefined; fence: number; untilMs: number; checkpoint: Position };
 type Tally = { accepted: number; duplicate: number; rejected: number; kept: number; filtered: Map<string, number> };
@@ -48,7 +50,7 @@ type State = {
   closed: boolean;
 };
 
-export type MemoryStoreOptions = { readonly clock?: Clock; readonly dedupeHours?: number };
+export type MemoryStoreOptions = { readonly clock?: Clock; readonly dedupeHours?: number; readonly retention?: Retention };
 
 export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
   const clock = options.clock ?? systemClock;
@@ -73,6 +75,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
       return work(...args);
     };
   return {
+    ...createMemoryChanges({ clock, retention: options.retention ?? retentionDefault, open }),
     ackLevel: 'memory',
     append: open((command) => {
       state.seen = rotated(state.seen, clock.wallMs(), dedupeMs);
