@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createAccounts } from './accounts/accounts.ts';
 import { createTokens, type Tokens } from './accounts/tokens.ts';
-import { type AppDeps, buildAdminApp, buildApp } from './app.ts';
+import { buildAdminApp, buildApp, type PlainDeps } from './app.ts';
+import { createBus } from './bus.ts';
 import { deviceSteps } from './pipeline/pipeline.ts';
 import { limits } from './protocol/limits.ts';
 import { createMemoryStore } from './store/memory/memory-store.ts';
@@ -15,7 +16,7 @@ const clock = { wallMs: () => nowMs, monotonicMs: () => nowMs };
 const key = 'k'.repeat(43);
 let store: Store;
 let tokens: Tokens;
-let deps: AppDeps;
+let deps: PlainDeps;
 let app: FastifyInstance;
 let draining = false;
 
@@ -36,7 +37,21 @@ beforeEach(async () => {
   draining = false;
   store = createMemoryStore({ clock });
   tokens = createTokens({ key, clock });
-  deps = { store, tokens, clock, counts: createCounts(), autoRegistration: true, metrics: async () => 'a 1\n', isDraining: () => draining };
+  deps = {
+    store,
+    tokens,
+    clock,
+    counts: createCounts(),
+    autoRegistration: true,
+    metrics: async () => 'a 1\n',
+    isDraining: () => draining,
+    isClosing: () => draining,
+    bus: createBus(),
+    streams: { ageMs: 600_000, positionCheckMs: 10_000 },
+    heartbeatMsMax: 25_000,
+    streamsMax: 1000,
+    log: () => undefined,
+  };
   app = await buildApp(deps);
 });
 

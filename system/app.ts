@@ -4,6 +4,7 @@ import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Accounts, type Caller, createAccounts } from './accounts/accounts.ts';
 import type { Tokens } from './accounts/tokens.ts';
+import type { Bus } from './bus.ts';
 import type { Clock } from './clock.ts';
 import { createDevices } from './devices/devices.ts';
 import { Problem, type ProblemCode, problemDocument, problems } from './protocol/errors.ts';
@@ -12,7 +13,11 @@ import { adminRoutes } from './routes-admin.ts';
 import { deviceRoutes } from './routes-devices.ts';
 import { ingestRoutes } from './routes-ingest.ts';
 import { serviceRoutes } from './routes-service.ts';
+import { shareRoutes } from './routes-shares.ts';
+import { streamRoutes } from './routes-streams.ts';
+import { syncRoutes } from './routes-sync.ts';
 import { type Store, StoreUnavailable } from './store/store.ts';
+import { createHub, type Hub, type StreamSettings } from './stream/hub.ts';
 import type { Counts } from './telemetry/counts.ts';
 
 export type AppDeps = {
@@ -24,9 +29,19 @@ export type AppDeps = {
   readonly autoRegistration: boolean;
   /** One answer for all workers. */
   readonly metrics: () => Promise<string>;
+  /** Not ready any more; no new streams. What else is asked is answered. */
   readonly isDraining: () => boolean;
+  /** About to end: connections are told to go elsewhere. */
+  readonly isClosing: () => boolean;
+  readonly bus: Bus;
+  readonly streams: StreamSettings;
+  /** What a client may ask for at most: 5/12 of the idle timeout of the balancer before it. */
+  readonly heartbeatMsMax: number;
+  /** Of this process, and of an account without a quota of its own. */
+  readonly streamsMax: number;
+  readonly log: (level: 'info' | 'error', text: string) => void;
   /** For twins: put in before the routes. */
-  readonly accounts?: Accounts;
+  readonly accounts: Accounts;
   readonly customise?: (app: FastifyInstance) => void;
 };
 
@@ -35,9 +50,14 @@ declare module 'fastify' {
     /** Which credentials may come in; none: open to everybody. */
     callers?: readonly Caller['kind'][];
     lane?: string;
+    /** An `access_token` in the query counts as a bearer token: for clients that cannot send headers. */
+    tokenInQuery?: boolean;
   }
   interface FastifyRequest {
     caller: Caller | undefined;
+  }
+  interface FastifyInstance {
+    hub: Hub;
   }
 }
 
@@ -47,9 +67,14 @@ const keepAliveTimeoutMs = 72_000;
 
 export type TlsFiles = { readonly cert: Buffer; readonly key: Buffer };
 
-export async function buildApp(deps: AppDeps, tls?: TlsFiles): Promise<FastifyInstance> {
+/** `accounts` has to be made from the same deps where nobody put in others. */
+export type PlainDeps = Omit<AppDeps, 'accounts'> & { readonly accounts?: Accounts };
+const withAccounts = (deps: PlainDeps): AppDeps => ({ ...deps, accounts: deps.accounts ?? createAccounts(deps) });
+
+export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<FastifyInstance> {
+  const deps = withAccounts(given);
+  const { accounts } = deps;
   const app = createServer(deps, tls);
-  const accounts = deps.accounts ?? createAccounts(deps);
   app.decorateRequest('caller', undefined);
   app.addHook('onRequest', (request, reply, done) => admit({ request, reply, accounts, deps, done }));
   app.addHook('preParsing', unpack);
@@ -68,18 +93,31 @@ export async function buildApp(deps: AppDeps, tls?: TlsFiles): Promise<FastifyIn
     },
   });
   const devices = createDevices(deps);
+  const hub = createHub({
+    store: deps.store,
+    clock: deps.clock,
+    settings: deps.streams,
+    onTrouble: (error) => deps.log('error', `a stream: ${String(error)}`),
+  });
+  deps.bus.onPoke(hub.poke);
+  app.decorate('hub', hub);
+  app.addHook('onClose', async () => hub.close());
   await app.register(async (scope) => {
     ingestRoutes(scope, deps);
     deviceRoutes(scope, { ...deps, devices });
     serviceRoutes(scope, deps);
+    syncRoutes(scope, deps);
+    shareRoutes(scope, deps);
+    streamRoutes(scope, { ...deps, hub });
   });
   return app;
 }
 
 /** The admin listener's own app: loopback only, its own token. */
-export async function buildAdminApp(deps: AppDeps & { readonly adminToken: string }): Promise<FastifyInstance> {
+export async function buildAdminApp(given: PlainDeps & { readonly adminToken: string }): Promise<FastifyInstance> {
+  const deps = withAccounts(given);
   const app = createServer(deps);
-  adminRoutes(app, { accounts: deps.accounts ?? createAccounts(deps), adminToken: deps.adminToken });
+  adminRoutes(app, { accounts: deps.accounts, adminToken: given.adminToken });
   return app;
 }
 
@@ -115,7 +153,7 @@ function createServer(deps: AppDeps, tls?: TlsFiles): FastifyInstance {
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, new Problem('not-found', `No route ${request.method} ${pathOf(request)}.`)));
   app.addHook('onSend', (request, reply, _payload, done) => {
     reply.header('x-request-id', request.id);
-    if (deps.isDraining()) reply.header('connection', 'close');
+    if (deps.isClosing()) reply.header('connection', 'close');
     done();
   });
   return app;
@@ -184,9 +222,16 @@ function admit({ request, accounts, done }: Admission): void {
     else done();
   };
   // A bearer token is known at once: no promise on the hot path.
-  const identified = accounts.identify(request.headers.authorization);
+  const identified = accounts.identify(authorizationOf(request));
   if (identified instanceof Promise) identified.then(settle, done);
   else settle(identified);
+}
+
+function authorizationOf(request: FastifyRequest): string | undefined {
+  const { authorization } = request.headers;
+  if (authorization !== undefined || request.routeOptions.config.tokenInQuery !== true) return authorization;
+  const { access_token: token } = request.query as { access_token?: unknown };
+  return typeof token === 'string' ? `Bearer ${token}` : undefined;
 }
 
 const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '/';

@@ -15,6 +15,12 @@ export type Config = {
   readonly signingKey: string | undefined;
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
+  readonly balancerIdleTimeoutMs: number;
+  readonly drainWindowMs: number;
+  readonly streamAgeMs: number;
+  readonly positionCheckMs: number;
+  readonly wholeChanges: number;
+  readonly deletionsSeconds: number;
 };
 
 export class ConfigError extends Error {
@@ -101,6 +107,48 @@ const settings = {
     about: 'certificate file, PEM; with --tls-key the service speaks TLS',
     ...text,
     byDefault: undefined as string | undefined,
+  },
+  balancerIdleTimeoutMs: {
+    flag: 'balancer-idle-timeout-ms',
+    env: 'HEADROOM_BALANCER_IDLE_TIMEOUT_MS',
+    about: 'idle timeout of the balancer before the service; heartbeats come at the latest after 5/12 of it',
+    ...integer(2400, 4_000_000),
+    byDefault: 60_000,
+  },
+  drainWindowMs: {
+    flag: 'drain-window-ms',
+    env: 'HEADROOM_DRAIN_WINDOW_MS',
+    about: 'over how long a drain spreads the goodbyes of its streams',
+    ...integer(0, 600_000),
+    byDefault: 10_000,
+  },
+  streamAgeMs: {
+    flag: 'stream-age-ms',
+    env: 'HEADROOM_STREAM_AGE_MS',
+    about: 'a stream ends itself after this long, at random up to twice',
+    ...integer(100, 86_400_000),
+    byDefault: 600_000,
+  },
+  positionCheckMs: {
+    flag: 'position-check-ms',
+    env: 'HEADROOM_POSITION_CHECK_MS',
+    about: 'how often streams are compared with the log, for news whose poke was lost',
+    ...integer(50, 600_000),
+    byDefault: 10_000,
+  },
+  wholeChanges: {
+    flag: 'whole-changes',
+    env: 'HEADROOM_WHOLE_CHANGES',
+    about: 'so many of a user’s youngest changes are kept one by one; older ones only as the last of their item',
+    ...integer(1, 1_000_000),
+    byDefault: 10_000,
+  },
+  deletionsSeconds: {
+    flag: 'deletions-seconds',
+    env: 'HEADROOM_DELETIONS_SECONDS',
+    about: 'how long a deletion is told to those who resume; who was away longer takes a snapshot',
+    ...integer(1, 31_536_000),
+    byDefault: 604_800,
   },
   tlsKey: { flag: 'tls-key', env: 'HEADROOM_TLS_KEY', about: 'key file, PEM', ...text, byDefault: undefined as string | undefined },
 } satisfies { [K in keyof Config]: Setting<Config[K]> };

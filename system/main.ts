@@ -100,10 +100,11 @@ async function runWorker(given: Config): Promise<void> {
         waiting.set(id, resolve);
         say({ kind: 'metrics-wanted', id });
       });
-    const worker = await startWorker({ config, adminToken: config.adminToken ?? '', store, metrics });
+    const worker = await startWorker({ config, adminToken: config.adminToken ?? '', store, metrics, log, relay: (keys) => say({ kind: 'poke', keys }) });
     running = worker;
     process.on('message', (message: ToWorker) => {
-      if (message.kind === 'snapshot-wanted') void worker.snapshot().then((snapshot) => say({ kind: 'snapshot', id: message.id, snapshot }));
+      if (message.kind === 'poke') worker.poke(message.keys);
+      else if (message.kind === 'snapshot-wanted') void worker.snapshot().then((snapshot) => say({ kind: 'snapshot', id: message.id, snapshot }));
       else if (message.kind === 'metrics') {
         waiting.get(message.id)?.(message.text);
         waiting.delete(message.id);

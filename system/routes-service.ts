@@ -3,8 +3,9 @@ import type { FastifyInstance } from 'fastify';
 import type { AppDeps } from './app.ts';
 import { Problem } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
+import { itemsPerPrincipalMax } from './store/store.ts';
 
-export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining }: AppDeps): void {
+export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining, streams, heartbeatMsMax, streamsMax }: AppDeps): void {
   const config = { lane: 'health' };
   app.get('/healthz', { config, schema: { summary: 'Alive' } }, () => ({ alive: true }));
   app.get('/readyz', { config, schema: { summary: 'Ready for work' } }, () => {
@@ -26,6 +27,21 @@ export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining
     export_page_max: limits.exportPageMax,
     device_token_seconds: limits.deviceTokenSeconds,
     user_token_seconds_max: limits.userTokenSecondsMax,
+    item_bytes_max: limits.itemBytesMax,
+    item_key_characters_max: limits.itemKeyCharactersMax,
+    collection_characters_max: limits.collectionCharactersMax,
+    items_per_user_max: itemsPerPrincipalMax,
+    changes_page_max: limits.changesPageMax,
+    channels_per_stream_max: limits.channelsPerStreamMax,
+    frame_bytes_max: limits.frameBytesMax,
+    heartbeat_ms_min: limits.heartbeatMsMin,
+    heartbeat_ms_max: heartbeatMsMax,
+    streams_max: streamsMax,
+    stream_pending_bytes_max: limits.streamPendingBytesMax,
+    stream_undrained_ms_max: limits.streamUndrainedMsMax,
+    stream_age_ms_min: streams.ageMs,
+    stream_age_ms_max: 2 * streams.ageMs,
+    position_check_ms: streams.positionCheckMs,
   }));
   app.get('/metrics', { config, schema: { summary: 'Prometheus text, one answer for all workers' } }, async (_, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),

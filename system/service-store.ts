@@ -22,6 +22,7 @@ export function openServiceStore({ config, log, withPipeline, onLost, flush }: S
     flushTimeoutMs: config.flushTimeoutMs,
     dedupeHours: 24,
     durability: config.durability,
+    retention: { wholeChanges: config.wholeChanges, deletionsMs: config.deletionsSeconds * 1000 },
     ...(withPipeline ? { companion: { module: import.meta.resolve('./pipeline/companion.ts'), data } } : {}),
     ...(onLost === undefined ? {} : { onLost }),
     ...(flush === undefined ? {} : { faults: { flush } }),

@@ -3,8 +3,15 @@ import { createSigner, createVerifier } from 'fast-jwt';
 import type { Clock } from '#system/clock.ts';
 
 export type Principal =
-  | { readonly kind: 'device'; readonly account: string; readonly device: string; readonly user: string | undefined; readonly generation: number }
-  | { readonly kind: 'user'; readonly account: string; readonly user: string; readonly scopes: readonly string[] };
+  | {
+      readonly kind: 'device';
+      readonly account: string;
+      readonly device: string;
+      readonly user: string | undefined;
+      readonly generation: number;
+      readonly expiresAtMs: number;
+    }
+  | { readonly kind: 'user'; readonly account: string; readonly user: string; readonly scopes: readonly string[]; readonly expiresAtMs: number };
 
 export type Tokens = {
   readonly signDevice: (claims: {
@@ -59,8 +66,12 @@ function decode(token: string, verifyJwt: (token: string) => unknown): { princip
   if (typeof acc !== 'string' || typeof exp !== 'number') return undefined;
   const expiresAtMs = exp * 1000;
   if (typeof sub === 'string' && typeof gen === 'number') {
-    return { principal: { kind: 'device', account: acc, device: sub, user: typeof usr === 'string' ? usr : undefined, generation: gen }, expiresAtMs };
+    return {
+      principal: { kind: 'device', account: acc, device: sub, user: typeof usr === 'string' ? usr : undefined, generation: gen, expiresAtMs },
+      expiresAtMs,
+    };
   }
-  if (typeof usr === 'string' && Array.isArray(scp)) return { principal: { kind: 'user', account: acc, user: usr, scopes: scp.map(String) }, expiresAtMs };
+  if (typeof usr === 'string' && Array.isArray(scp))
+    return { principal: { kind: 'user', account: acc, user: usr, scopes: scp.map(String), expiresAtMs }, expiresAtMs };
   return undefined;
 }

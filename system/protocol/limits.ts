@@ -14,4 +14,14 @@ export const limits = {
   exportPageMax: 50_000,
   deviceTokenSeconds: 3600,
   userTokenSecondsMax: 86_400,
+  /** So that its frame, with key and cursor, stays below 64 KiB. */
+  itemBytesMax: 60 * 1024,
+  itemKeyCharactersMax: 128,
+  collectionCharactersMax: 64,
+  changesPageMax: 1000,
+  channelsPerStreamMax: 32,
+  frameBytesMax: 64 * 1024,
+  heartbeatMsMin: 1000,
+  streamPendingBytesMax: 1024 * 1024,
+  streamUndrainedMsMax: 10_000,
 } as const;

@@ -25,4 +25,13 @@ export const metricNames = {
   workerResidentBytes: 'headroom_worker_resident_bytes',
   eventLoopDelaySeconds: 'headroom_event_loop_delay_seconds',
   connections: 'headroom_connections',
+  streams: 'headroom_streams',
+  /** Counters over all workers. `ended` {code}: a bye's code, or client. */
+  streamsOpened: 'headroom_streams_opened_total',
+  streamsEnded: 'headroom_streams_ended_total',
+  streamFrames: 'headroom_stream_frames_total',
+  streamHeartbeats: 'headroom_stream_heartbeats_total',
+  streamBytes: 'headroom_stream_bytes_total',
+  /** Logs that a position check found behind: pokes that were lost. */
+  streamCatchUps: 'headroom_stream_catch_ups_total',
 } as const;

@@ -1,5 +1,6 @@
 /** Shapes on the wire: validation, TypeScript types and the OpenAPI description come from these. */
 import { type Static, Type } from 'typebox';
+import { collectionPattern, itemPattern } from './channels.ts';
 import { limits } from './limits.ts';
 
 const deviceIdPattern = '^[A-Za-z0-9._:-]+$';
@@ -95,3 +96,49 @@ export const ExportQuery = Type.Object(
   { additionalProperties: false },
 );
 export type ExportQuery = Static<typeof ExportQuery>;
+
+const Collection = Type.String({ pattern: collectionPattern });
+const Item = Type.String({ pattern: itemPattern });
+export const CollectionParams = Type.Object({ collection: Collection });
+export type CollectionParams = Static<typeof CollectionParams>;
+export const ItemParams = Type.Object({ collection: Collection, item: Item });
+export type ItemParams = Static<typeof ItemParams>;
+
+const Page = Type.Optional(Type.Integer({ minimum: 1, maximum: limits.changesPageMax }));
+export const ChangesQuery = Type.Object({ since: Type.Optional(Type.String({ maxLength: 100 })), limit: Page }, { additionalProperties: false });
+export type ChangesQuery = Static<typeof ChangesQuery>;
+export const SnapshotQuery = Type.Object({ page_token: Type.Optional(Type.String({ maxLength: 300 })), limit: Page }, { additionalProperties: false });
+export type SnapshotQuery = Static<typeof SnapshotQuery>;
+
+export const ShareBody = Type.Object(
+  {
+    collection: Collection,
+    item: Item,
+    to: Type.Union([
+      Type.Object({ user: Type.String({ minLength: 1, maxLength: 64 }) }, { additionalProperties: false }),
+      Type.Object({ account: Type.String({ minLength: 1, maxLength: 64 }) }, { additionalProperties: false }),
+    ]),
+  },
+  { additionalProperties: false },
+);
+export type ShareBody = Static<typeof ShareBody>;
+export const ShareParams = Type.Object({ id: Type.String({ pattern: '^[0-9a-f]{32}$' }) });
+export type ShareParams = Static<typeof ShareParams>;
+export const SharesQuery = Type.Object(
+  { limit: Page, pagination_token: Type.Optional(Type.String({ pattern: '^[0-9a-f]{32}$' })) },
+  { additionalProperties: false },
+);
+export type SharesQuery = Static<typeof SharesQuery>;
+
+export const StreamQuery = Type.Object({
+  ch: Type.Array(Type.String({ minLength: 1, maxLength: 4000 }), {
+    minItems: 1,
+    maxItems: 1000,
+    description: 'channels, each by itself or with commas between',
+  }),
+  since: Type.Optional(Type.String({ maxLength: 100, description: 'a cursor, -1 for all that is retained, or now' })),
+  hb: Type.Optional(Type.Integer({ description: 'milliseconds of silence after which a heartbeat comes' })),
+  mode: Type.Optional(Type.Union([Type.Literal('stream'), Type.Literal('longpoll')])),
+  access_token: Type.Optional(Type.String({ maxLength: 4000, description: 'for an EventSource, which cannot send headers' })),
+});
+export type StreamQuery = Static<typeof StreamQuery>;

@@ -6,6 +6,8 @@
 /** Where a change stands in its principal's log: 128 bits as 32 hex digits, compares by bytes. */
 export type ChangePosition = string;
 export const changesStart: ChangePosition = '0'.repeat(32);
+/** Instead of a position: after all that is there. */
+export const changesHead = 'head';
 
 export type LogKey = { readonly account: string; readonly principal: string };
 export const userPrincipal = (user: string): string => `user:${user}`;

@@ -20,6 +20,7 @@ import {
   type ChangeResult,
   type ChangesPage,
   type Condition,
+  changesHead,
   channelsPerPrincipalMax,
   type ItemRead,
   itemsPerPrincipalMax,
@@ -235,7 +236,7 @@ function forget(table: OrderedTable, digest: Buffer, log: LogRow, beforeMs: numb
 export function readChangesPage(table: OrderedTable, query: LogKey & { readonly after: ChangePosition; readonly limit: number }, epoch: string): ChangesPage {
   const digest = principalDigest(query);
   const log = readLog(table, digest);
-  const after = positionNumber(query.after);
+  const after = query.after === changesHead ? log.head : positionNumber(query.after);
   if (after > log.head) return { kind: 'future', epoch, head: positionText(log.head) };
   if (after > 0 && after < log.floor) return { kind: 'expired', epoch, head: positionText(log.head) };
   const changes: Change[] = [];

@@ -40,9 +40,8 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
   });
   const live = (): Worker[] => Object.values(cluster.workers ?? {}).filter((worker): worker is Worker => worker?.isConnected() === true);
   const pids = () => live().map((worker) => worker.process.pid as number);
-  const send = (worker: Worker, message: ToWorker) => {
-    if (worker.isConnected()) worker.send(message, () => undefined);
-  };
+  const send = (worker: Worker, message: ToWorker) => worker.isConnected() && worker.send(message, () => undefined);
+  const passOn = (from: Worker, message: ToWorker) => live().forEach((worker) => void (worker.id === from.id || send(worker, message)));
   const gather = (): Promise<readonly Snapshot[]> =>
     new Promise((resolve) => {
       const id = nextId++;
@@ -76,6 +75,8 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
       gathering.snapshots.push(message.snapshot);
       gathering.missing.delete(worker.id);
       if (gathering.missing.size === 0) gathering.finish();
+    } else if (message.kind === 'poke') {
+      passOn(worker, message);
     } else send(worker, { kind: 'metrics', id: message.id, text: await printer.print(await gather()) });
   };
   const spawn = () => {
@@ -87,15 +88,14 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
     worker.on('exit', (code, signal) => {
       if (draining) {
         if (live().length === 0) end(0);
-        return;
-      }
-      if (!isReady) return end(1);
-      options.log('error', `worker ${worker.process.pid} ended (${signal ?? code}); another one is started`);
-      pauseMs = performance.now() - bornMs > healthyAfterMs ? respawnPauseMsMin : Math.min(pauseMs * 2, respawnPauseMsMax);
-      setTimeout(() => {
-        if (!draining) spawn();
-      }, pauseMs);
+      } else if (!isReady) end(1);
+      else respawn(worker, `${signal ?? code}`, bornMs);
     });
+  };
+  const respawn = (worker: Worker, reason: string, bornMs: number) => {
+    options.log('error', `worker ${worker.process.pid} ended (${reason}); another one is started`);
+    pauseMs = performance.now() - bornMs > healthyAfterMs ? respawnPauseMsMin : Math.min(pauseMs * 2, respawnPauseMsMax);
+    setTimeout(() => draining || spawn(), pauseMs);
   };
   for (let i = 0; i < options.workers; i++) spawn();
   return {

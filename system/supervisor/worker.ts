@@ -6,24 +6,32 @@ import { Server } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FastifyInstance } from 'fastify';
 import { createTokens } from '#system/accounts/tokens.ts';
-import { type AppDeps, buildAdminApp, buildApp } from '#system/app.ts';
+import { buildAdminApp, buildApp, type PlainDeps } from '#system/app.ts';
+import { createBus } from '#system/bus.ts';
 import { systemClock } from '#system/clock.ts';
 import type { Config } from '#system/config.ts';
-import type { Store } from '#system/store/store.ts';
+import type { LogKey, Store } from '#system/store/store.ts';
+import { startDeliveries } from '#system/sync/deliveries.ts';
 import { createCounts, type Snapshot } from '#system/telemetry/counts.ts';
+import { connectionsMax } from './descriptors.ts';
 
 export type WorkerOptions = {
   readonly config: Config;
   readonly adminToken: string;
   readonly store: Store;
   readonly metrics: () => Promise<string>;
+  readonly log: (level: 'info' | 'error', text: string) => void;
+  /** Pokes for the other workers. */
+  readonly relay: (keys: readonly LogKey[]) => void;
   /** For twins. */
-  readonly customise?: (deps: AppDeps) => AppDeps;
+  readonly customise?: (deps: PlainDeps) => PlainDeps;
 };
 
 export type RunningWorker = {
   readonly url: string;
   readonly adminUrl: string;
+  /** Pokes of the other workers. */
+  readonly poke: (keys: readonly LogKey[]) => void;
   readonly snapshot: () => Promise<Snapshot>;
   /** Answers what is in flight, lets clients know by `Connection: close`, ends the pipeline between two steps. */
   readonly drain: () => Promise<void>;
@@ -33,14 +41,20 @@ export type RunningWorker = {
 const announceMs = 300;
 // The shared socket is closed by the supervisor once the last worker has let go of it.
 const socketClosesMs = 200;
+/** What a drain takes behind its streams' window. */
+const closingMsMax = 5000;
+const streamsMaxDefault = 10_000;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-export async function startWorker({ config, adminToken, store, metrics, customise }: WorkerOptions): Promise<RunningWorker> {
+export async function startWorker({ config, adminToken, store, metrics, log, relay, customise }: WorkerOptions): Promise<RunningWorker> {
   const clock = systemClock;
   const key = config.signingKey ?? (await store.settle({ name: 'signing-key', candidate: randomBytes(32).toString('base64url') }));
   const counts = createCounts();
   let draining = false;
-  const plain: AppDeps = {
+  let closing = false;
+  const bus = createBus(relay);
+  const max = connectionsMax();
+  const plain: PlainDeps = {
     store,
     tokens: createTokens({ key, clock }),
     clock,
@@ -48,6 +62,12 @@ export async function startWorker({ config, adminToken, store, metrics, customis
     autoRegistration: config.autoRegistration,
     metrics,
     isDraining: () => draining,
+    isClosing: () => closing,
+    bus,
+    streams: { ageMs: config.streamAgeMs, positionCheckMs: config.positionCheckMs },
+    heartbeatMsMax: Math.floor((config.balancerIdleTimeoutMs * 5) / 12),
+    streamsMax: max ?? streamsMaxDefault,
+    log,
   };
   const deps = customise?.(plain) ?? plain;
   const tls =
@@ -56,18 +76,24 @@ export async function startWorker({ config, adminToken, store, metrics, customis
   const adminApp = await buildAdminApp({ ...deps, adminToken });
   const adminUrl = await adminApp.listen({ host: '127.0.0.1', port: config.adminPort });
   const url = await app.listen({ host: config.host, port: config.port, backlog: 4096 });
+  const deliveries = startDeliveries({ store: deps.store, clock, poke: bus.poke, onTrouble: (error) => log('error', `deliveries pause: ${String(error)}`) });
+  if (max !== undefined) app.server.maxConnections = max;
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
   loopDelay.enable();
   return {
     url,
     adminUrl,
+    poke: bus.receive,
     snapshot: () => takeSnapshot({ store: deps.store, counts, app, loopDelay }),
     drain: async () => {
+      draining = true;
+      await app.hub.drain(Math.max(0, Math.min(config.drainWindowMs, config.drainTimeoutMs - closingMsMax)));
+      await deliveries.stop();
       // First nobody new, while connections that are there go on: telling a client to reconnect before the shared socket is closed
       // would lead it into an accept queue that is reset. net's close, since http's also ends idle connections.
       Server.prototype.close.call(app.server);
       await pause(socketClosesMs);
-      draining = true;
+      closing = true;
       await pause(announceMs);
       await Promise.all([app.close(), adminApp.close()]);
       // The pipeline ends with the store, between two steps.
@@ -98,6 +124,7 @@ async function takeSnapshot({ store, counts, app, loopDelay }: Watching): Promis
     residentBytes: readResident(),
     loopDelaySeconds,
     connections,
+    streams: { ...app.hub.counts, held: app.hub.held() },
     store: stored,
   };
 }

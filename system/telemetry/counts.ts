@@ -16,6 +16,15 @@ export type Snapshot = {
   readonly residentBytes: number;
   readonly loopDelaySeconds: number;
   readonly connections: number;
+  readonly streams: {
+    readonly held: number;
+    readonly opened: number;
+    readonly frames: number;
+    readonly heartbeats: number;
+    readonly bytes: number;
+    readonly catchUps: number;
+    readonly ended: Readonly<Record<string, number>>;
+  };
   readonly store:
     | {
         readonly accepted: number;

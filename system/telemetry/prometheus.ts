@@ -54,6 +54,13 @@ const help: Readonly<Record<MetricKey, string>> = {
   workerResidentBytes: 'Resident memory of a worker',
   eventLoopDelaySeconds: 'Longest delay of a worker’s event loop since it was last asked',
   connections: 'Open connections of a worker',
+  streams: 'Streams held by a worker',
+  streamsOpened: 'Streams opened',
+  streamsEnded: 'Streams ended, by the code of their bye, or client',
+  streamFrames: 'Frames written to streams',
+  streamHeartbeats: 'Heartbeats among them',
+  streamBytes: 'Bytes of frames',
+  streamCatchUps: 'Logs that a position check found behind',
 };
 
 const descriptorOf = (key: MetricKey, isCounter: boolean) => ({
@@ -131,6 +138,12 @@ function metricsOf(snapshots: readonly Snapshot[]): MetricData[] {
       'gauge',
       perWorker(({ connections }) => connections),
     ),
+    ...streamMetrics(snapshots, one),
+    metric(
+      'streams',
+      'gauge',
+      perWorker(({ streams }) => streams.held),
+    ),
     ...(store === undefined
       ? []
       : [
@@ -147,5 +160,43 @@ function metricsOf(snapshots: readonly Snapshot[]): MetricData[] {
           metric('eventsPending', 'gauge', one(store.pending)),
           metric('pipelineLagSeconds', 'gauge', one(store.lagSeconds)),
         ]),
+  ];
+}
+
+function streamMetrics(snapshots: readonly Snapshot[], one: (value: number) => readonly Sample[]): MetricData[] {
+  const sum = (pick: (streams: Snapshot['streams']) => number): readonly Sample[] => one(snapshots.reduce((total, { streams }) => total + pick(streams), 0));
+  const ended: Record<string, number> = {};
+  for (const { streams } of snapshots) for (const [code, count] of Object.entries(streams.ended)) ended[code] = (ended[code] ?? 0) + count;
+  return [
+    metric(
+      'streamsOpened',
+      'counter',
+      sum(({ opened }) => opened),
+    ),
+    metric(
+      'streamsEnded',
+      'counter',
+      Object.entries(ended).map(([code, value]) => ({ value, labels: { code } })),
+    ),
+    metric(
+      'streamFrames',
+      'counter',
+      sum(({ frames }) => frames),
+    ),
+    metric(
+      'streamHeartbeats',
+      'counter',
+      sum(({ heartbeats }) => heartbeats),
+    ),
+    metric(
+      'streamBytes',
+      'counter',
+      sum(({ bytes }) => bytes),
+    ),
+    metric(
+      'streamCatchUps',
+      'counter',
+      sum(({ catchUps }) => catchUps),
+    ),
   ];
 }

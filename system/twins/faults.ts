@@ -1,7 +1,7 @@
 /** Faults by name, each a change of the app's deps. */
 import type { FastifyReply } from 'fastify';
 import type { Principal } from '#system/accounts/tokens.ts';
-import type { AppDeps } from '#system/app.ts';
+import type { PlainDeps } from '#system/app.ts';
 import type { AppendReceipt, Store } from '#system/store/store.ts';
 
 export type Fault = {
@@ -9,14 +9,14 @@ export type Fault = {
   /** Rules of the contract that it breaks. */
   readonly breaks: readonly string[];
   readonly about: string;
-  readonly apply: (deps: AppDeps) => AppDeps;
+  readonly apply: (deps: PlainDeps) => PlainDeps;
   /** A trouble of the disk rather than a fault: the service has to notice. Only once devices have their tokens. */
   readonly flush?: (real: () => Promise<void>) => Promise<void>;
 };
 
 const withStore =
   (change: (store: Store) => Partial<Store>) =>
-  (deps: AppDeps): AppDeps => ({ ...deps, store: { ...deps.store, ...change(deps.store) } });
+  (deps: PlainDeps): PlainDeps => ({ ...deps, store: { ...deps.store, ...change(deps.store) } });
 /** The account, the signing key and a device's registration come through. */
 function afterAFew(trouble: () => Promise<void>): (real: () => Promise<void>) => Promise<void> {
   let flushes = 0;
@@ -25,7 +25,7 @@ function afterAFew(trouble: () => Promise<void>): (real: () => Promise<void>) =>
 const flushesThatWork = 3;
 const withHook =
   (change: (reply: FastifyReply) => void) =>
-  (deps: AppDeps): AppDeps => ({
+  (deps: PlainDeps): PlainDeps => ({
     ...deps,
     customise: (app) => {
       app.addHook('onSend', async (_, reply, payload) => {
@@ -38,7 +38,7 @@ const pretend = (accepted: number): AppendReceipt & { kind: 'appended' } => ({ k
 
 let appended = 0;
 
-const answerConstant = (deps: AppDeps): AppDeps => ({
+const answerConstant = (deps: PlainDeps): PlainDeps => ({
   ...deps,
   customise: (app) => {
     const body = '{"accepted":1,"duplicate":0,"rejected":[],"position":"0000000000000001","durability":"none"}';
@@ -185,7 +185,9 @@ export const faults: readonly Fault[] = [
 function claimsOf(token: string): Principal | undefined {
   try {
     const { acc, sub } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { acc?: string; sub?: string };
-    return acc === undefined || sub === undefined ? undefined : { kind: 'device', account: acc, device: sub, user: undefined, generation: 1 };
+    return acc === undefined || sub === undefined
+      ? undefined
+      : { kind: 'device', account: acc, device: sub, user: undefined, generation: 1, expiresAtMs: Number.POSITIVE_INFINITY };
   } catch {
     return undefined;
   }

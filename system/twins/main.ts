@@ -34,6 +34,8 @@ const worker = await startWorker({
   adminToken,
   store,
   metrics: async () => printer.print([await worker.snapshot()]),
+  log,
+  relay: () => undefined,
   customise: fault.apply,
 });
 const drain = () => void worker.drain().then(() => process.exit(0));

@@ -1,0 +1,144 @@
+/** Streams with real processes: several workers, one killed, one drain. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EventSource } from 'eventsource';
+import { Agent, request } from 'undici';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
+import { createAccount } from './accounts.ts';
+import { type AccountCredentials, secretAuthorization } from './provision.ts';
+import { type Service, startService } from './service-process.ts';
+import { openStream, type StreamReader } from './stream-reader.ts';
+
+let folder: string;
+let readers: StreamReader[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'headroom-streams-'));
+});
+afterEach(() => {
+  for (const reader of readers) reader.close();
+  readers = [];
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function tokenOf(service: Service, account: AccountCredentials, user: string): Promise<string> {
+  const answer = await request(`${service.url}/v1/tokens`, {
+    method: 'POST',
+    headers: { authorization: secretAuthorization(account), 'content-type': 'application/json' },
+    body: JSON.stringify({ user, scopes: ['ch:*'] }),
+  });
+  return `Bearer ${((await answer.body.json()) as { access_token: string }).access_token}`;
+}
+
+/** Each on a connection of its own, so that every worker gets some. */
+const put = async (url: string, authorization: string, key: string, dispatcher = new Agent()) => {
+  const answer = await request(`${url}/v1/sync/trips/${key}`, {
+    method: 'PUT',
+    dispatcher,
+    headers: { authorization, 'content-type': 'application/json' },
+    body: '{"n":1}',
+  });
+  await answer.body.dump();
+  await dispatcher.close();
+  return answer;
+};
+
+const open = (url: string, authorization: string, query = 'ch=sync:trips'): StreamReader => {
+  const reader = openStream({ url: `${url}/v1/stream?${query}`, authorization });
+  readers.push(reader);
+  return reader;
+};
+const keys = ({ frames }: StreamReader): readonly unknown[] => frames.filter(({ t }) => t === 'put').map(({ k }) => k);
+const synced = (reader: StreamReader) => expect.poll(() => reader.frames.some(({ t }) => t === 'sync'), { timeout: 5000 }).toBe(true);
+
+test('what is written through one worker reaches the streams of all; a worker killed, its streams resume elsewhere', { timeout: 60_000 }, async () => {
+  const service = await startService({ workers: 2, folder });
+  try {
+    const account = await createAccount(service.adminUrl, service.adminToken, 'x');
+    const token = await tokenOf(service, account, 'u');
+    const all = Array.from({ length: 16 }, () => open(service.url, token));
+    await Promise.all(all.map(synced));
+    const values = parsePrometheusText(await (await request(`${service.url}/metrics`)).body.text());
+    expect(sumOf(values, 'headroom_streams')).toBe(16);
+    expect(Object.entries(values).filter(([name, value]) => name.startsWith('headroom_streams{') && value > 0)).toHaveLength(2);
+    const expected = Array.from({ length: 20 }, (_, i) => `k${i}`);
+    for (const key of expected) expect((await put(service.url, token, key)).statusCode).toBe(201);
+    // A lost poke would take the position check's ten seconds.
+    for (const reader of all) await expect.poll(() => keys(reader), { timeout: 2000 }).toEqual(expected);
+    process.kill(service.workerPids()[0] as number, 'SIGKILL');
+    await expect.poll(() => all.filter(({ state }) => state() === 'ended').length, { timeout: 5000 }).toBeGreaterThan(0);
+    const cut = all.filter(({ state }) => state() === 'ended');
+    await expect.poll(() => service.workerPids().length, { timeout: 10_000 }).toBe(2);
+    expect((await put(service.url, token, 'after')).statusCode).toBe(201);
+    const again = cut.map((reader) => open(service.url, token, `ch=sync:trips&since=${reader.frames.findLast(({ c }) => c !== undefined)?.c}`));
+    await Promise.all(again.map(synced));
+    expect(again.map(keys)).toEqual(again.map(() => ['after']));
+  } finally {
+    await service.stop();
+  }
+});
+
+test('a drain: readyz and new streams 503 at once, byes spread over the window, nothing lost', { timeout: 60_000 }, async () => {
+  const service = await startService({ workers: 2, folder, env: { HEADROOM_DRAIN_WINDOW_MS: '2000' } });
+  const account = await createAccount(service.adminUrl, service.adminToken, 'x');
+  const token = await tokenOf(service, account, 'u');
+  const all = Array.from({ length: 40 }, () => open(service.url, token));
+  await Promise.all(all.map(synced));
+  const begunMs = performance.now();
+  const stopping = service.stop();
+  await expect.poll(async () => (await request(`${service.url}/readyz`, { dispatcher: new Agent() })).statusCode, { timeout: 1000, interval: 20 }).toBe(503);
+  const refused = await request(`${service.url}/v1/stream?ch=sync:trips`, { headers: { authorization: token }, dispatcher: new Agent() });
+  expect([refused.statusCode, ((await refused.body.json()) as { code: string }).code]).toEqual([503, 'draining']);
+  const written: string[] = [];
+  for (let i = 0; i < 10; i++) if ((await put(service.url, token, `d${i}`)).statusCode === 201) written.push(`d${i}`);
+  expect(written.length).toBeGreaterThan(0);
+  expect(await stopping).toBe(0);
+  const byes = all.map(({ frames }) => frames.at(-1));
+  expect(byes.map((bye) => bye?.code)).toEqual(all.map(() => 'drain'));
+  expect(performance.now() - begunMs).toBeGreaterThan(1000);
+  const again = await startService({ workers: 2, folder });
+  try {
+    for (const [i, reader] of all.entries()) {
+      const resumed = open(again.url, token, `ch=sync:trips&since=${byes[i]?.c}`);
+      await synced(resumed);
+      expect([...keys(reader), ...keys(resumed)]).toEqual(written);
+      resumed.close();
+    }
+  } finally {
+    await again.stop();
+  }
+});
+
+test('shares are delivered by the service itself, and real clients read streams: the eventsource package and curl -N', { timeout: 60_000 }, async () => {
+  const service = await startService({ workers: 2, folder });
+  try {
+    const account = await createAccount(service.adminUrl, service.adminToken, 'x');
+    const [owner, friend] = [await tokenOf(service, account, 'u'), await tokenOf(service, account, 'v')];
+    const source = new EventSource(`${service.url}/v1/stream?ch=inbox&access_token=${friend.slice('Bearer '.length)}`);
+    const received: string[] = [];
+    for (const t of ['hello', 'put', 'del']) source.addEventListener(t, ({ data }) => received.push(data as string));
+    const { spawn } = await import('node:child_process');
+    const curl = spawn('curl', ['-sN', '-H', `Authorization: ${friend}`, `${service.url}/v1/stream?ch=inbox`]);
+    let lines = '';
+    curl.stdout.on('data', (text: Buffer) => {
+      lines += text.toString();
+    });
+    await expect.poll(() => received.length > 0 && lines.includes('"sync"'), { timeout: 5000 }).toBe(true);
+    await put(service.url, owner, 't1');
+    const shared = await request(`${service.url}/v1/shares`, {
+      method: 'POST',
+      headers: { authorization: owner, 'content-type': 'application/json' },
+      body: JSON.stringify({ collection: 'trips', item: 't1', to: { user: 'v' } }),
+    });
+    expect(shared.statusCode).toBe(201);
+    await expect.poll(() => received.at(-1), { timeout: 5000 }).toContain('"item":"t1"');
+    await expect.poll(() => lines, { timeout: 5000 }).toContain('"item":"t1"');
+    source.close();
+    curl.kill();
+    await sleep(10);
+  } finally {
+    await service.stop();
+  }
+});

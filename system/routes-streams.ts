@@ -1,0 +1,173 @@
+/** GET /v1/stream: chunked NDJSON, server-sent events or a long poll, from one core. */
+import { randomUUID } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from './accounts/accounts.ts';
+import type { AppDeps } from './app.ts';
+import { type Channel, parseChannel } from './protocol/channels.ts';
+import { encodeCursor } from './protocol/cursor.ts';
+import { Problem } from './protocol/errors.ts';
+import { limits } from './protocol/limits.ts';
+import { StreamQuery } from './protocol/schemas.ts';
+import { changeTexts, readSince } from './routes-sync.ts';
+import type { LogKey } from './store/store.ts';
+import { contentTypes, type Format } from './stream/encode.ts';
+import type { Hub } from './stream/hub.ts';
+import { takeSocket } from './stream/outlet.ts';
+import { logOf, mayUse } from './sync/access.ts';
+
+type Deps = AppDeps & { readonly hub: Hub };
+const changesPerRead = 500;
+const heartbeatMsDefault = 25_000;
+
+export function streamRoutes(app: FastifyInstance, deps: Deps): void {
+  app.get(
+    '/v1/stream',
+    {
+      config: { callers: ['device', 'user', 'account'], lane: 'stream', tokenInQuery: true },
+      schema: { summary: 'Changes as they happen', security: [{ bearer: [] }, { basic: [] }], querystring: StreamQuery },
+      // An EventSource of any page may ask: what it gets depends on the token alone.
+      onRequest: (_, reply, done) => {
+        reply.header('access-control-allow-origin', '*');
+        done();
+      },
+    },
+    (request, reply) => stream(request, reply, deps),
+  );
+}
+
+async function stream(request: FastifyRequest, reply: FastifyReply, deps: Deps): Promise<FastifyReply> {
+  const query = request.query as StreamQuery;
+  const caller = request.caller as Caller;
+  const channels = readChannels(query.ch, caller);
+  const logChannels = channels.filter(({ kind }) => kind === 'collection' || kind === 'inbox').map(({ name }) => name);
+  const format = formatOf(request);
+  const heartbeatMs = readHeartbeat(query.hb, deps.heartbeatMsMax);
+  if (deps.isDraining() || deps.hub.isDraining()) throw new Problem('draining', 'This service is going down.');
+  const quota = await deps.accounts.quota(caller.account, 'streams', deps.streamsMax);
+  if (deps.hub.heldBy(caller.account) >= quota || deps.hub.held() >= deps.streamsMax)
+    throw new Problem('too-many-streams', `This account holds ${deps.hub.heldBy(caller.account)} streams of ${quota}.`);
+  const log = logChannels.length === 0 ? undefined : logOf(caller);
+  const lastEventId = request.headers['last-event-id'];
+  const since = typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : (query.since ?? 'now');
+  if (query.mode === 'longpoll') return longPoll({ request, reply, deps, log, channels: logChannels, since, heartbeatMs });
+  const first = log === undefined ? undefined : await readSince({ deps, log, channels: logChannels, since, limit: changesPerRead });
+  if (request.raw.httpVersionMajor === 1 && request.raw.httpVersionMinor === 0) throw new Problem('bad-request', 'A stream is chunked: speak HTTP/1.1.');
+  if (request.raw.destroyed || reply.raw.socket === null) return reply.hijack();
+  const connectionId = randomUUID();
+  const headers = headersOf({ request, format, ...(first === undefined ? {} : { epoch: first.page.epoch, from: first.from }) });
+  const { elapsedTime } = reply;
+  reply.hijack();
+  deps.hub.open({
+    socket: takeSocket(reply.raw),
+    headers,
+    format,
+    account: caller.account,
+    log,
+    channels: logChannels,
+    first: first?.page,
+    from: first?.from,
+    resumed: first?.resumed ?? false,
+    connectionId,
+    heartbeatMs,
+    expiresAtMs: 'expiresAtMs' in caller ? caller.expiresAtMs : undefined,
+  });
+  deps.counts?.record('stream', '/v1/stream', 200, elapsedTime);
+  return reply;
+}
+
+function readChannels(names: readonly string[], caller: Caller): readonly Channel[] {
+  const all = [...new Set(names.flatMap((name) => name.split(',')))];
+  if (all.length > limits.channelsPerStreamMax) throw new Problem('bad-request', `A stream has at most ${limits.channelsPerStreamMax} channels.`);
+  return all.map((name) => {
+    const channel = parseChannel(name);
+    if (channel === undefined)
+      throw new Problem('bad-request', `There is no channel "${name.slice(0, 80)}"; there are sync:{collection}, inbox, device:{id} and devices.`);
+    if (channel.kind === 'device' || channel.kind === 'devices') throw new Problem('bad-request', `The channel ${channel.name} is not served yet.`);
+    if (!mayUse(caller, channel)) throw new Problem('forbidden', `This credential is not for the channel ${channel.name}.`);
+    return channel;
+  });
+}
+
+function readHeartbeat(asked: number | undefined, maxMs: number): number {
+  const { heartbeatMsMin } = limits;
+  if (asked === undefined) return Math.min(heartbeatMsDefault, maxMs);
+  if (asked < heartbeatMsMin || asked > maxMs) throw new Problem('bad-request', `"hb" is in milliseconds, from ${heartbeatMsMin} to ${maxMs}.`);
+  return asked;
+}
+
+/** The first media type of the list that can be given; NDJSON for anything. */
+function formatOf(request: FastifyRequest): Format {
+  const accept = request.headers.accept ?? '*/*';
+  for (const range of accept.split(',')) {
+    const type = range.split(';', 1)[0]?.trim().toLowerCase();
+    if (type === contentTypes.sse || type === 'text/*') return 'sse';
+    if (type === contentTypes.ndjson || type === 'application/*' || type === '*/*') return 'ndjson';
+  }
+  throw new Problem('not-acceptable', `A stream is ${contentTypes.ndjson} or ${contentTypes.sse}.`);
+}
+
+function headersOf({
+  request,
+  format,
+  epoch,
+  from,
+}: {
+  readonly request: FastifyRequest;
+  readonly format: Format;
+  readonly epoch?: string;
+  readonly from?: string;
+}): string {
+  const lines = [
+    'HTTP/1.1 200 OK',
+    `Content-Type: ${contentTypes[format]}`,
+    'Cache-Control: no-store, no-transform',
+    'X-Accel-Buffering: no',
+    'X-Content-Type-Options: nosniff',
+    'Access-Control-Allow-Origin: *',
+    `X-Request-Id: ${request.id}`,
+    ...(epoch === undefined ? [] : [`Sync-Epoch: ${epoch}`, `Sync-Replay-From: ${from}`]),
+    'Transfer-Encoding: chunked',
+    // The connection is the stream's from here on.
+    'Connection: close',
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+type Polling = {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly deps: Deps;
+  readonly log: LogKey | undefined;
+  readonly channels: readonly string[];
+  readonly since: string;
+  readonly heartbeatMs: number;
+};
+
+/** Answers with what there is, or waits for the first change up to a heartbeat's length. */
+async function longPoll({ request, reply, deps, log, channels, since, heartbeatMs }: Polling): Promise<FastifyReply> {
+  if (log === undefined) throw new Problem('bad-request', 'A long poll is for sync:{collection} and inbox: the others have no cursor.');
+  const filter = new Set(channels);
+  const deadline = AbortSignal.any([AbortSignal.timeout(heartbeatMs), closedSignal(request)]);
+  for (let from = since; ; ) {
+    const { page } = await readSince({ deps, log, channels, since: from, limit: changesPerRead });
+    const own = page.changes.filter(({ channel }) => filter.has(channel));
+    from = encodeCursor(page, log);
+    reply.header('sync-cursor', from).header('sync-epoch', page.epoch).header('cache-control', 'no-store, no-transform');
+    if (own.length > 0) {
+      const lines = changeTexts(own, { log, epoch: page.epoch }).map((text) => `${text}\n`);
+      return reply.type(contentTypes.ndjson).send(lines.join(''));
+    }
+    if (!page.atEnd) continue;
+    if (deadline.aborted || deps.hub.isDraining()) return reply.code(204).send();
+    await deps.hub.wait({ log, epoch: page.epoch, position: page.position }, deadline);
+  }
+}
+
+function closedSignal(request: FastifyRequest): AbortSignal {
+  const stop = new AbortController();
+  request.raw.once('close', () => {
+    if (!request.raw.complete || request.raw.destroyed) stop.abort();
+  });
+  request.raw.socket.once('close', () => stop.abort());
+  return stop.signal;
+}

@@ -1,0 +1,48 @@
+/** One connection that listens. */
+import type { Socket } from 'node:net';
+import type { ByeCode } from '#system/protocol/frames.ts';
+import type { ChangePosition, LogKey } from '#system/store/store.ts';
+import type { Format } from './encode.ts';
+
+/** `closing`: bye was said, and the client has a moment to read it. */
+export type SubscriberState = 'replaying' | 'live' | 'closing' | 'ended';
+
+/** Times are milliseconds of the monotonic clock. Small on purpose: there are ten thousands. */
+export type Subscriber = {
+  /** Of the wheel. */
+  bucket: number;
+  state: SubscriberState;
+  readonly socket: Socket;
+  readonly format: Format;
+  readonly account: string;
+  /** Undefined: no log channel. */
+  readonly log: LogKey | undefined;
+  /** Its log channels. Shared by all that listen to the same. */
+  readonly filter: ReadonlySet<string>;
+  epoch: string;
+  position: ChangePosition;
+  readonly heartbeatMs: number;
+  lastWriteMs: number;
+  endsAtMs: number;
+  endCode: ByeCode;
+  endRetryMs: number;
+  readonly expiresAtMs: number;
+  /** 0: what was written is out of this process. */
+  undrainedSinceMs: number;
+  onDrain: (() => void) | undefined;
+};
+
+const filters = new Map<string, ReadonlySet<string>>();
+const filtersMax = 10_000;
+
+/** The same set for the same channels, so that it can be a key. */
+export function filterOf(channels: readonly string[]): ReadonlySet<string> {
+  const sorted = [...new Set(channels)].sort();
+  const name = sorted.join(' ');
+  const present = filters.get(name);
+  if (present !== undefined) return present;
+  if (filters.size >= filtersMax) filters.clear();
+  const filter: ReadonlySet<string> = new Set(sorted);
+  filters.set(name, filter);
+  return filter;
+}

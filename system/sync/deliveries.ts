@@ -1,0 +1,96 @@
+/** Takes what outboxes hold into the recipients' inboxes. */
+import type { Clock } from '#system/clock.ts';
+import { type LogKey, type OutboxRecord, partitionCount, type Store } from '#system/store/store.ts';
+
+export type DeliveryOptions = {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Told once something is in their logs. */
+  readonly poke: (keys: readonly LogKey[]) => void;
+  readonly onTrouble: (error: unknown) => void;
+};
+export type Deliveries = { readonly stop: () => Promise<void> };
+
+const pauseMs = 50;
+const troublePauseMs = 1000;
+const recordsAtOnce = 256;
+const allPartitions = Array.from({ length: partitionCount }, (_, partition) => partition);
+
+/**
+ * Every worker runs one: the condition on the recipient's item makes a record that two deliver the same as one, so no lease has to be waited for
+ * when a worker dies.
+ */
+export function startDeliveries(options: DeliveryOptions): Deliveries {
+  let stopping = false;
+  let wake: () => void = () => undefined;
+  const pause = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  const run = async (): Promise<void> => {
+    while (!stopping) {
+      try {
+        const busy = await deliverOnce(options);
+        if (!busy) await pause(pauseMs);
+      } catch (error) {
+        options.onTrouble(error);
+        await pause(troublePauseMs);
+      }
+    }
+  };
+  const running = run();
+  return {
+    stop: () => {
+      stopping = true;
+      wake();
+      return running;
+    },
+  };
+}
+
+/** True: there may be more at once. */
+export async function deliverOnce({ store, clock, poke }: DeliveryOptions): Promise<boolean> {
+  const records = await store.readOutbox({ partitions: allPartitions, limit: recordsAtOnce });
+  if (records.length === 0) return false;
+  // Submitted in order and at once: the store runs them in this order.
+  const results = await Promise.all(records.map((record) => store.change(inboxChange(record, clock.wallMs()))));
+  await Promise.all(
+    [...Map.groupBy(records, ({ partition }) => partition)].map(([partition, of]) => store.dropOutbox({ partition, sources: of.map(({ source }) => source) })),
+  );
+  const changed = records.filter((_, i) => results[i]?.kind === 'changed');
+  const keys = new Map(changed.map(({ account, to }) => [`${account}\0${to}`, { account, principal: to }]));
+  if (keys.size > 0) poke([...keys.values()]);
+  return true;
+}
+
+function inboxChange(record: OutboxRecord, nowMs: number): Parameters<Store['change']>[0] {
+  const { account, to, from, share, channel, key, item, source } = record;
+  return {
+    account,
+    principal: to,
+    channel: 'inbox',
+    key: share,
+    atMs: nowMs,
+    condition: { kind: 'later-source', source },
+    bytes: item === undefined ? undefined : inboxItem({ from, share, channel, key, version: item.version, data: Buffer.from(item.bytes).toString('utf8') }),
+  };
+}
+
+type InboxItem = {
+  readonly from: string;
+  readonly share: string;
+  readonly channel: string;
+  readonly key: string;
+  readonly version: number;
+  readonly data: string;
+};
+
+/** `data` is JSON already. */
+function inboxItem({ from, share, channel, key, version, data }: InboxItem): Uint8Array {
+  const head = { share_id: share, from: { user: from.replace(/^user:/, '') }, collection: channel.replace(/^sync:/, ''), item: key, version };
+  return Buffer.from(`${JSON.stringify(head).slice(0, -1)},"data":${data}}`);
+}
