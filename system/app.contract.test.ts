@@ -380,7 +380,7 @@ test('the description is OpenAPI 3.1 and names every route', async () => {
 });
 
 test('accounts are made on the admin listener, with its token only', async () => {
-  const admin = await buildAdminApp({ ...deps, adminToken: 'let-me-in' });
+  const admin = await buildAdminApp({ ...deps, adminToken: 'let-me-in', startDrain: () => undefined });
   const make = (authorization?: string) =>
     admin.inject({ method: 'POST', url: '/admin/v1/accounts', headers: authorization === undefined ? {} : { authorization }, payload: { name: 'n' } });
   expect((await make()).statusCode).toBe(401);

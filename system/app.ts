@@ -114,10 +114,10 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
 }
 
 /** The admin listener's own app: loopback only, its own token. */
-export async function buildAdminApp(given: PlainDeps & { readonly adminToken: string }): Promise<FastifyInstance> {
+export async function buildAdminApp(given: PlainDeps & { readonly adminToken: string; readonly startDrain: () => void }): Promise<FastifyInstance> {
   const deps = withAccounts(given);
   const app = createServer(deps);
-  adminRoutes(app, { accounts: deps.accounts, adminToken: given.adminToken });
+  adminRoutes(app, { ...deps, adminToken: given.adminToken, startDrain: given.startDrain });
   return app;
 }
 

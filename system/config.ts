@@ -1,5 +1,6 @@
 /** Settings: flags first, then the environment, then defaults. The only reader of process.env. */
 import { availableParallelism } from 'node:os';
+import { networksOf } from './edge/proxy-listener.ts';
 
 export type Config = {
   readonly host: string;
@@ -21,6 +22,10 @@ export type Config = {
   readonly positionCheckMs: number;
   readonly wholeChanges: number;
   readonly deletionsSeconds: number;
+  readonly proxyProtocol: 'off' | 'v1' | 'v2';
+  readonly proxyPort: number;
+  readonly proxyTrusted: readonly string[];
+  readonly restoreFrom: string | undefined;
 };
 
 export class ConfigError extends Error {
@@ -45,6 +50,16 @@ const switched = {
   read: (value: string) => (/^(true|1|yes)$/.test(value) ? true : /^(false|0|no)$/.test(value) ? false : undefined),
   expected: 'true or false',
 };
+
+function readNetworks(value: string): readonly string[] | undefined {
+  const networks = value.split(',').map((network) => network.trim());
+  try {
+    networksOf(networks);
+    return networks;
+  } catch {
+    return undefined;
+  }
+}
 
 const settings = {
   host: { flag: 'host', env: 'HEADROOM_HOST', about: 'address to listen on', ...text, byDefault: '127.0.0.1' },
@@ -135,6 +150,30 @@ const settings = {
     about: 'how often streams are compared with the log, for news whose poke was lost',
     ...integer(50, 600_000),
     byDefault: 10_000,
+  },
+  proxyProtocol: {
+    flag: 'proxy-protocol',
+    env: 'HEADROOM_PROXY_PROTOCOL',
+    about: 'a second listener for a balancer that says who the client is: off, v1 or v2',
+    read: (value: string) => (value === 'off' || value === 'v1' || value === 'v2' ? value : undefined),
+    expected: 'off, v1 or v2',
+    byDefault: 'off' as 'off' | 'v1' | 'v2',
+  },
+  proxyPort: { flag: 'proxy-port', env: 'HEADROOM_PROXY_PORT', about: 'its port; 0 takes a free one', ...integer(0, 65_535), byDefault: 8082 },
+  proxyTrusted: {
+    flag: 'proxy-trusted',
+    env: 'HEADROOM_PROXY_TRUSTED',
+    about: 'networks its balancers connect from, with commas between',
+    read: readNetworks,
+    expected: 'networks as 10.0.0.0/8,::1/128',
+    byDefault: ['127.0.0.0/8', '::1/128'] as readonly string[],
+  },
+  restoreFrom: {
+    flag: 'restore-from',
+    env: 'HEADROOM_RESTORE_FROM',
+    about: 'folder of a backup to begin with; the data folder has to be empty',
+    ...text,
+    byDefault: undefined as string | undefined,
   },
   wholeChanges: {
     flag: 'whole-changes',

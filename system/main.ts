@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { type Config, ConfigError, readConfig, settingNames } from './config.ts';
-import { openServiceStore } from './service-store.ts';
+import { openServiceStore, restoreServiceStore } from './service-store.ts';
 import type { ToSupervisor, ToWorker } from './supervisor/messages.ts';
 import { supervise, withBoundPorts } from './supervisor/supervisor.ts';
 import { type RunningWorker, startWorker } from './supervisor/worker.ts';
@@ -56,14 +56,18 @@ async function makeAccount(config: Config, name: string): Promise<void> {
 
 async function runSupervisor(config: Config, exitWithParent: boolean): Promise<void> {
   const adminToken = config.adminToken ?? randomBytes(24).toString('base64url');
+  const epoch = await restoreServiceStore(config).catch((error: unknown) => {
+    throw new ConfigError(`--restore-from: ${sentence(error)}`);
+  });
+  if (epoch !== undefined) log('info', `restored ${config.restoreFrom} into ${config.dataFolder}; the epoch is ${epoch} now`);
   if (config.durability === 'fsync') await (await openServiceStore({ config, log, withPipeline: false })).close();
   const { drain, ended } = supervise({
     workers: config.workers,
     drainTimeoutMs: config.drainTimeoutMs,
     workerEnvironment: { HEADROOM_ADMIN_TOKEN: adminToken },
-    onReady: ({ url, adminUrl, workers }) =>
+    onReady: ({ url, adminUrl, proxyUrl, workers }) =>
       process.stdout.write(
-        `${JSON.stringify({ ready: true, url, admin_url: adminUrl, ...(config.adminToken === undefined ? { admin_token: adminToken } : {}), pid: process.pid, workers })}\n`,
+        `${JSON.stringify({ ready: true, url, admin_url: adminUrl, ...(proxyUrl === undefined ? {} : { proxy_url: proxyUrl }), ...(config.adminToken === undefined ? { admin_token: adminToken } : {}), pid: process.pid, workers })}\n`,
       ),
     onWorkers: (workers) => process.stdout.write(`${JSON.stringify({ workers })}\n`),
     log,
@@ -100,7 +104,15 @@ async function runWorker(given: Config): Promise<void> {
         waiting.set(id, resolve);
         say({ kind: 'metrics-wanted', id });
       });
-    const worker = await startWorker({ config, adminToken: config.adminToken ?? '', store, metrics, log, relay: (keys) => say({ kind: 'poke', keys }) });
+    const worker = await startWorker({
+      config,
+      adminToken: config.adminToken ?? '',
+      store,
+      metrics,
+      log,
+      relay: (keys) => say({ kind: 'poke', keys }),
+      startDrain: () => say({ kind: 'drain-wanted' }),
+    });
     running = worker;
     process.on('message', (message: ToWorker) => {
       if (message.kind === 'poke') worker.poke(message.keys);
@@ -110,7 +122,7 @@ async function runWorker(given: Config): Promise<void> {
         waiting.delete(message.id);
       } else void worker.drain().then(() => process.exit(0));
     });
-    say({ kind: 'listening', url: worker.url, adminUrl: worker.adminUrl });
+    say({ kind: 'listening', url: worker.url, adminUrl: worker.adminUrl, proxyUrl: worker.proxyUrl });
   } catch (error) {
     say({ kind: 'failed', text: explain(error, config) });
     setTimeout(() => process.exit(1), 100);
@@ -119,7 +131,10 @@ async function runWorker(given: Config): Promise<void> {
 
 function explain(error: unknown, config: Config): string {
   const { code } = error as { code?: string };
-  if (code === 'EADDRINUSE') return `port ${config.port} or ${config.adminPort} is taken; choose others with --port and --admin-port (0 takes a free one)`;
+  if (code === 'EADDRINUSE') {
+    const ports = [config.port, config.adminPort, ...(config.proxyProtocol === 'off' ? [] : [config.proxyPort])];
+    return `one of the ports ${ports.join(', ')} is taken; choose others with --port, --admin-port and --proxy-port (0 takes a free one)`;
+  }
   if (code === 'EACCES') return `port ${config.port} may not be used by this user; choose one above 1023 with --port`;
   return sentence(error);
 }

@@ -12,6 +12,10 @@ export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining
     if (isDraining()) throw new Problem('draining', 'This service is going down.');
     return { ready: true };
   });
+  app.get('/v1/connection', { config, schema: { summary: 'Who this connection comes from, as the service sees it' } }, (request) => ({
+    client_address: request.socket.remoteAddress,
+    client_port: request.socket.remotePort,
+  }));
   app.get('/v1/limits', { config, schema: { summary: 'What is enforced' } }, () => ({
     durability: store.ackLevel,
     events_per_batch_max: limits.eventsPerBatchMax,

@@ -2,8 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Config } from './config.ts';
 import type { CompanionData } from './pipeline/companion.ts';
+import { restoreBackup } from './store/lmdb/backup.ts';
 import { openLmdbStore } from './store/lmdb/lmdb-store.ts';
 import type { Store, StoreUnavailable } from './store/store.ts';
+
+/** Before any worker opens the data folder. */
+export const restoreServiceStore = ({ dataFolder, restoreFrom }: Config): Promise<string | undefined> =>
+  restoreFrom === undefined ? Promise.resolve(undefined) : restoreBackup({ from: restoreFrom, to: dataFolder });
 
 export type Flush = (real: () => Promise<void>) => Promise<void>;
 export type ServiceStoreOptions = {

@@ -97,6 +97,9 @@ export const ExportQuery = Type.Object(
 );
 export type ExportQuery = Static<typeof ExportQuery>;
 
+export const BackupBody = Type.Object({ folder: Type.String({ minLength: 1, maxLength: 4000 }) }, { additionalProperties: false });
+export type BackupBody = Static<typeof BackupBody>;
+
 const Collection = Type.String({ pattern: collectionPattern });
 const Item = Type.String({ pattern: itemPattern });
 export const CollectionParams = Type.Object({ collection: Collection });

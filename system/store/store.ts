@@ -151,7 +151,11 @@ export type HistoryPage = {
   readonly atEnd: boolean;
 };
 
+export type Backup = { readonly bytes: number; readonly epoch: string };
+
 export type Store = ChangeStore & {
+  /** A copy of all data as it is at one moment, into an empty folder of this machine. Missing where the engine has its own ways. */
+  readonly backup?: (folder: string) => Promise<Backup>;
   readonly ackLevel: AckLevel;
   readonly append: (command: AppendCommand) => Promise<AppendResult>;
   /** Reads what is committed: an event may be seen a moment before its flush, never acknowledged. `account` keeps one account's events; the cursor moves past the others too. */

@@ -9,7 +9,8 @@ export type ToWorker =
   | { readonly kind: 'metrics'; readonly id: number; readonly text: string };
 
 export type ToSupervisor =
-  | { readonly kind: 'listening'; readonly url: string; readonly adminUrl: string }
+  | { readonly kind: 'listening'; readonly url: string; readonly adminUrl: string; readonly proxyUrl: string | undefined }
+  | { readonly kind: 'drain-wanted' }
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'snapshot'; readonly id: number; readonly snapshot: Snapshot }
   | { readonly kind: 'metrics-wanted'; readonly id: number }

@@ -10,7 +10,12 @@ export type SupervisorOptions = {
   readonly drainTimeoutMs: number;
   /** Environment that workers need beside the parent's own. */
   readonly workerEnvironment: Readonly<Record<string, string>>;
-  readonly onReady: (info: { readonly url: string; readonly adminUrl: string; readonly workers: readonly number[] }) => void;
+  readonly onReady: (info: {
+    readonly url: string;
+    readonly adminUrl: string;
+    readonly proxyUrl: string | undefined;
+    readonly workers: readonly number[];
+  }) => void;
   readonly onWorkers: (pids: readonly number[]) => void;
   readonly log: (level: 'info' | 'error', text: string) => void;
 };
@@ -64,7 +69,7 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
       if (isReady) options.onWorkers(pids());
       else if (listening === options.workers) {
         isReady = true;
-        options.onReady({ url: message.url, adminUrl: message.adminUrl, workers: pids() });
+        options.onReady({ ...message, workers: pids() });
       }
     } else if (message.kind === 'failed') {
       options.log('error', message.text);
@@ -75,9 +80,9 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
       gathering.snapshots.push(message.snapshot);
       gathering.missing.delete(worker.id);
       if (gathering.missing.size === 0) gathering.finish();
-    } else if (message.kind === 'poke') {
-      passOn(worker, message);
-    } else send(worker, { kind: 'metrics', id: message.id, text: await printer.print(await gather()) });
+    } else if (message.kind === 'poke') passOn(worker, message);
+    else if (message.kind === 'drain-wanted') drain();
+    else send(worker, { kind: 'metrics', id: message.id, text: await printer.print(await gather()) });
   };
   const spawn = () => {
     // With the last worker its shared socket was closed, and port 0 would be another port now.
@@ -97,30 +102,38 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
     pauseMs = performance.now() - bornMs > healthyAfterMs ? respawnPauseMsMin : Math.min(pauseMs * 2, respawnPauseMsMax);
     setTimeout(() => draining || spawn(), pauseMs);
   };
-  for (let i = 0; i < options.workers; i++) spawn();
-  return {
-    ended,
-    drain: () => {
-      if (draining) return;
-      draining = true;
-      if (live().length === 0) end(0);
-      for (const worker of live()) send(worker, { kind: 'drain' });
-      setTimeout(() => {
-        options.log('error', `the drain took longer than ${options.drainTimeoutMs} ms; what is left is ended`);
-        for (const worker of live()) worker.process.kill('SIGKILL');
-        end(1);
-      }, options.drainTimeoutMs).unref();
-    },
+  const drain = (): void => {
+    if (draining) return;
+    draining = true;
+    if (live().length === 0) end(0);
+    for (const worker of live()) send(worker, { kind: 'drain' });
+    setTimeout(() => {
+      options.log('error', `the drain took longer than ${options.drainTimeoutMs} ms; what is left is ended`);
+      for (const worker of live()) worker.process.kill('SIGKILL');
+      end(1);
+    }, options.drainTimeoutMs).unref();
   };
+  for (let i = 0; i < options.workers; i++) spawn();
+  return { ended, drain };
 }
 
-type Addresses = { readonly url: string; readonly adminUrl: string };
+type Addresses = { readonly url: string; readonly adminUrl: string; readonly proxyUrl: string | undefined };
 const boundPort = 'HEADROOM_BOUND_PORT';
 const boundAdminPort = 'HEADROOM_BOUND_ADMIN_PORT';
+const boundProxyPort = 'HEADROOM_BOUND_PROXY_PORT';
 
-const portEnvironment = ({ url, adminUrl }: Addresses) => ({ [boundPort]: new URL(url).port, [boundAdminPort]: new URL(adminUrl).port });
+const portEnvironment = ({ url, adminUrl, proxyUrl }: Addresses) => ({
+  [boundPort]: new URL(url).port,
+  [boundAdminPort]: new URL(adminUrl).port,
+  ...(proxyUrl === undefined ? {} : { [boundProxyPort]: new URL(proxyUrl).port }),
+});
 
 /** In a worker that follows others: the ports that those had. */
 export function withBoundPorts(config: Config, environment: Readonly<Record<string, string | undefined>>): Config {
-  return { ...config, port: Number(environment[boundPort] ?? config.port), adminPort: Number(environment[boundAdminPort] ?? config.adminPort) };
+  return {
+    ...config,
+    port: Number(environment[boundPort] ?? config.port),
+    adminPort: Number(environment[boundAdminPort] ?? config.adminPort),
+    proxyPort: Number(environment[boundProxyPort] ?? config.proxyPort),
+  };
 }

@@ -2,7 +2,7 @@
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Server } from 'node:net';
+import { type AddressInfo, Server } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FastifyInstance } from 'fastify';
 import { createTokens } from '#system/accounts/tokens.ts';
@@ -10,6 +10,7 @@ import { buildAdminApp, buildApp, type PlainDeps } from '#system/app.ts';
 import { createBus } from '#system/bus.ts';
 import { systemClock } from '#system/clock.ts';
 import type { Config } from '#system/config.ts';
+import { createProxyListener } from '#system/edge/proxy-listener.ts';
 import type { LogKey, Store } from '#system/store/store.ts';
 import { startDeliveries } from '#system/sync/deliveries.ts';
 import { createCounts, type Snapshot } from '#system/telemetry/counts.ts';
@@ -23,6 +24,7 @@ export type WorkerOptions = {
   readonly log: (level: 'info' | 'error', text: string) => void;
   /** Pokes for the other workers. */
   readonly relay: (keys: readonly LogKey[]) => void;
+  readonly startDrain: () => void;
   /** For twins. */
   readonly customise?: (deps: PlainDeps) => PlainDeps;
 };
@@ -30,6 +32,8 @@ export type WorkerOptions = {
 export type RunningWorker = {
   readonly url: string;
   readonly adminUrl: string;
+  /** Of the listener with the PROXY protocol, where there is one. */
+  readonly proxyUrl: string | undefined;
   /** Pokes of the other workers. */
   readonly poke: (keys: readonly LogKey[]) => void;
   readonly snapshot: () => Promise<Snapshot>;
@@ -46,7 +50,7 @@ const closingMsMax = 5000;
 const streamsMaxDefault = 10_000;
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-export async function startWorker({ config, adminToken, store, metrics, log, relay, customise }: WorkerOptions): Promise<RunningWorker> {
+export async function startWorker({ config, adminToken, store, metrics, log, relay, startDrain, customise }: WorkerOptions): Promise<RunningWorker> {
   const clock = systemClock;
   const key = config.signingKey ?? (await store.settle({ name: 'signing-key', candidate: randomBytes(32).toString('base64url') }));
   const counts = createCounts();
@@ -73,9 +77,10 @@ export async function startWorker({ config, adminToken, store, metrics, log, rel
   const tls =
     config.tlsCert === undefined || config.tlsKey === undefined ? undefined : { cert: readFileSync(config.tlsCert), key: readFileSync(config.tlsKey) };
   const app = await buildApp(deps, tls);
-  const adminApp = await buildAdminApp({ ...deps, adminToken });
+  const adminApp = await buildAdminApp({ ...deps, adminToken, startDrain });
   const adminUrl = await adminApp.listen({ host: '127.0.0.1', port: config.adminPort });
   const url = await app.listen({ host: config.host, port: config.port, backlog: 4096 });
+  const proxy = await listenForProxies(config, app, max);
   const deliveries = startDeliveries({ store: deps.store, clock, poke: bus.poke, onTrouble: (error) => log('error', `deliveries pause: ${String(error)}`) });
   if (max !== undefined) app.server.maxConnections = max;
   const loopDelay = monitorEventLoopDelay({ resolution: 10 });
@@ -83,6 +88,7 @@ export async function startWorker({ config, adminToken, store, metrics, log, rel
   return {
     url,
     adminUrl,
+    proxyUrl: proxy?.url,
     poke: bus.receive,
     snapshot: () => takeSnapshot({ store: deps.store, counts, app, loopDelay }),
     drain: async () => {
@@ -92,6 +98,7 @@ export async function startWorker({ config, adminToken, store, metrics, log, rel
       // First nobody new, while connections that are there go on: telling a client to reconnect before the shared socket is closed
       // would lead it into an accept queue that is reset. net's close, since http's also ends idle connections.
       Server.prototype.close.call(app.server);
+      proxy?.server.close();
       await pause(socketClosesMs);
       closing = true;
       await pause(announceMs);
@@ -100,6 +107,20 @@ export async function startWorker({ config, adminToken, store, metrics, log, rel
       await store.close();
     },
   };
+}
+
+async function listenForProxies(
+  config: Config,
+  app: FastifyInstance,
+  connectionsMax: number | undefined,
+): Promise<{ url: string; server: Server } | undefined> {
+  if (config.proxyProtocol === 'off') return undefined;
+  const server = createProxyListener({ version: config.proxyProtocol, trusted: config.proxyTrusted, http: app.server, connectionsMax });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen({ host: config.host, port: config.proxyPort, backlog: 4096 }, resolve);
+  });
+  const { address, port } = server.address() as AddressInfo;
+  return { server, url: `http://${address.includes(':') ? `[${address}]` : address}:${port}` };
 }
 
 type Watching = {

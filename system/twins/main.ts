@@ -14,6 +14,7 @@ const { values, positionals } = parseArgs({
     'admin-port': { type: 'string' },
     workers: { type: 'string' },
     data: { type: 'string' },
+    'proxy-port': { type: 'string' },
     'exit-with-parent': { type: 'boolean' },
   },
 });
@@ -36,6 +37,7 @@ const worker = await startWorker({
   metrics: async () => printer.print([await worker.snapshot()]),
   log,
   relay: () => undefined,
+  startDrain: () => drain(),
   customise: fault.apply,
 });
 const drain = () => void worker.drain().then(() => process.exit(0));
@@ -43,5 +45,5 @@ process.on('SIGTERM', drain);
 process.on('SIGINT', drain);
 if (values['exit-with-parent'] === true) process.stdin.resume().on('end', drain).on('error', drain);
 process.stdout.write(
-  `${JSON.stringify({ ready: true, url: worker.url, admin_url: worker.adminUrl, admin_token: adminToken, pid: process.pid, workers: [process.pid] })}\n`,
+  `${JSON.stringify({ ready: true, url: worker.url, admin_url: worker.adminUrl, ...(worker.proxyUrl === undefined ? {} : { proxy_url: worker.proxyUrl }), admin_token: adminToken, pid: process.pid, workers: [process.pid] })}\n`,
 );

@@ -4,6 +4,7 @@ import { limits } from '#system/protocol/limits.ts';
 import { type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
 import { type AccountRow, type AppendResult, type DeviceRow, type Store, StoreUnavailable } from '#system/store/store.ts';
 import { type AppendExtra, type AppendGroup, beginAppends } from './appends.ts';
+import { backUp } from './backup.ts';
 import { blockBytesMax, viewBlock, writeBlock } from './codec.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { changeCommands, settleEpoch } from './lmdb-changes.ts';
@@ -119,6 +120,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
         writeRow(tables.rows, `settled/${name}`, first);
         return first;
       }),
+    backup: (to) => backUp(tables, to),
     ...changeCommands(tables, { submit: (job) => commits.submit(job), retention: options.retention ?? retentionDefault }),
     close: async () => {
       if (closed) return;

@@ -42,6 +42,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     putDevice: (put) => command('putDevice', put),
     putAccount: (row) => command('putAccount', row),
     settle: (settling) => command('settle', settling),
+    backup: (to) => command('backup', to),
     change: (change) => command('change', change),
     renewEpoch: (renewal) => command('renewEpoch', renewal),
     share: (share) => command('share', share),

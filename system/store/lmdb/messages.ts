@@ -13,7 +13,7 @@ export type StartCompanion = (input: { readonly store: Store; readonly data: unk
 export type ThreadData = DirectOptions & { readonly companion?: Companion | undefined };
 
 /** Commands without a fast path, by the store's own names. */
-export type CommandName = 'lease' | 'release' | 'step' | 'putDevice' | 'putAccount' | 'settle' | keyof ChangeCommands;
+export type CommandName = 'lease' | 'release' | 'step' | 'putDevice' | 'putAccount' | 'settle' | keyof ChangeCommands | 'backup';
 export type ReadName = keyof StoreReads;
 
 export type ToThread =

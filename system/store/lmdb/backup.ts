@@ -1,0 +1,46 @@
+/** A copy of the environment, and its life after one. */
+import { closeSync, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { readEpoch, settleEpoch } from './lmdb-changes.ts';
+import { openTables, type Tables } from './tables.ts';
+
+const dataFile = 'data.mdb';
+const synchronousCommit = 2;
+
+/** From one snapshot, while others write. The folder must be empty or not there yet. */
+export async function backUp(tables: Tables, folder: string): Promise<{ readonly bytes: number; readonly epoch: string }> {
+  mkdirSync(folder, { recursive: true });
+  if (readdirSync(folder).length > 0) throw new RangeError(`The folder ${folder} is not empty: a backup goes into an empty one.`);
+  // Compact: without the pages that are free.
+  await tables.root.backup(folder, true);
+  const file = join(folder, dataFile);
+  flush(file);
+  return { bytes: statSync(file).size, epoch: readEpoch(tables) };
+}
+
+/**
+ * Into a folder that has no data. The epoch is renewed before the data stands where a service would find it: whoever resumes with a cursor
+ * from after the backup must not be believed.
+ */
+export async function restoreBackup({ from, to }: { readonly from: string; readonly to: string }): Promise<string> {
+  if (!existsSync(join(from, dataFile))) throw new RangeError(`There is no backup in ${from}: it has no ${dataFile}.`);
+  if (existsSync(join(to, dataFile))) throw new RangeError(`The data folder ${to} has data already: a backup is restored into an empty one.`);
+  const aside = join(to, 'restoring');
+  rmSync(aside, { recursive: true, force: true });
+  mkdirSync(aside, { recursive: true });
+  copyFileSync(join(from, dataFile), join(aside, dataFile));
+  const tables = openTables(aside, false);
+  const epoch = tables.root.transactionSync(() => settleEpoch(tables, readEpoch(tables)), synchronousCommit);
+  await tables.root.close();
+  flush(join(aside, dataFile));
+  renameSync(join(aside, dataFile), join(to, dataFile));
+  flush(to);
+  rmSync(aside, { recursive: true, force: true });
+  return epoch;
+}
+
+function flush(path: string): void {
+  const descriptor = openSync(path, 'r');
+  fsyncSync(descriptor);
+  closeSync(descriptor);
+}
