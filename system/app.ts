@@ -39,6 +39,8 @@ export type AppDeps = {
   readonly heartbeatMsMax: number;
   /** Of this process, and of an account without a quota of its own. */
   readonly streamsMax: number;
+  /** For twins. */
+  readonly wrapHub?: (hub: Hub) => Hub;
   readonly log: (level: 'info' | 'error', text: string) => void;
   /** For twins: put in before the routes. */
   readonly accounts: Accounts;
@@ -61,7 +63,10 @@ declare module 'fastify' {
   }
 }
 
-const requestTimeoutMs = 30_000;
+// A client that dribbles is gone within 30 s, however it dribbles; the checks come in steps.
+const requestTimeoutMs = 25_000;
+const headersTimeoutMs = 15_000;
+const timeoutCheckMs = 2000;
 // Longer than a balancer's 60 s idle timeout, so that the balancer and not the service ends an idle connection.
 const keepAliveTimeoutMs = 72_000;
 
@@ -93,12 +98,13 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     },
   });
   const devices = createDevices(deps);
-  const hub = createHub({
+  const made = createHub({
     store: deps.store,
     clock: deps.clock,
     settings: deps.streams,
     onTrouble: (error) => deps.log('error', `a stream: ${String(error)}`),
   });
+  const hub = deps.wrapHub?.(made) ?? made;
   deps.bus.onPoke(hub.poke);
   app.decorate('hub', hub);
   app.addHook('onClose', async () => hub.close());
@@ -129,6 +135,7 @@ function createServer(deps: AppDeps, tls?: TlsFiles): FastifyInstance {
     logger: false,
     bodyLimit: limits.batchBytesMax,
     requestTimeout: requestTimeoutMs,
+    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckMs },
     keepAliveTimeout: keepAliveTimeoutMs,
     requestIdHeader: 'x-request-id',
     genReqId: () => `${requestIdPrefix}${(requestNumber++).toString(36)}`,

@@ -2,7 +2,24 @@
 import type { AccountCredentials } from '#harness/topology/provision.ts';
 import type { Client } from './client.ts';
 
+export type OtherService = {
+  readonly client: Client;
+  readonly account: AccountCredentials;
+  readonly proxyUrl: string | undefined;
+  /** Of the admin listener, as JSON. */
+  readonly admin: (asking: { readonly path: string; readonly body?: unknown; readonly expected: number }) => Promise<unknown>;
+  readonly newAccount: (quotas: Readonly<Record<string, number>>) => Promise<AccountCredentials>;
+  /** SIGTERM; resolves with the exit code. */
+  readonly stop: () => Promise<number | null>;
+  /** A folder that goes with it. */
+  readonly folder: string;
+};
+
+export type OtherSettings = { readonly workers?: number; readonly env?: Readonly<Record<string, string>>; readonly twinOtherwise?: string };
+
 export type OwnService = {
+  /** Another one of the same kind, with settings of its own; it is stopped at the end. `twinOtherwise`: where no twin was asked for, this one. */
+  readonly withService: (settings: OtherSettings, use: (other: OtherService) => Promise<void>) => Promise<void>;
   /** SIGKILL to everything, then a new start on the same folder; the client goes on with the new address. */
   readonly killAndRestart: () => Promise<void>;
   /** Another one of the same kind, whose disk has a few megabytes. Throws Unaskable where this user may not mount one. */
@@ -15,6 +32,8 @@ export type RuleContext = {
   /** Another account; missing where only one credential was given. */
   readonly stranger: AccountCredentials | undefined;
   readonly service: OwnService | undefined;
+  /** A bound on time: as stated with --strict, five times it otherwise, since a machine that others share may stall. */
+  readonly boundMs: (stated: number) => number;
   /** Unique to this asking: names that nobody used before. */
   readonly name: (what: string) => string;
 };

@@ -18,6 +18,7 @@ export type RunRulesInput = {
   readonly client: Client;
   readonly accounts: readonly AccountCredentials[];
   readonly service: OwnService | undefined;
+  readonly strict: boolean;
   readonly signal: AbortSignal;
   readonly onOutcome: (outcome: RuleOutcome) => void;
 };
@@ -36,14 +37,14 @@ export async function runRules(input: RunRulesInput): Promise<readonly RuleOutco
   return outcomes;
 }
 
-async function ask(rule: Rule, { client, accounts, service }: RunRulesInput): Promise<Pick<RuleOutcome, 'outcome' | 'text'>> {
+async function ask(rule: Rule, { client, accounts, service, strict }: RunRulesInput): Promise<Pick<RuleOutcome, 'outcome' | 'text'>> {
   const [account, stranger] = accounts;
   if (account === undefined) return { outcome: 'error', text: 'there is no account to ask with' };
   const missing = rule.needs.find((need) => (need === 'own service' ? service === undefined : stranger === undefined));
   if (missing !== undefined) return { outcome: 'skipped', text: howToGet[missing] };
   const mark = randomBytes(6).toString('base64url').replaceAll('-', 'x');
   try {
-    await rule.check({ client, account, stranger, service, name: (what) => `${rule.id}-${mark}-${what}` });
+    await rule.check({ client, account, stranger, service, boundMs: (stated) => (strict ? stated : 5 * stated), name: (what) => `${rule.id}-${mark}-${what}` });
     return { outcome: 'holds', text: '' };
   } catch (error) {
     if (error instanceof Unaskable) return { outcome: 'skipped', text: error.message };

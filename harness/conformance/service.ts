@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createAccount } from '#harness/topology/accounts.ts';
+import { askAdmin, createAccount } from '#harness/topology/accounts.ts';
 import type { AccountCredentials } from '#harness/topology/provision.ts';
 import { type Service, startService } from '#harness/topology/service-process.ts';
 import { createClient } from './client.ts';
@@ -38,6 +38,32 @@ export async function startOwnService(twin: string | undefined): Promise<Service
       for (const pid of workers) endWorker(pid);
       await service.exited;
       service = await start();
+    },
+    withService: async (settings, use) => {
+      const own = mkdtempSync(join(folder, 'other-'));
+      const name = twin ?? settings.twinOtherwise;
+      const other = await startService({
+        workers: settings.workers ?? 1,
+        folder: join(own, 'data'),
+        ...(settings.env === undefined ? {} : { env: settings.env }),
+        ...(name === undefined ? {} : { entry: 'system/twins/main.ts', args: [name] }),
+      });
+      const client = createClient(() => other.url);
+      const newAccount = (quotas: Readonly<Record<string, number>>) => createAccount(other.adminUrl, other.adminToken, 'other', quotas);
+      try {
+        await use({
+          client,
+          account: await newAccount({}),
+          proxyUrl: other.proxyUrl,
+          admin: (asking) => askAdmin(other, asking),
+          newAccount,
+          stop: other.stop,
+          folder: own,
+        });
+      } finally {
+        await client.close();
+        await other.stop();
+      }
     },
     withSmallDisk: async (use) => {
       const disk = join(folder, 'disk');

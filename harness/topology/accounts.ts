@@ -1,14 +1,29 @@
 import { request } from 'undici';
 import type { AccountCredentials } from './provision.ts';
 
-/** Through the admin listener. Rejects with the answer where it is not a new account. */
-export async function createAccount(adminUrl: string, adminToken: string, name: string): Promise<AccountCredentials> {
-  const answer = await request(`${adminUrl}/admin/v1/accounts`, {
+type Admin = { readonly adminUrl: string; readonly adminToken: string };
+
+/** Asks the admin listener. Rejects with the answer where it is not what was `expected`. */
+export async function askAdmin(
+  { adminUrl, adminToken }: Admin,
+  asking: { readonly path: string; readonly body?: unknown; readonly expected: number },
+): Promise<unknown> {
+  const answer = await request(`${adminUrl}${asking.path}`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ name }),
+    headers: { authorization: `Bearer ${adminToken}`, ...(asking.body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(asking.body === undefined ? {} : { body: JSON.stringify(asking.body) }),
   });
   const text = await answer.body.text();
-  if (answer.statusCode !== 201) throw new Error(`the account ${name} could not be made: ${adminUrl} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
-  return JSON.parse(text) as AccountCredentials;
+  if (answer.statusCode !== asking.expected) throw new Error(`${adminUrl}${asking.path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
+  return JSON.parse(text) as unknown;
+}
+
+export async function createAccount(
+  adminUrl: string,
+  adminToken: string,
+  name: string,
+  quotas: Readonly<Record<string, number>> = {},
+): Promise<AccountCredentials> {
+  const asking = { path: '/admin/v1/accounts', body: { name, quotas }, expected: 201 };
+  return (await askAdmin({ adminUrl, adminToken }, asking)) as AccountCredentials;
 }

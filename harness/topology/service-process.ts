@@ -20,6 +20,8 @@ export type Service = {
   readonly url: string;
   readonly adminUrl: string;
   readonly adminToken: string;
+  /** Of the listener with the PROXY protocol, where the settings ask for one. */
+  readonly proxyUrl: string | undefined;
   readonly pid: number;
   readonly workerPids: () => readonly number[];
   readonly stderrTail: () => string;
@@ -35,6 +37,7 @@ type Ready = {
   readonly url: string;
   readonly admin_url: string;
   readonly admin_token: string;
+  readonly proxy_url?: string;
   readonly pid: number;
   readonly workers: readonly number[];
 };
@@ -50,6 +53,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     ...(options.args ?? []),
     '--port=0',
     '--admin-port=0',
+    '--proxy-port=0',
     `--workers=${options.workers}`,
     `--data=${options.folder}`,
     '--exit-with-parent',
@@ -71,6 +75,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     url: ready.url,
     adminUrl: ready.admin_url,
     adminToken: ready.admin_token,
+    proxyUrl: ready.proxy_url,
     pid: child.pid as number,
     workerPids: () => workers,
     stderrTail: () => tail.join('\n'),

@@ -16,6 +16,8 @@ export type StreamSettings = {
   /** A stream lives for this long and at most as long again. */
   readonly ageMs: number;
   readonly positionCheckMs: number;
+  /** Of [0, 1); Math.random without it. */
+  readonly random?: () => number;
 };
 
 export type Opening = {
@@ -74,8 +76,6 @@ export type HubOptions = {
   readonly clock: Clock;
   readonly settings: StreamSettings;
   readonly onTrouble: (error: unknown) => void;
-  /** Of [0, 1). */
-  readonly random?: () => number;
 };
 
 type Kit = HubOptions & {
@@ -94,8 +94,8 @@ type StreamSocket = Socket & { [subscriberKey]?: Subscriber };
 export function createHub(options: HubOptions): Hub {
   const { clock, settings } = options;
   const kit: Kit = {
-    random: Math.random,
     ...options,
+    random: settings.random ?? Math.random,
     wheel: createWheel<Subscriber>({ tickMs, buckets: wheelBuckets, startMs: clock.monotonicMs() }),
     counts: { opened: 0, frames: 0, heartbeats: 0, bytes: 0, catchUps: 0, ended: {} },
     subscribers: new Set(),

@@ -1,39 +1,16 @@
 /** Faults by name, each a change of the app's deps. */
-import type { FastifyReply } from 'fastify';
 import type { Principal } from '#system/accounts/tokens.ts';
 import type { PlainDeps } from '#system/app.ts';
-import type { AppendReceipt, Store } from '#system/store/store.ts';
+import type { AppendReceipt } from '#system/store/store.ts';
+import { type Fault, withHook, withStore } from './fault.ts';
+import { streamFaults } from './stream-faults.ts';
 
-export type Fault = {
-  readonly name: string;
-  /** Rules of the contract that it breaks. */
-  readonly breaks: readonly string[];
-  readonly about: string;
-  readonly apply: (deps: PlainDeps) => PlainDeps;
-  /** A trouble of the disk rather than a fault: the service has to notice. Only once devices have their tokens. */
-  readonly flush?: (real: () => Promise<void>) => Promise<void>;
-};
-
-const withStore =
-  (change: (store: Store) => Partial<Store>) =>
-  (deps: PlainDeps): PlainDeps => ({ ...deps, store: { ...deps.store, ...change(deps.store) } });
 /** The account, the signing key and a device's registration come through. */
 function afterAFew(trouble: () => Promise<void>): (real: () => Promise<void>) => Promise<void> {
   let flushes = 0;
   return (real) => (++flushes <= flushesThatWork ? real() : trouble());
 }
 const flushesThatWork = 3;
-const withHook =
-  (change: (reply: FastifyReply) => void) =>
-  (deps: PlainDeps): PlainDeps => ({
-    ...deps,
-    customise: (app) => {
-      app.addHook('onSend', async (_, reply, payload) => {
-        change(reply);
-        return payload;
-      });
-    },
-  });
 const pretend = (accepted: number): AppendReceipt & { kind: 'appended' } => ({ kind: 'appended', accepted, duplicate: 0, position: '0000000000000001' });
 
 let appended = 0;
@@ -50,6 +27,7 @@ const answerConstant = (deps: PlainDeps): PlainDeps => ({
 });
 
 export const faults: readonly Fault[] = [
+  ...streamFaults,
   {
     name: 'constant',
     breaks: [],

@@ -1,8 +1,9 @@
 /** Starts the service in one process with one fault. */
 import { randomBytes } from 'node:crypto';
+import { cpSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { readConfig } from '#system/config.ts';
-import { openServiceStore } from '#system/service-store.ts';
+import { openServiceStore, restoreServiceStore } from '#system/service-store.ts';
 import { startWorker } from '#system/supervisor/worker.ts';
 import { createPrinter } from '#system/telemetry/prometheus.ts';
 import { faults } from './faults.ts';
@@ -28,6 +29,8 @@ if (fault === undefined) {
 const config = readConfig(process.env, values);
 const adminToken = randomBytes(24).toString('base64url');
 const log = (level: 'info' | 'error', text: string): void => void process.stderr.write(`${JSON.stringify({ level, text })}\n`);
+if (config.restoreFrom !== undefined && fault.keepsEpoch === true) cpSync(config.restoreFrom, config.dataFolder, { recursive: true });
+else await restoreServiceStore(config);
 const store = await openServiceStore({ config, log, withPipeline: true, flush: fault.flush });
 const printer = createPrinter();
 const worker = await startWorker({

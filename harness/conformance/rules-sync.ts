@@ -1,0 +1,125 @@
+/** R41 to R44: items, versions, shares. */
+import { Agent, request } from 'undici';
+import type { Answer } from './client.ts';
+import { hold, type Rule } from './rule.ts';
+import { arrived, changesOf, eventually, newUser } from './user.ts';
+
+const writers = 100;
+const countOf = ({ json }: Answer): number => (json?.data as { n: number } | undefined)?.n ?? Number.NaN;
+
+const conditions: Rule = {
+  id: 'R41',
+  title: 'If-Match that does not match is 412 and changes nothing; a hundred writers of one counter lose nothing',
+  needs: [],
+  check: async ({ client, account, name }) => {
+    const user = await newUser(client, account, name('user'));
+    const item = name('counter');
+    const made = await user.put('counters', item, { n: 0 }, { 'if-none-match': '*' });
+    hold(made.status === 201 && made.header('etag') === '"v1"', '201 with ETag "v1"', `${made.status} ${made.header('etag')}`);
+    const again = await user.put('counters', item, { n: 9 }, { 'if-none-match': '*' });
+    const wrong = await user.put('counters', item, { n: 9 }, { 'if-match': '"v7"' });
+    const gone = await user.del('counters', item, { 'if-match': '"v7"' });
+    for (const answer of [again, wrong, gone]) hold(answer.status === 412, '412', `${answer.status} ${answer.text}`);
+    await Promise.all(
+      Array.from({ length: writers }, async () => {
+        for (;;) {
+          const now = await user.get(`/v1/sync/counters/${item}`);
+          const { status, text } = await user.put('counters', item, { n: countOf(now) + 1 }, { 'if-match': String(now.header('etag')) });
+          if (status === 200) return;
+          hold(status === 412, '200 or 412', `${status} ${text}`);
+        }
+      }),
+    );
+    const end = await user.get(`/v1/sync/counters/${item}`);
+    hold(countOf(end) === writers && end.json?.version === writers + 1, `the counter at ${writers}, version ${writers + 1}`, end.text);
+  },
+};
+
+const ownWrites: Rule = {
+  id: 'R42',
+  title: 'a write is read at once; from its Sync-Cursor a stream goes on behind it',
+  needs: [],
+  check: async ({ client, account, name }) => {
+    const user = await newUser(client, account, name('user'));
+    for (let i = 0; i < 5; i++) {
+      const written = await user.put('trips', `t${i}`, { i });
+      const read = await user.get(`/v1/sync/trips/t${i}`);
+      hold((read.json?.data as { i?: number } | undefined)?.i === i, 'what was just written', read.text);
+      const since = await user.get(`/v1/sync/trips?since=${written.header('sync-cursor')}`);
+      hold(since.status === 200 && (since.json?.changes as unknown[] | undefined)?.length === 0, 'nothing after a write’s own cursor', since.text);
+    }
+    const last = await user.put('trips', 'last', {});
+    const reader = await user.listen(`ch=sync:trips&since=${last.header('sync-cursor')}`);
+    await user.put('trips', 'next', {});
+    await arrived(reader, 'put');
+    reader.close();
+    hold(
+      changesOf(reader).every(({ k }) => k === 'next'),
+      'the stream to begin behind the write',
+      changesOf(reader),
+    );
+  },
+};
+
+const everyNode: Rule = {
+  id: 'R43',
+  title: 'what one node acknowledged every other one reads',
+  needs: ['own service'],
+  check: async ({ service, name }) => {
+    await service?.withService({ workers: 2 }, async ({ client, account }) => {
+      const user = await newUser(client, account, name('user'));
+      for (let i = 0; i < 20; i++) {
+        const written = await user.put('trips', 't', { i });
+        hold(written.status < 300, '200 or 201', written.text);
+        // A connection of its own each time: it reaches whichever node accepts it.
+        const dispatcher = new Agent();
+        const read = await request(`${client.base()}/v1/sync/trips/t`, { dispatcher, headers: { authorization: user.authorization } });
+        const { data } = (await read.body.json()) as { data?: { i?: number } };
+        await dispatcher.close();
+        hold(data?.i === i, `the item at ${i} on every node`, data);
+      }
+    });
+  },
+};
+
+const shares: Rule = {
+  id: 'R44',
+  title: 'a share, its changes and its revocation appear in the recipient’s inbox and nowhere else',
+  needs: [],
+  check: async ({ client, account, name }) => {
+    const [owner, friend, stranger] = [
+      await newUser(client, account, name('owner')),
+      await newUser(client, account, name('friend')),
+      await newUser(client, account, name('other')),
+    ];
+    await owner.put('trips', 't1', { secret: 1 });
+    await owner.put('trips', 't2', { secret: 'unshared' });
+    const [inbox, others] = [await friend.listen('ch=inbox,sync:trips'), await stranger.listen('ch=inbox,sync:trips')];
+    const shared = await owner.post('/v1/shares', { collection: 'trips', item: 't1', to: { user: name('friend') } });
+    hold(shared.status === 201, '201 for a share', `${shared.status} ${shared.text}`);
+    const id = String(shared.json?.share_id);
+    await arrived(inbox, 'put');
+    await owner.put('trips', 't1', { secret: 2 });
+    await owner.put('trips', 't2', { secret: 'unshared too' });
+    await arrived(inbox, 'put', 2);
+    const foreign = await friend.get(`/v1/sync/trips/t1`);
+    hold(foreign.status === 404, '404 for another user’s item, shared or not', `${foreign.status} ${foreign.text}`);
+    const revoking = await client.call('DELETE', `/v1/shares/${id}`, { headers: { authorization: stranger.authorization } });
+    hold(revoking.status === 404, '404 for who revokes another’s share', `${revoking.status} ${revoking.text}`);
+    const revoked = await client.call('DELETE', `/v1/shares/${id}`, { headers: { authorization: owner.authorization } });
+    hold(revoked.status === 204, '204 for a revocation', `${revoked.status} ${revoked.text}`);
+    await arrived(inbox, 'del');
+    await owner.put('trips', 't1', { secret: 3 });
+    await eventually('the inbox to be empty', async () => ((await friend.get('/v1/sync/inbox/snapshot')).json?.items as unknown[] | undefined)?.length === 0);
+    hold(
+      !JSON.stringify(inbox.frames).includes('"secret":3') && !JSON.stringify(inbox.frames).includes('unshared'),
+      'only what was shared, while it was',
+      changesOf(inbox),
+    );
+    hold(changesOf(others).length === 0, 'nothing for anybody else', changesOf(others));
+    inbox.close();
+    others.close();
+  },
+};
+
+export const syncRules: readonly Rule[] = [conditions, ownWrites, everyNode, shares];
