@@ -48,6 +48,8 @@ const opening: Rule = {
       const reader = await user.open('ch=sync:trips&since=-1');
       await arrived(reader, 'hello');
       times.push((reader.arrivedAtMs[0] ?? Number.POSITIVE_INFINITY) - begunMs);
+      // One of twenty may be the machine's.
+      hold(times.filter((ms) => ms > boundMs(100)).length <= 1, `hello within ${boundMs(100)} ms`, times.map(Math.round));
       await arrived(reader, 'sync');
       reader.close();
       hold(reader.header('transfer-encoding') === 'chunked', 'Transfer-Encoding: chunked', reader.header('transfer-encoding'));
@@ -60,8 +62,6 @@ const opening: Rule = {
       for (const line of reader.chunks.join('').trim().split('\n'))
         hold(Buffer.byteLength(line) < 65_536 && line.endsWith('}'), 'a frame of at most 64 KiB a line', line.slice(0, 100));
     }
-    times.sort((a, b) => a - b);
-    hold((times[18] as number) <= boundMs(100), `hello within ${boundMs(100)} ms`, times);
   },
 };
 

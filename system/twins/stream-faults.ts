@@ -124,7 +124,7 @@ export const streamFaults: readonly Fault[] = [
     name: 'drops-at-drain',
     breaks: ['R29'],
     about: 'ends without a goodbye',
-    apply: withHub(() => ({ drain: async () => undefined, isDraining: () => false })),
+    apply: withHub((hub) => ({ drain: async () => hub.close() })),
   },
   { name: 'loses-pokes', breaks: [], about: 'hears of news by the position check only: a condition of R30, not a fault', apply: deaf },
   {
