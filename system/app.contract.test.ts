@@ -48,7 +48,7 @@ beforeEach(async () => {
     isClosing: () => draining,
     bus: createBus(),
     streams: { ageMs: 600_000, positionCheckMs: 10_000 },
-    heartbeatMsMax: 25_000,
+    balancerIdleTimeoutMs: 60_000,
     streamsMax: 1000,
     log: () => undefined,
   };

@@ -35,8 +35,8 @@ export type AppDeps = {
   readonly isClosing: () => boolean;
   readonly bus: Bus;
   readonly streams: StreamSettings;
-  /** What a client may ask for at most: 5/12 of the idle timeout of the balancer before it. */
-  readonly heartbeatMsMax: number;
+  /** Of the balancer before the service: connections are kept for longer, heartbeats come well within it. */
+  readonly balancerIdleTimeoutMs: number;
   /** Of this process, and of an account without a quota of its own. */
   readonly streamsMax: number;
   /** For twins. */
@@ -67,8 +67,8 @@ declare module 'fastify' {
 const requestTimeoutMs = 25_000;
 const headersTimeoutMs = 15_000;
 const timeoutCheckMs = 2000;
-// Longer than a balancer's 60 s idle timeout, so that the balancer and not the service ends an idle connection.
-const keepAliveTimeoutMs = 72_000;
+// An idle connection is ended by the balancer and not by the service: a request on its way to a closed one is a 502.
+const keepAliveFactor = 1.2;
 
 export type TlsFiles = { readonly cert: Buffer; readonly key: Buffer };
 
@@ -136,7 +136,7 @@ function createServer(deps: AppDeps, tls?: TlsFiles): FastifyInstance {
     bodyLimit: limits.batchBytesMax,
     requestTimeout: requestTimeoutMs,
     http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckMs },
-    keepAliveTimeout: keepAliveTimeoutMs,
+    keepAliveTimeout: Math.round(deps.balancerIdleTimeoutMs * keepAliveFactor),
     requestIdHeader: 'x-request-id',
     genReqId: () => `${requestIdPrefix}${(requestNumber++).toString(36)}`,
     // A drain announces itself by `Connection: close`; a request that still comes in is answered.

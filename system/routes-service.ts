@@ -2,10 +2,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppDeps } from './app.ts';
 import { Problem } from './protocol/errors.ts';
-import { limits } from './protocol/limits.ts';
+import { heartbeatMsMax, limits } from './protocol/limits.ts';
 import { itemsPerPrincipalMax } from './store/store.ts';
 
-export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining, streams, heartbeatMsMax, streamsMax }: AppDeps): void {
+export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining, streams, balancerIdleTimeoutMs, streamsMax }: AppDeps): void {
   const config = { lane: 'health' };
   app.get('/healthz', { config, schema: { summary: 'Alive' } }, () => ({ alive: true }));
   app.get('/readyz', { config, schema: { summary: 'Ready for work' } }, () => {
@@ -39,7 +39,7 @@ export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining
     channels_per_stream_max: limits.channelsPerStreamMax,
     frame_bytes_max: limits.frameBytesMax,
     heartbeat_ms_min: limits.heartbeatMsMin,
-    heartbeat_ms_max: heartbeatMsMax,
+    heartbeat_ms_max: heartbeatMsMax(balancerIdleTimeoutMs),
     streams_max: streamsMax,
     stream_pending_bytes_max: limits.streamPendingBytesMax,
     stream_undrained_ms_max: limits.streamUndrainedMsMax,

@@ -6,7 +6,7 @@ import type { AppDeps } from './app.ts';
 import { type Channel, parseChannel } from './protocol/channels.ts';
 import { encodeCursor } from './protocol/cursor.ts';
 import { Problem } from './protocol/errors.ts';
-import { limits } from './protocol/limits.ts';
+import { heartbeatMsMax, limits } from './protocol/limits.ts';
 import { StreamQuery } from './protocol/schemas.ts';
 import { changeTexts, readSince } from './routes-sync.ts';
 import type { LogKey } from './store/store.ts';
@@ -41,7 +41,7 @@ async function stream(request: FastifyRequest, reply: FastifyReply, deps: Deps):
   const channels = readChannels(query.ch, caller);
   const logChannels = channels.filter(({ kind }) => kind === 'collection' || kind === 'inbox').map(({ name }) => name);
   const format = formatOf(request);
-  const heartbeatMs = readHeartbeat(query.hb, deps.heartbeatMsMax);
+  const heartbeatMs = readHeartbeat(query.hb, heartbeatMsMax(deps.balancerIdleTimeoutMs));
   if (deps.isDraining() || deps.hub.isDraining()) throw new Problem('draining', 'This service is going down.');
   const quota = await deps.accounts.quota(caller.account, 'streams', deps.streamsMax);
   if (deps.hub.heldBy(caller.account) >= quota || deps.hub.held() >= deps.streamsMax)

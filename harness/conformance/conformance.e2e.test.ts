@@ -50,6 +50,7 @@ const redBy: Readonly<Record<string, string>> = {
   R20: 'forgets-deletes',
   R21: 'wrong-hash',
   R22: 'no-heartbeats',
+  R23: 'no-heartbeats',
   R24: 'late-hello',
   R25: 'never-cuts',
   R27: 'bye-without-cursor',
@@ -68,6 +69,7 @@ const redBy: Readonly<Record<string, string>> = {
   R47: 'leaks-accounts',
   R65: 'plain-errors',
   R66: 'believes-forwarded',
+  R67: 'lets-go-early',
   R71: 'blurs-sizes',
 };
 

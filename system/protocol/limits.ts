@@ -25,3 +25,6 @@ export const limits = {
   streamPendingBytesMax: 1024 * 1024,
   streamUndrainedMsMax: 10_000,
 } as const;
+
+/** So that two heartbeats fit into a balancer's idle timeout even when one is late. */
+export const heartbeatMsMax = (balancerIdleTimeoutMs: number): number => Math.floor((balancerIdleTimeoutMs * 5) / 12);

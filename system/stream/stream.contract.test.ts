@@ -42,7 +42,7 @@ async function start(change: Partial<PlainDeps> = {}): Promise<void> {
     isDraining: () => false,
     isClosing: () => false,
     streams: { ageMs: 600_000, positionCheckMs: 10_000 },
-    heartbeatMsMax: 25_000,
+    balancerIdleTimeoutMs: 60_000,
     streamsMax: 1000,
     log: () => undefined,
     ...change,

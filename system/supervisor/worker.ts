@@ -69,7 +69,7 @@ export async function startWorker({ config, adminToken, store, metrics, log, rel
     isClosing: () => closing,
     bus,
     streams: { ageMs: config.streamAgeMs, positionCheckMs: config.positionCheckMs },
-    heartbeatMsMax: Math.floor((config.balancerIdleTimeoutMs * 5) / 12),
+    balancerIdleTimeoutMs: config.balancerIdleTimeoutMs,
     streamsMax: max ?? streamsMaxDefault,
     log,
   };

@@ -86,7 +86,12 @@ export const streamFaults: readonly Fault[] = [
     about: 'says a hash that is none',
     apply: withPages((page) => ({ ...page, hashes: Object.fromEntries(Object.keys(page.hashes).map((channel) => [channel, 'f'.repeat(16)])) })),
   },
-  { name: 'no-heartbeats', breaks: ['R22'], about: 'is silent where nothing changes', apply: withOpening((opening) => ({ ...opening, heartbeatMs: aDayMs })) },
+  {
+    name: 'no-heartbeats',
+    breaks: ['R22', 'R23'],
+    about: 'is silent where nothing changes',
+    apply: withOpening((opening) => ({ ...opening, heartbeatMs: aDayMs })),
+  },
   {
     name: 'late-hello',
     breaks: ['R24'],
@@ -205,6 +210,18 @@ export const streamFaults: readonly Fault[] = [
     breaks: ['R44'],
     about: 'says that a share is revoked, and leaves it',
     apply: withStore(() => ({ unshare: async () => ({ kind: 'unshared' }) })),
+  },
+  {
+    name: 'lets-go-early',
+    breaks: ['R67'],
+    about: 'closes idle connections before the balancer does',
+    apply: (deps) => ({
+      ...deps,
+      customise: (app) => {
+        app.server.keepAliveTimeout = 200;
+        Object.assign(app.server, { keepAliveTimeoutBuffer: 0 });
+      },
+    }),
   },
   {
     name: 'believes-forwarded',

@@ -1,0 +1,91 @@
+/** R23, R67: behind a balancer that ends what is idle. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Pool } from 'undici';
+import { type Balancer, startBalancer } from '#harness/balancer/balancer.ts';
+import { presets } from '#harness/balancer/presets.ts';
+import { openStream, type StreamReader } from '#harness/topology/stream-reader.ts';
+import { hold, type OtherService, type Rule } from './rule.ts';
+import { arrived, changesOf, newUser } from './user.ts';
+
+/** A minute passes in 2.4 s: the shortest that a heartbeat of a second fits into twice. */
+const scale = 25;
+const idleMs = presets['classic-elb'].idleTimeoutMs / scale;
+const idleMinutes = 10;
+
+const addressOf = (url: string) => ({ host: new URL(url).hostname, port: Number(new URL(url).port) });
+
+const survives: Rule = {
+  id: 'R23',
+  title: 'behind a 60 s balancer an idle stream lives for ten minutes by its heartbeats, and dies at 60 s without (on a clock 25 times as fast)',
+  needs: ['own service'],
+  check: async ({ service, name }) => {
+    const through = async (other: OtherService, use: (balancer: Balancer, reader: StreamReader) => Promise<void>): Promise<void> => {
+      const balancer = await startBalancer({ settings: { ...presets['classic-elb'], proxyHeader: 'off' }, targets: [addressOf(other.client.base())], scale });
+      try {
+        const { authorization } = await newUser(other.client, other.account, name('user'));
+        const reader = openStream({ url: `${balancer.url}/v1/stream?ch=sync:trips`, authorization });
+        await arrived(reader, 'sync');
+        await use(balancer, reader);
+        reader.close();
+      } finally {
+        await balancer.close();
+      }
+    };
+    // The control first: this balancer does end what is silent.
+    await service?.withService({ env: { HEADROOM_BALANCER_IDLE_TIMEOUT_MS: '3600000' } }, (other) =>
+      through(other, async (_, reader) => {
+        const begunMs = performance.now();
+        await reader.ended;
+        const livedMs = performance.now() - begunMs;
+        hold(livedMs > 0.9 * idleMs && livedMs < 2 * idleMs, `a stream without heartbeats to die after ${idleMs} ms`, livedMs);
+      }),
+    );
+    await service?.withService({ env: { HEADROOM_BALANCER_IDLE_TIMEOUT_MS: String(idleMs) } }, (other) =>
+      through(other, async (balancer, reader) => {
+        await Promise.race([reader.ended, sleep(idleMinutes * idleMs)]);
+        hold(reader.state() === 'open' && balancer.counts.expired === 0, `the stream to be there after ${idleMinutes * idleMs} ms`, reader.frames.at(-1));
+        const writer = await newUser(other.client, other.account, name('user'));
+        await writer.put('trips', 't', {});
+        await arrived(reader, 'put');
+        hold(changesOf(reader).length === 1, 'the change after the silence', reader.frames.at(-1));
+      }),
+    );
+  },
+};
+
+const reuses = 10_000;
+const connections = 500;
+
+const reused: Rule = {
+  id: 'R67',
+  title: '10,000 reuses of idle connections through a balancer: no 502, no reset',
+  needs: ['own service'],
+  check: async ({ service }) => {
+    await service?.withService({ env: { HEADROOM_BALANCER_IDLE_TIMEOUT_MS: String(idleMs) } }, async ({ client }) => {
+      const balancer = await startBalancer({ settings: presets.alb, targets: [addressOf(client.base())], scale });
+      const pools = Array.from({ length: connections }, () => new Pool(balancer.url, { connections: 1, keepAliveTimeout: 2 * idleMs }));
+      const outcomes = new Map<string, number>();
+      await Promise.all(
+        pools.map(async (pool, lane) => {
+          for (let i = 0; i < reuses / connections; i++) {
+            // Up to nine tenths of the balancer's patience, so that it is always the one that may still hope.
+            await sleep((((lane * 7 + i * 13) % 90) / 100) * idleMs);
+            const outcome = await pool
+              .request({ path: '/healthz', method: 'GET' })
+              .then(async ({ statusCode, body }) => {
+                await body.dump();
+                return String(statusCode);
+              })
+              .catch((error: Error & { code?: string }) => error.code ?? error.message);
+            outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+          }
+          await pool.close();
+        }),
+      );
+      await balancer.close();
+      hold(outcomes.get('200') === reuses, `${reuses} × 200`, Object.fromEntries(outcomes));
+    });
+  },
+};
+
+export const balancerRules: readonly Rule[] = [survives, reused];
