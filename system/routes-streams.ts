@@ -13,6 +13,7 @@ import type { LogKey } from './store/store.ts';
 import { contentTypes, type Format } from './stream/encode.ts';
 import type { Hub } from './stream/hub.ts';
 import { takeSocket } from './stream/outlet.ts';
+import { turn } from './stream/topics.ts';
 import { logOf, mayUse } from './sync/access.ts';
 
 type Deps = AppDeps & { readonly hub: Hub };
@@ -52,7 +53,9 @@ async function stream(request: FastifyRequest, reply: FastifyReply, deps: Deps):
   if (query.mode === 'longpoll') return longPoll({ request, reply, deps, log, channels: logChannels, since, heartbeatMs });
   const first = log === undefined ? undefined : await readSince({ deps, log, channels: logChannels, since, limit: changesPerRead });
   if (request.raw.httpVersionMajor === 1 && request.raw.httpVersionMinor === 0) throw new Problem('bad-request', 'A stream is chunked: speak HTTP/1.1.');
-  if (request.raw.destroyed || reply.raw.socket === null) return reply.hijack();
+  // Out of the parser's own call: it may still be on the stack here, and is about to be closed.
+  await turn();
+  if (request.raw.destroyed || reply.raw.socket === null || reply.raw.socket.destroyed) return reply.hijack();
   const connectionId = randomUUID();
   const headers = headersOf({ request, format, ...(first === undefined ? {} : { epoch: first.page.epoch, from: first.from }) });
   const { elapsedTime } = reply;

@@ -11,11 +11,18 @@ export type OtherService = {
   readonly newAccount: (quotas: Readonly<Record<string, number>>) => Promise<AccountCredentials>;
   /** SIGTERM; resolves with the exit code. */
   readonly stop: () => Promise<number | null>;
-  /** A folder that goes with it. */
+  /** A folder that goes with it; its data stand in `data` there. */
   readonly folder: string;
+  readonly data: string;
 };
 
-export type OtherSettings = { readonly workers?: number; readonly env?: Readonly<Record<string, string>>; readonly twinOtherwise?: string };
+/** `data`: the data folder of another one, so that both are nodes over the same store. */
+export type OtherSettings = {
+  readonly data?: string;
+  readonly workers?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly twinOtherwise?: string;
+};
 
 export type OwnService = {
   /** Another one of the same kind, with settings of its own; it is stopped at the end. `twinOtherwise`: where no twin was asked for, this one. */

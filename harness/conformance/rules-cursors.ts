@@ -38,8 +38,8 @@ const increasing: Rule = {
 };
 
 /** The whole log, then from every cursor and over every cut: the joined frames are the log after it. */
-async function joinsUp({ user, total, seed }: { readonly user: User; readonly total: number; readonly seed: number }): Promise<void> {
-  const whole = await user.listen('ch=sync:trips&since=-1');
+async function joinsUp({ users, total, seed }: { readonly users: readonly [User, ...User[]]; readonly total: number; readonly seed: number }): Promise<void> {
+  const whole = await users[0].listen('ch=sync:trips&since=-1');
   const log = changesOf(whole);
   whole.close();
   hold(log.length === total, `a log of ${total} changes`, log.length);
@@ -53,7 +53,7 @@ async function joinsUp({ user, total, seed }: { readonly user: User; readonly to
     let cursor = String(log[from]?.c);
     const joined: string[] = [];
     for (let cuts = below(3); cuts >= 0; cuts--) {
-      const reader = await user.listen(`ch=sync:trips&since=${cursor}`);
+      const reader = await (users[below(users.length)] ?? users[0]).listen(`ch=sync:trips&since=${cursor}`);
       hold(reader.frames[0]?.resumed === true, 'hello with resumed', reader.frames[0]);
       // A cut anywhere: of what came, a part counts as read.
       const read = cuts === 0 ? changesOf(reader) : changesOf(reader).slice(0, below(changesOf(reader).length + 1));
@@ -72,7 +72,7 @@ const complete: Rule = {
   check: async ({ client, account, name }) => {
     const user = await newUser(client, account, name('user'));
     await writeSome(user, 40);
-    await joinsUp({ user, total: 40, seed: 5 });
+    await joinsUp({ users: [user], total: 40, seed: 5 });
   },
 };
 
@@ -81,10 +81,12 @@ const otherNode: Rule = {
   title: 'a stream resumes the same on any node',
   needs: ['own service'],
   check: async ({ service, name }) => {
-    await service?.withService({ workers: 2 }, async ({ client, account }) => {
-      const user = await newUser(client, account, name('user'));
-      await writeSome(user, 40);
-      await joinsUp({ user, total: 40, seed: 6 });
+    await service?.withService({}, async (first) => {
+      await service.withService({ data: first.data }, async (second) => {
+        const users = [await newUser(first.client, first.account, name('user')), await newUser(second.client, first.account, name('user'))] as const;
+        await writeSome(users[0], 40);
+        await joinsUp({ users: [...users], total: 40, seed: 6 });
+      });
     });
   },
 };

@@ -1,5 +1,4 @@
 /** R41 to R44: items, versions, shares. */
-import { Agent, request } from 'undici';
 import type { Answer } from './client.ts';
 import { hold, type Rule } from './rule.ts';
 import { arrived, changesOf, eventually, newUser } from './user.ts';
@@ -66,18 +65,16 @@ const everyNode: Rule = {
   title: 'what one node acknowledged every other one reads',
   needs: ['own service'],
   check: async ({ service, name }) => {
-    await service?.withService({ workers: 2 }, async ({ client, account }) => {
-      const user = await newUser(client, account, name('user'));
-      for (let i = 0; i < 20; i++) {
-        const written = await user.put('trips', 't', { i });
-        hold(written.status < 300, '200 or 201', written.text);
-        // A connection of its own each time: it reaches whichever node accepts it.
-        const dispatcher = new Agent();
-        const read = await request(`${client.base()}/v1/sync/trips/t`, { dispatcher, headers: { authorization: user.authorization } });
-        const { data } = (await read.body.json()) as { data?: { i?: number } };
-        await dispatcher.close();
-        hold(data?.i === i, `the item at ${i} on every node`, data);
-      }
+    await service?.withService({}, async (first) => {
+      await service.withService({ data: first.data }, async (second) => {
+        const [writer, reader] = [await newUser(first.client, first.account, name('user')), await newUser(second.client, first.account, name('user'))];
+        for (let i = 0; i < 20; i++) {
+          const written = await writer.put('trips', 't', { i });
+          hold(written.status < 300, '200 or 201', written.text);
+          const read = await reader.get('/v1/sync/trips/t');
+          hold((read.json?.data as { i?: number } | undefined)?.i === i, `the item at ${i} on the other node`, read.text);
+        }
+      });
     });
   },
 };

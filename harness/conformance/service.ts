@@ -41,10 +41,11 @@ export async function startOwnService(twin: string | undefined): Promise<Service
     },
     withService: async (settings, use) => {
       const own = mkdtempSync(join(folder, 'other-'));
+      const data = settings.data ?? join(own, 'data');
       const name = twin ?? settings.twinOtherwise;
       const other = await startService({
         workers: settings.workers ?? 1,
-        folder: join(own, 'data'),
+        folder: data,
         ...(settings.env === undefined ? {} : { env: settings.env }),
         ...(name === undefined ? {} : { entry: 'system/twins/main.ts', args: [name] }),
       });
@@ -59,6 +60,7 @@ export async function startOwnService(twin: string | undefined): Promise<Service
           newAccount,
           stop: other.stop,
           folder: own,
+          data,
         });
       } finally {
         await client.close();

@@ -43,7 +43,7 @@ type Ready = {
 };
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const tailLinesMax = 20;
+const tailLinesMax = 100;
 const stopTimeoutMs = 40_000;
 
 /** Rejects with the service's own last words where it does not come up. */

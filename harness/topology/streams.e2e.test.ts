@@ -58,15 +58,23 @@ test('what is written through one worker reaches the streams of all; a worker ki
   try {
     const account = await createAccount(service.adminUrl, service.adminToken, 'x');
     const token = await tokenOf(service, account, 'u');
-    const all = Array.from({ length: 16 }, () => open(service.url, token));
-    await Promise.all(all.map(synced));
-    const values = parsePrometheusText(await (await request(`${service.url}/metrics`)).body.text());
-    expect(sumOf(values, 'headroom_streams')).toBe(16);
-    expect(Object.entries(values).filter(([name, value]) => name.startsWith('headroom_streams{') && value > 0)).toHaveLength(2);
+    const all: StreamReader[] = [];
+    const holders = async (): Promise<number> => {
+      const values = parsePrometheusText(await (await request(`${service.url}/metrics`)).body.text());
+      expect(sumOf(values, 'headroom_streams')).toBe(all.length);
+      return Object.entries(values).filter(([name, value]) => name.startsWith('headroom_streams{') && value > 0).length;
+    };
+    // Which worker accepts is the kernel's choice, and a quiet machine's is often the same.
+    while (all.length < 200 && (await holders()) < 2) {
+      all.push(...Array.from({ length: 20 }, () => open(service.url, token)));
+      await Promise.all(all.map(synced));
+    }
+    expect(await holders()).toBe(2);
     const expected = Array.from({ length: 20 }, (_, i) => `k${i}`);
     for (const key of expected) expect((await put(service.url, token, key)).statusCode).toBe(201);
     // A lost poke would take the position check's ten seconds.
     for (const reader of all) await expect.poll(() => keys(reader), { timeout: 2000 }).toEqual(expected);
+    // Either holds some.
     process.kill(service.workerPids()[0] as number, 'SIGKILL');
     await expect.poll(() => all.filter(({ state }) => state() === 'ended').length, { timeout: 5000 }).toBeGreaterThan(0);
     const cut = all.filter(({ state }) => state() === 'ended');

@@ -104,7 +104,7 @@ export type OutboxRecord = {
 
 export type ChangeStore = {
   readonly change: (command: ChangeCommand) => Promise<ChangeResult>;
-  /** After `after`, at most `limit` changes and about a mebibyte. */
+  /** After `after`, at most `limit` changes and about 256 KiB. */
   readonly readChanges: (query: LogKey & { readonly after: ChangePosition; readonly limit: number }) => Promise<ChangesPage>;
   /** Of many principals at once: what a position check costs. */
   readonly readHeads: (keys: readonly LogKey[]) => Promise<{ readonly epoch: string; readonly heads: readonly ChangePosition[] }>;

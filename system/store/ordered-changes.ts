@@ -71,7 +71,8 @@ const newLog: LogRow = { head: 0, floor: 0, compacted: 0, items: 0, hashes: {} }
 /** Each change takes one step of compaction to keep up and the others to catch up. */
 const compactionsAtOnce = 8;
 const forgottenAtOnce = 8;
-const pageBytesMax = 2 ** 20;
+/** Well below what a stream may have pending: a page goes out at once. */
+const pageBytesMax = 2 ** 18;
 
 export const principalDigest = ({ account, principal }: LogKey): Buffer => hash('sha256', `${account}\0${principal}`, 'buffer').subarray(0, 16);
 export const rowKey = (digest: Buffer, kind: 'L' | 'c' | 'i' | 's' | 't', rest?: Buffer): Buffer =>

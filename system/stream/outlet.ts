@@ -46,9 +46,12 @@ function releaseParser(socket: HttpSocket): void {
   parser.onIncoming = null;
   // Out of the list that the server's request timeout goes through.
   parser.remove();
-  parser.close();
+  // As Node does it: never while the parser's native code may be on the stack.
+  setImmediate(closeParser, parser);
   socket.parser = null;
 }
+
+const closeParser = (parser: Parser): void => parser.close();
 
 /** One chunk of a chunked body. */
 export function chunkOf(text: string): Buffer {

@@ -398,6 +398,14 @@ describe('streams', () => {
     expect(app.hub.held()).toBeLessThanOrEqual(2);
   });
 
+  test('a replay of many times what may be pending reaches a reader that reads', async () => {
+    const note = 'x'.repeat(50_000);
+    for (let i = 0; i < 100; i++) await put(`t${i}`, { note });
+    const reader = open('ch=sync:trips&since=-1');
+    await until(reader, 'sync');
+    expect(keysOf(reader.frames)).toHaveLength(100);
+  });
+
   test('as many streams as there may be, and room again when one ends', async () => {
     await start({ streamsMax: 2 });
     const [first, second] = [open('ch=sync:trips'), open('ch=sync:trips')];
