@@ -67,6 +67,7 @@ const redBy: Readonly<Record<string, string>> = {
   R44: 'keeps-revoked',
   R46: 'believes-tokens',
   R47: 'leaks-accounts',
+  R54: 'dies-of-descriptors',
   R65: 'plain-errors',
   R66: 'believes-forwarded',
   R67: 'lets-go-early',

@@ -22,6 +22,7 @@ export type OtherSettings = {
   readonly workers?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly twinOtherwise?: string;
+  readonly descriptorsMax?: number;
 };
 
 export type OwnService = {

@@ -1,5 +1,5 @@
 /** R22 to R34: how a stream lives and ends. */
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamReader } from '#harness/topology/stream-reader.ts';
 import { hold, type Rule } from './rule.ts';
@@ -405,5 +405,45 @@ function exchange(base: string, text: string, step = text.length, withinMs = 500
   });
 }
 
-export const streamRules: readonly Rule[] = [heartbeats, opening, slowReader, byes, ages, drain, lostPokes, events, limits, expiry, slowLoris];
+const descriptorsMax = 512;
+
+const descriptors: Rule = {
+  id: 'R54',
+  title: 'out of descriptors it lives, refuses, and takes connections again once there is room',
+  needs: ['own service'],
+  check: async ({ service, name }) => {
+    await service?.withService({ descriptorsMax }, async ({ client, account }) => {
+      const user = await newUser(client, account, name('user'));
+      const stream = await user.listen('ch=sync:trips');
+      const { hostname, port } = new URL(client.base());
+      const sockets = await Promise.all(
+        Array.from(
+          { length: 2 * descriptorsMax },
+          () =>
+            new Promise<Socket>((resolve) => {
+              const socket = connect(Number(port), hostname, () => resolve(socket)).on('error', () => resolve(socket));
+              socket.resume();
+            }),
+        ),
+      );
+      await eventually('connections to be refused', () => sockets.some(({ closed }) => closed));
+      const first = await user.put('trips', 'a', {}).catch((error: Error) => ({ status: 0, text: error.message }));
+      hold(first.status === 201, 'an answer on a connection that is there', `${first.status} ${first.text}`);
+      await arrived(stream, 'put');
+      const metrics = await client.call('GET', '/metrics');
+      hold(metrics.status === 200, '200 from /metrics at the limit', metrics.status);
+      for (const socket of sockets) socket.destroy();
+      await eventually('new connections to be taken again', async () => {
+        const reader = await user.open('ch=sync:trips').catch(() => undefined);
+        const isTaken = reader?.status() === 200;
+        reader?.close();
+        return isTaken;
+      });
+      hold(stream.state() === 'open', 'the stream to have lived through it', stream.frames.at(-1));
+      stream.close();
+    });
+  },
+};
+
+export const streamRules: readonly Rule[] = [heartbeats, opening, slowReader, byes, ages, drain, lostPokes, events, limits, expiry, slowLoris, descriptors];
 export const edgeRules: readonly Rule[] = [proxied];

@@ -47,6 +47,7 @@ export async function startOwnService(twin: string | undefined): Promise<Service
         workers: settings.workers ?? 1,
         folder: data,
         ...(settings.env === undefined ? {} : { env: settings.env }),
+        ...(settings.descriptorsMax === undefined ? {} : { descriptorsMax: settings.descriptorsMax }),
         ...(name === undefined ? {} : { entry: 'system/twins/main.ts', args: [name] }),
       });
       const client = createClient(() => other.url);

@@ -19,6 +19,14 @@ export const parts = [
     commands: ['chromium', 'chromium-browser', 'google-chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium'],
     packages: { 'apt-get': ['chromium'], dnf: ['chromium'], apk: ['chromium'], pacman: ['chromium'], brew: ['--cask', 'chromium'] },
   },
+  {
+    name: 'haproxy',
+    purpose: 'stands before the service in tests and runs with a real balancer',
+    variable: 'HEADROOM_HAPROXY',
+    // Debian puts it where an ordinary user's PATH may not lead.
+    commands: ['haproxy', '/usr/sbin/haproxy'],
+    packages: { 'apt-get': ['haproxy'], dnf: ['haproxy'], apk: ['haproxy'], pacman: ['haproxy'], brew: ['haproxy'] },
+  },
 ] as const satisfies readonly Part[];
 
 export type PartName = (typeof parts)[number]['name'];

@@ -13,6 +13,8 @@ export type ServiceOptions = {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly logFile?: string;
+  /** Of the process and its workers; as the machine has it without this. */
+  readonly descriptorsMax?: number;
   readonly startTimeoutMs?: number;
 };
 
@@ -58,7 +60,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     `--data=${options.folder}`,
     '--exit-with-parent',
   ];
-  const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] });
+  const { descriptorsMax } = options;
+  const command = descriptorsMax === undefined ? [] : ['prlimit', `--nofile=${descriptorsMax}:${descriptorsMax}`];
+  const [program, ...rest] = [...command, process.execPath, ...args] as [string, ...string[]];
+  const child = spawn(program, rest, { cwd: root, env: { ...process.env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] });
   const tail: string[] = [];
   const log = options.logFile === undefined ? undefined : createWriteStream(options.logFile, { flags: 'a' });
   createInterface({ input: child.stderr }).on('line', (line) => {

@@ -1,4 +1,5 @@
 /** Faults of items, shares and streams. */
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { PlainDeps } from '#system/app.ts';
 import { type ChangesPage, changesHead, changesStart, type ItemRead } from '#system/store/store.ts';
@@ -220,6 +221,18 @@ export const streamFaults: readonly Fault[] = [
       customise: (app) => {
         app.server.keepAliveTimeout = 200;
         Object.assign(app.server, { keepAliveTimeoutBuffer: 0 });
+      },
+    }),
+  },
+  {
+    name: 'dies-of-descriptors',
+    breaks: ['R54'],
+    about: 'accepts without a limit, and ends where it cannot open a file',
+    apply: (deps) => ({
+      ...deps,
+      customise: (app) => {
+        Object.defineProperty(app.server, 'maxConnections', { get: () => undefined, set: () => undefined });
+        setInterval(() => readFileSync('/proc/self/stat'), 20).unref();
       },
     }),
   },

@@ -1,0 +1,157 @@
+/** The service behind a real HAProxy: addresses, idle timeouts, health, drain. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, request } from 'undici';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createAccount } from './accounts.ts';
+import { type Haproxy, startHaproxy } from './haproxy.ts';
+import { type AccountCredentials, secretAuthorization } from './provision.ts';
+import { type Service, startService } from './service-process.ts';
+import { openStream, type StreamReader } from './stream-reader.ts';
+
+let folder: string;
+const stops: (() => unknown)[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'headroom-haproxy-'));
+});
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const idleTimeoutMs = 2400;
+
+async function service(env: Readonly<Record<string, string>> = {}): Promise<Service> {
+  const own = await startService({ workers: 1, folder: join(folder, 'data'), env: { HEADROOM_BALANCER_IDLE_TIMEOUT_MS: String(idleTimeoutMs), ...env } });
+  stops.push(() => own.stop());
+  return own;
+}
+
+async function before(
+  nodes: readonly string[],
+  options: { readonly proxyHeader?: 'off' | 'v1' | 'v2'; readonly listener?: 'tcp' | 'http' } = {},
+): Promise<Haproxy & { lines: string[] }> {
+  const lines: string[] = [];
+  const targets = nodes.map((url, i) => ({ name: `node${i + 1}`, host: new URL(url).hostname, port: Number(new URL(url).port) }));
+  const { proxyHeader = 'off', listener = 'tcp' } = options;
+  const haproxy = await startHaproxy({
+    listener,
+    proxyHeader,
+    idleTimeoutMs,
+    targets,
+    connectionsMax: 2000,
+    folder: join(folder, 'haproxy'),
+    onLog: (line) => lines.push(line),
+  });
+  stops.push(() => haproxy.stop());
+  return { ...haproxy, lines };
+}
+
+async function tokenOf(own: Service, account: AccountCredentials): Promise<string> {
+  const answer = await request(`${own.url}/v1/tokens`, {
+    method: 'POST',
+    headers: { authorization: secretAuthorization(account), 'content-type': 'application/json' },
+    body: JSON.stringify({ user: 'u', scopes: ['ch:*'] }),
+  });
+  return `Bearer ${((await answer.body.json()) as { access_token: string }).access_token}`;
+}
+
+async function listen(url: string, authorization: string, query = 'ch=sync:trips'): Promise<StreamReader> {
+  const reader = openStream({ url: `${url}/v1/stream?${query}`, authorization });
+  stops.push(() => reader.close());
+  await expect.poll(() => reader.frames.some(({ t }) => t === 'sync'), { timeout: 5000 }).toBe(true);
+  return reader;
+}
+
+const put = async (url: string, authorization: string, key: string): Promise<number> => {
+  const answer = await request(`${url}/v1/sync/trips/${key}`, {
+    method: 'PUT',
+    headers: { authorization, 'content-type': 'application/json' },
+    body: '{}',
+    dispatcher: new Agent(),
+  });
+  await answer.body.dump();
+  return answer.statusCode;
+};
+
+test.each(['v1', 'v2'] as const)('send-proxy %s brings the client’s address, its health checks do not', { timeout: 60_000 }, async (version) => {
+  const own = await service({ HEADROOM_PROXY_PROTOCOL: version });
+  const haproxy = await before([own.proxyUrl as string], { proxyHeader: version });
+  const dispatcher = new Agent({ localAddress: '127.0.0.7' });
+  const answer = await request(`${haproxy.url}/v1/connection`, { dispatcher });
+  expect(await answer.body.json()).toMatchObject({ client_address: '127.0.0.7' });
+  await dispatcher.close();
+  expect(haproxy.config).toContain(version === 'v2' ? 'send-proxy-v2' : 'send-proxy ');
+});
+
+test('idle: a stream lives by its heartbeats, one that is silent is ended, and a kept connection is reused without a 502', { timeout: 60_000 }, async () => {
+  const own = await service();
+  const account = await createAccount(own.adminUrl, own.adminToken, 'x');
+  const token = await tokenOf(own, account);
+  const haproxy = await before([own.url]);
+  const kept = await listen(haproxy.url, token);
+  // A service that believes in a patient balancer does not speak in time.
+  const careless = await startService({ workers: 1, folder: join(folder, 'careless'), env: { HEADROOM_BALANCER_IDLE_TIMEOUT_MS: '3600000' } });
+  stops.push(() => careless.stop());
+  const carelessToken = await tokenOf(careless, await createAccount(careless.adminUrl, careless.adminToken, 'x'));
+  const carelessFront = await startHaproxy({
+    listener: 'tcp',
+    proxyHeader: 'off',
+    idleTimeoutMs,
+    targets: [{ name: 'node1', host: '127.0.0.1', port: Number(new URL(careless.url).port) }],
+    connectionsMax: 100,
+    folder: join(folder, 'haproxy-2'),
+  });
+  stops.push(() => carelessFront.stop());
+  const silent = await listen(carelessFront.url, carelessToken);
+  await sleep(3 * idleTimeoutMs);
+  expect([kept.state(), silent.state()]).toEqual(['open', 'ended']);
+  expect(await put(haproxy.url, token, 'after')).toBe(201);
+  await expect.poll(() => kept.frames.at(-1)?.t).toBe('put');
+});
+
+test('a node that drains is DOWN by its readyz, its streams come back on the other one, and nothing is lost', { timeout: 60_000 }, async () => {
+  const first = await service({ HEADROOM_DRAIN_WINDOW_MS: '1500' });
+  const second = await service({ HEADROOM_POSITION_CHECK_MS: '200' });
+  const token = await tokenOf(first, await createAccount(first.adminUrl, first.adminToken, 'x'));
+  const haproxy = await before([first.url, second.url]);
+  await expect.poll(async () => Object.values(await haproxy.states())).toEqual(['UP', 'UP']);
+  const readers = await Promise.all(Array.from({ length: 10 }, () => listen(haproxy.url, token)));
+  const stopping = first.stop();
+  await expect.poll(async () => (await haproxy.states()).node1, { timeout: 3000 }).toMatch(/^DOWN/);
+  const written = [];
+  for (let i = 0; i < 5; i++) if ((await put(haproxy.url, token, `k${i}`)) === 201) written.push(`k${i}`);
+  expect(written).toHaveLength(5);
+  await stopping;
+  const gone = readers.filter(({ frames }) => frames.at(-1)?.code === 'drain');
+  expect(gone.length).toBeGreaterThan(0);
+  for (const reader of gone) {
+    const again = await listen(haproxy.url, token, `ch=sync:trips&since=${reader.frames.at(-1)?.c}`);
+    const keys = [...reader.frames, ...again.frames].filter(({ t }) => t === 'put').map(({ k }) => k);
+    expect(keys).toEqual(written);
+  }
+  for (const reader of readers.filter((one) => !gone.includes(one)))
+    await expect.poll(() => reader.frames.filter(({ t }) => t === 'put').length, { timeout: 5000 }).toBe(5);
+});
+
+test('a server set to drain gets nothing new and keeps what it has; in maintenance it loses that too', { timeout: 60_000 }, async () => {
+  const first = await service();
+  const second = await service();
+  const token = await tokenOf(first, await createAccount(first.adminUrl, first.adminToken, 'x'));
+  const haproxy = await before([first.url, second.url]);
+  await expect.poll(async () => Object.values(await haproxy.states())).toEqual(['UP', 'UP']);
+  const early = await Promise.all(Array.from({ length: 6 }, () => listen(haproxy.url, token)));
+  await haproxy.setState('node1', 'drain');
+  expect((await haproxy.states()).node1).toMatch(/^DRAIN/);
+  await Promise.all(Array.from({ length: 6 }, () => listen(haproxy.url, token)));
+  const held = async (own: Service): Promise<number> =>
+    Number(/^headroom_streams\{.*\} (\d+)/m.exec(await (await request(`${own.url}/metrics`)).body.text())?.[1]);
+  expect([await held(first), await held(second)]).toEqual([3, 9]);
+  expect(early.every(({ state }) => state() === 'open')).toBe(true);
+  await haproxy.setState('node1', 'maint');
+  await expect.poll(() => held(first)).toBe(0);
+  expect(early.filter(({ state }) => state() === 'ended')).toHaveLength(3);
+  await expect(haproxy.setState('nobody', 'drain')).rejects.toThrow(/haproxy: /);
+});
