@@ -47,7 +47,7 @@ beforeEach(async () => {
     isDraining: () => draining,
     isClosing: () => draining,
     bus: createBus(),
-    streams: { ageMs: 600_000, positionCheckMs: 10_000 },
+    streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 120_000 },
     balancerIdleTimeoutMs: 60_000,
     streamsMax: 1000,
     log: () => undefined,
@@ -77,7 +77,7 @@ async function stepEverything(account: string, device: string): Promise<void> {
   if (lease.kind !== 'held') throw new Error('no lease');
   const { events } = await store.readLog({ partitions: [partition], after: { [partition]: lease.checkpoint }, limitEvents: 1000 });
   const to = events.at(-1)?.position ?? lease.checkpoint;
-  expect(await store.step({ partition, fence: lease.fence, from: lease.checkpoint, to, devices: deviceSteps(events, []) })).toEqual({ kind: 'stepped' });
+  expect(await store.step({ partition, fence: lease.fence, from: lease.checkpoint, to, devices: deviceSteps(events, []) })).toMatchObject({ kind: 'stepped' });
 }
 
 describe('ingest', () => {

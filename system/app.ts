@@ -102,10 +102,12 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     store: deps.store,
     clock: deps.clock,
     settings: deps.streams,
+    onWatch: deps.bus.watch,
+    onAppeared: deps.bus.tellDevices,
     onTrouble: (error) => deps.log('error', `a stream: ${String(error)}`),
   });
   const hub = deps.wrapHub?.(made) ?? made;
-  deps.bus.onPoke(hub.poke);
+  deps.bus.onNews(hub.news);
   app.decorate('hub', hub);
   app.addHook('onClose', async () => hub.close());
   await app.register(async (scope) => {

@@ -1,31 +1,60 @@
 /** How news travels between those who change and those who listen: at most once, without data. What is lost is found by a position check. */
-import type { LogKey } from './store/store.ts';
+import type { DeviceRef, LogKey } from './store/store.ts';
+
+export type News =
+  | { readonly kind: 'poke'; readonly keys: readonly LogKey[] }
+  /** Their latest location or presence is another one now. */
+  | { readonly kind: 'devices'; readonly devices: readonly DeviceRef[] };
 
 export type Bus = {
   /** To everybody who listens, in this process and in the others. */
   readonly poke: (keys: readonly LogKey[]) => void;
-  readonly onPoke: (listener: (keys: readonly LogKey[]) => void) => void;
+  readonly tellDevices: (devices: readonly DeviceRef[]) => void;
+  readonly onNews: (listener: (news: News) => void) => void;
+  /** Of whose devices somebody here wants to hear: nobody is told of the others. */
+  readonly watch: (accounts: readonly string[]) => void;
 };
 
-export type RelayedBus = Bus & { /** What came from another process. */ readonly receive: (keys: readonly LogKey[]) => void };
+export type RelayedBus = Bus & {
+  /** What came from another process. */
+  readonly receive: (news: News) => void;
+  /** What another process wants to hear of. */
+  readonly receiveWatch: (process: number, accounts: readonly string[]) => void;
+};
 
-/** `relay` takes pokes to other processes, gathered for a turn of the event loop. */
-export function createBus(relay: (keys: readonly LogKey[]) => void = () => undefined): RelayedBus {
-  const listeners: ((keys: readonly LogKey[]) => void)[] = [];
+export type Relay = { readonly news: (news: News) => void; readonly watch: (accounts: readonly string[]) => void };
+export const noRelay: Relay = { news: () => undefined, watch: () => undefined };
+
+/** `relay` takes news to other processes, pokes gathered for a turn of the event loop. */
+export function createBus(relay: Relay = noRelay): RelayedBus {
+  const listeners: ((news: News) => void)[] = [];
+  const watchers = new Map<number, ReadonlySet<string>>();
+  let own: ReadonlySet<string> = new Set();
   let waiting: LogKey[] = [];
-  const receive = (keys: readonly LogKey[]): void => {
-    for (const listener of listeners) listener(keys);
+  const receive = (news: News): void => {
+    for (const listener of listeners) listener(news);
   };
   return {
     receive,
-    onPoke: (listener) => void listeners.push(listener),
+    receiveWatch: (process, accounts) => void watchers.set(process, new Set(accounts)),
+    onNews: (listener) => void listeners.push(listener),
+    watch: (accounts) => {
+      own = new Set(accounts);
+      relay.watch(accounts);
+    },
+    tellDevices: (all) => {
+      const mine = all.filter(({ account }) => own.has(account));
+      if (mine.length > 0) receive({ kind: 'devices', devices: mine });
+      const others = all.filter(({ account }) => [...watchers.values()].some((accounts) => accounts.has(account)));
+      if (others.length > 0) relay.news({ kind: 'devices', devices: others });
+    },
     poke: (keys) => {
-      receive(keys);
+      receive({ kind: 'poke', keys });
       if (waiting.length === 0)
         setImmediate(() => {
           const gathered = waiting;
           waiting = [];
-          relay(gathered);
+          relay.news({ kind: 'poke', keys: gathered });
         });
       waiting.push(...keys);
     },

@@ -26,6 +26,7 @@ export type Config = {
   readonly proxyPort: number;
   readonly proxyTrusted: readonly string[];
   readonly restoreFrom: string | undefined;
+  readonly presenceTimeoutMs: number;
 };
 
 export class ConfigError extends Error {
@@ -167,6 +168,13 @@ const settings = {
     read: readNetworks,
     expected: 'networks as 10.0.0.0/8,::1/128',
     byDefault: ['127.0.0.0/8', '::1/128'] as readonly string[],
+  },
+  presenceTimeoutMs: {
+    flag: 'presence-timeout-ms',
+    env: 'HEADROOM_PRESENCE_TIMEOUT_MS',
+    about: 'a device without event or heartbeat for this long is offline',
+    ...integer(1000, 86_400_000),
+    byDefault: 120_000,
   },
   restoreFrom: {
     flag: 'restore-from',

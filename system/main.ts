@@ -97,7 +97,7 @@ async function runWorker(given: Config): Promise<void> {
     void running?.drain().then(exit, exit);
   };
   try {
-    const store = await openServiceStore({ config, log, withPipeline: true, onLost });
+    const store = await openServiceStore({ config, log, withPipeline: true, onLost, onDeviceNews: (devices) => running?.deviceNews(devices) });
     const metrics = () =>
       new Promise<string>((resolve) => {
         const id = nextId++;
@@ -110,12 +110,13 @@ async function runWorker(given: Config): Promise<void> {
       store,
       metrics,
       log,
-      relay: (keys) => say({ kind: 'poke', keys }),
+      relay: { news: (news) => say({ kind: 'news', news }), watch: (accounts) => say({ kind: 'watch', accounts }) },
       startDrain: () => say({ kind: 'drain-wanted' }),
     });
     running = worker;
     process.on('message', (message: ToWorker) => {
-      if (message.kind === 'poke') worker.poke(message.keys);
+      if (message.kind === 'news') worker.hear(message.news);
+      else if (message.kind === 'watch') worker.hearWatch(message.worker, message.accounts);
       else if (message.kind === 'snapshot-wanted') void worker.snapshot().then((snapshot) => say({ kind: 'snapshot', id: message.id, snapshot }));
       else if (message.kind === 'metrics') {
         waiting.get(message.id)?.(message.text);

@@ -46,6 +46,7 @@ export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining
     stream_age_ms_min: streams.ageMs,
     stream_age_ms_max: 2 * streams.ageMs,
     position_check_ms: streams.positionCheckMs,
+    presence_timeout_ms: streams.presenceTimeoutMs,
   }));
   app.get('/metrics', { config, schema: { summary: 'Prometheus text, one answer for all workers' } }, async (_, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),

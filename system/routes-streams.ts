@@ -13,6 +13,7 @@ import type { LogKey } from './store/store.ts';
 import { contentTypes, type Format } from './stream/encode.ts';
 import type { Hub } from './stream/hub.ts';
 import { takeSocket } from './stream/outlet.ts';
+import { watchingOf } from './stream/states.ts';
 import { turn } from './stream/topics.ts';
 import { logOf, mayUse } from './sync/access.ts';
 
@@ -67,6 +68,8 @@ async function stream(request: FastifyRequest, reply: FastifyReply, deps: Deps):
     account: caller.account,
     log,
     channels: logChannels,
+    watching: watchingOf(channels),
+    device: caller.kind === 'device' ? caller.device : undefined,
     first: first?.page,
     from: first?.from,
     resumed: first?.resumed ?? false,
@@ -85,7 +88,6 @@ function readChannels(names: readonly string[], caller: Caller): readonly Channe
     const channel = parseChannel(name);
     if (channel === undefined)
       throw new Problem('bad-request', `There is no channel "${name.slice(0, 80)}"; there are sync:{collection}, inbox, device:{id} and devices.`);
-    if (channel.kind === 'device' || channel.kind === 'devices') throw new Problem('bad-request', `The channel ${channel.name} is not served yet.`);
     if (!mayUse(caller, channel)) throw new Problem('forbidden', `This credential is not for the channel ${channel.name}.`);
     return channel;
   });

@@ -4,7 +4,7 @@ import type { Config } from './config.ts';
 import type { CompanionData } from './pipeline/companion.ts';
 import { restoreBackup } from './store/lmdb/backup.ts';
 import { openLmdbStore } from './store/lmdb/lmdb-store.ts';
-import type { Store, StoreUnavailable } from './store/store.ts';
+import type { DeviceRef, Store, StoreUnavailable } from './store/store.ts';
 
 /** Before any worker opens the data folder. */
 export const restoreServiceStore = ({ dataFolder, restoreFrom }: Config): Promise<string | undefined> =>
@@ -15,13 +15,15 @@ export type ServiceStoreOptions = {
   readonly config: Config;
   readonly log: (level: 'info' | 'error', text: string) => void;
   readonly withPipeline: boolean;
+  /** Devices whose latest location or presence is another one now. */
+  readonly onDeviceNews?: ((devices: readonly DeviceRef[]) => void) | undefined;
   readonly onLost?: ((trouble: StoreUnavailable) => void) | undefined;
   /** For twins: stands between the commit and the answer. */
   readonly flush?: Flush | undefined;
 };
 
-export function openServiceStore({ config, log, withPipeline, onLost, flush }: ServiceStoreOptions): Promise<Store> {
-  const data: CompanionData = { owner: `${process.pid}-${randomBytes(4).toString('hex')}` };
+export function openServiceStore({ config, log, withPipeline, onLost, onDeviceNews, flush }: ServiceStoreOptions): Promise<Store> {
+  const data: CompanionData = { presenceTimeoutMs: config.presenceTimeoutMs, owner: `${process.pid}-${randomBytes(4).toString('hex')}` };
   return openLmdbStore({
     folder: config.dataFolder,
     flushTimeoutMs: config.flushTimeoutMs,
@@ -29,6 +31,7 @@ export function openServiceStore({ config, log, withPipeline, onLost, flush }: S
     durability: config.durability,
     retention: { wholeChanges: config.wholeChanges, deletionsMs: config.deletionsSeconds * 1000 },
     ...(withPipeline ? { companion: { module: import.meta.resolve('./pipeline/companion.ts'), data } } : {}),
+    onCompanionSays: (news) => onDeviceNews?.(news as readonly DeviceRef[]),
     ...(onLost === undefined ? {} : { onLost }),
     ...(flush === undefined ? {} : { faults: { flush } }),
     onTrouble: (trouble) => log('error', trouble.message),

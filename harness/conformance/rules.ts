@@ -2,8 +2,18 @@ import type { Rule } from './rule.ts';
 import { accessRules } from './rules-access.ts';
 import { balancerRules } from './rules-balancer.ts';
 import { cursorRules } from './rules-cursors.ts';
+import { deviceRules } from './rules-devices.ts';
 import { ingestRules } from './rules-ingest.ts';
 import { edgeRules, streamRules } from './rules-streams.ts';
 import { syncRules } from './rules-sync.ts';
 
-export const rules: readonly Rule[] = [...ingestRules, ...cursorRules, ...streamRules, ...syncRules, ...accessRules, ...edgeRules, ...balancerRules];
+export const rules: readonly Rule[] = [
+  ...ingestRules,
+  ...cursorRules,
+  ...streamRules,
+  ...syncRules,
+  ...deviceRules,
+  ...accessRules,
+  ...edgeRules,
+  ...balancerRules,
+];

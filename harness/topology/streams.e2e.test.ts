@@ -8,7 +8,7 @@ import { Agent, request } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
 import { createAccount } from './accounts.ts';
-import { type AccountCredentials, secretAuthorization } from './provision.ts';
+import { type AccountCredentials, provisionFleet, secretAuthorization } from './provision.ts';
 import { type Service, startService } from './service-process.ts';
 import { openStream, type StreamReader } from './stream-reader.ts';
 
@@ -116,6 +116,29 @@ test('a drain: readyz and new streams 503 at once, byes spread over the window, 
     }
   } finally {
     await again.stop();
+  }
+});
+
+test('news of devices cross workers: whoever steps over an event, whoever listens', { timeout: 60_000 }, async () => {
+  const service = await startService({ workers: 2, folder });
+  try {
+    const account = await createAccount(service.adminUrl, service.adminToken, 'x');
+    const { signal } = new AbortController();
+    const fleet = await provisionFleet({ url: service.url, accounts: [account], run: 'r', devices: 20, withTokens: true, onProgress: () => undefined, signal });
+    const watchers = Array.from({ length: 12 }, () => open(service.url, secretAuthorization(account), 'ch=devices'));
+    await Promise.all(watchers.map(synced));
+    for (const [i, { token }] of fleet.entries()) {
+      const event = { id: `e${i}`, type: 'location', recorded_at: new Date().toISOString(), data: { lat: 1, lon: 2 } };
+      const answer = await request(`${service.url}/v1/events`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token.replace(/^Bearer /, '')}`, 'content-type': 'application/json' },
+        body: JSON.stringify([event]),
+      });
+      expect(answer.statusCode, await answer.body.text()).toBe(202);
+    }
+    for (const watcher of watchers) await expect.poll(() => new Set(keys(watcher)).size, { timeout: 5000 }).toBe(20);
+  } finally {
+    await service.stop();
   }
 });
 

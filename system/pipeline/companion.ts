@@ -4,7 +4,15 @@ import type { Store } from '#system/store/store.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 
 /** `owner` is unique over all workers and restarts. */
-export type CompanionData = { readonly owner: string };
+export type CompanionData = { readonly owner: string; readonly presenceTimeoutMs: number };
 
-export const start = ({ store, data, onTrouble }: { readonly store: Store; readonly data: unknown; readonly onTrouble: (error: unknown) => void }): Pipeline =>
-  startPipeline({ store, clock: systemClock, owner: (data as CompanionData).owner, filters: [], onTrouble });
+type Starting = {
+  readonly store: Store;
+  readonly data: unknown;
+  readonly onTrouble: (error: unknown) => void;
+  /** Across the thread: lists of DeviceRef. */
+  readonly tell: (news: unknown) => void;
+};
+
+export const start = ({ store, data, onTrouble, tell }: Starting): Pipeline =>
+  startPipeline({ ...(data as CompanionData), store, clock: systemClock, filters: [], onTrouble, onNews: tell });

@@ -1,6 +1,6 @@
 /** One worker's pipeline. */
 import type { Clock } from '#system/clock.ts';
-import type { DeviceStep, LatestLocation, LogEvent, Position, Store } from '#system/store/store.ts';
+import type { DeviceRef, DeviceStep, LatestLocation, LogEvent, Position, Store } from '#system/store/store.ts';
 import { partitionCount } from '#system/store/store.ts';
 
 /** Gives the reason to discard an event, or undefined to keep it. */
@@ -14,6 +14,9 @@ export type PipelineOptions = {
   readonly owner: string;
   readonly filters: readonly Filter[];
   readonly onTrouble: (error: unknown) => void;
+  readonly presenceTimeoutMs?: number | undefined;
+  /** Devices whose latest location or presence is another one now. */
+  readonly onNews?: ((devices: readonly DeviceRef[]) => void) | undefined;
 };
 
 const leaseTtlMs = 9000;
@@ -22,6 +25,9 @@ const pauseMs = 100;
 /** The store's thread commits between two steps: this bounds how long requests wait for that. */
 const eventsAStepMax = 512;
 const troublePauseMs = 1000;
+/** An event that is being flushed now may have been received this long ago: until then its device is not called silent. */
+const flushMarginMs = 500;
+const devicesPerExpiry = 256;
 
 export type Pipeline = { readonly stop: () => Promise<void> };
 
@@ -45,8 +51,12 @@ export function startPipeline(options: PipelineOptions): Pipeline {
           await takeLeases(options, held);
           renewAtMs = options.clock.monotonicMs() + renewEveryMs;
         }
+        // What was received until here is stepped over once a page says that it was the log's end.
+        const nowMs = options.clock.wallMs();
         const busy = held.size > 0 && (await stepOnce(options, held));
-        if (!busy) await pause(pauseMs);
+        if (busy) continue;
+        await expireSilent(options, held, nowMs - flushMarginMs);
+        await pause(pauseMs);
       } catch (error) {
         options.onTrouble(error);
         held.clear();
@@ -92,9 +102,18 @@ async function stepOnce(options: PipelineOptions, held: Held): Promise<boolean> 
     const lease = held.get(partition);
     if (lease === undefined) return;
     const to = (events.at(-1) as LogEvent).position;
-    const result = await store.step({ partition, fence: lease.fence, from: lease.checkpoint, to, devices: deviceSteps(events, options.filters) });
-    if (result.kind === 'stepped') lease.checkpoint = to;
-    else if (result.kind === 'moved') Object.assign(lease, { checkpoint: result.checkpoint, read: result.checkpoint });
+    const result = await store.step({
+      partition,
+      fence: lease.fence,
+      from: lease.checkpoint,
+      to,
+      devices: deviceSteps(events, options.filters),
+      ...presenceOf(options),
+    });
+    if (result.kind === 'stepped') {
+      lease.checkpoint = to;
+      if (result.news !== undefined) options.onNews?.(result.news);
+    } else if (result.kind === 'moved') Object.assign(lease, { checkpoint: result.checkpoint, read: result.checkpoint });
     else held.delete(partition);
   });
   await Promise.all(steps);
@@ -107,7 +126,26 @@ async function stepOnce(options: PipelineOptions, held: Held): Promise<boolean> 
   return !page.atEnd && page.events.length > 0;
 }
 
-type Gathering = { account: string; device: string; kept: Position[]; filtered: { position: Position; reason: string }[]; latest?: LatestLocation };
+const presenceOf = ({ presenceTimeoutMs }: PipelineOptions) => (presenceTimeoutMs === undefined ? {} : { presenceTimeoutMs });
+
+async function expireSilent({ store, presenceTimeoutMs: timeoutMs, onNews }: PipelineOptions, held: Held, nowMs: number): Promise<void> {
+  if (timeoutMs === undefined || held.size === 0) return;
+  for (const partition of await store.readDue({ partitions: [...held.keys()], nowMs })) {
+    const fence = held.get(partition)?.fence;
+    if (fence === undefined) continue;
+    const gone = await store.expire({ partition, fence, nowMs, timeoutMs, limit: devicesPerExpiry });
+    if (gone.length > 0) onNews?.(gone);
+  }
+}
+
+type Gathering = {
+  account: string;
+  device: string;
+  kept: Position[];
+  filtered: { position: Position; reason: string }[];
+  latest?: LatestLocation;
+  seenAtMs: number;
+};
 
 export function deviceSteps(events: readonly LogEvent[], filters: readonly Filter[]): readonly DeviceStep[] {
   const devices = new Map<string, Gathering>();
@@ -115,9 +153,10 @@ export function deviceSteps(events: readonly LogEvent[], filters: readonly Filte
     const key = `${log.account}\0${log.device}`;
     let device = devices.get(key);
     if (device === undefined) {
-      device = { account: log.account, device: log.device, kept: [], filtered: [] };
+      device = { account: log.account, device: log.device, kept: [], filtered: [], seenAtMs: log.receivedAtMs };
       devices.set(key, device);
     }
+    device.seenAtMs = log.receivedAtMs;
     const event = parse(log);
     const reason = firstReason(event, filters);
     if (reason !== undefined) {

@@ -8,9 +8,11 @@
  */
 
 import type { ChangeStore } from './changes.ts';
+import type { DeviceRef, PresenceStore } from './presence.ts';
 
 export * from './changes.ts';
 export { partitionCount, partitionOf } from './partition.ts';
+export * from './presence.ts';
 
 /** Where a record stands in its partition: opaque, compares by bytes in order of acceptance, at most 32 characters. */
 export type Position = string;
@@ -90,6 +92,8 @@ export type DeviceStep = {
   readonly kept: readonly Position[];
   readonly filtered: readonly { readonly position: Position; readonly reason: string }[];
   readonly latest?: LatestLocation;
+  /** Of its last event here. */
+  readonly seenAtMs?: number;
 };
 
 /** The step unit: checkpoint + latest + history index + counters of one partition, committed together. */
@@ -100,9 +104,15 @@ export type StepCommand = {
   readonly from: Position;
   readonly to: Position;
   readonly devices: readonly DeviceStep[];
+  /** Without it no presence is kept. */
+  readonly presenceTimeoutMs?: number;
 };
 
-export type StepResult = { readonly kind: 'stepped' } | { readonly kind: 'fenced' } | { readonly kind: 'moved'; readonly checkpoint: Position };
+/** `news`: devices whose latest location moved, or that came online. */
+export type StepResult =
+  | { readonly kind: 'stepped'; readonly news?: readonly DeviceRef[] }
+  | { readonly kind: 'fenced' }
+  | { readonly kind: 'moved'; readonly checkpoint: Position };
 
 export type DeviceRow = {
   readonly version: number;
@@ -153,42 +163,43 @@ export type HistoryPage = {
 
 export type Backup = { readonly bytes: number; readonly epoch: string };
 
-export type Store = ChangeStore & {
-  /** A copy of all data as it is at one moment, into an empty folder of this machine. Missing where the engine has its own ways. */
-  readonly backup?: (folder: string) => Promise<Backup>;
-  readonly ackLevel: AckLevel;
-  readonly append: (command: AppendCommand) => Promise<AppendResult>;
-  /** Reads what is committed: an event may be seen a moment before its flush, never acknowledged. `account` keeps one account's events; the cursor moves past the others too. */
-  readonly readLog: (query: {
-    readonly partitions: readonly number[];
-    readonly after: LogCursor;
-    readonly limitEvents: number;
-    readonly account?: string;
-  }) => Promise<LogPage>;
-  /** Takes or renews the partition's lease. The fence grows whenever the owner changes. */
-  readonly lease: (command: { readonly partition: number; readonly owner: string; readonly nowMs: number; readonly ttlMs: number }) => Promise<LeaseResult>;
-  readonly release: (command: { readonly partition: number; readonly owner: string; readonly fence: number }) => Promise<void>;
-  readonly step: (command: StepCommand) => Promise<StepResult>;
-  readonly readLatest: (query: { readonly account: string; readonly device: string }) => Promise<LatestLocation | undefined>;
-  readonly readHistory: (query: HistoryQuery) => Promise<HistoryPage>;
-  readonly readDevice: (query: { readonly account: string; readonly device: string }) => Promise<DeviceRow | undefined>;
-  /** Compare and set: stores `row` only where the row's version is `expected` (undefined: no row yet). */
-  readonly putDevice: (command: {
-    readonly account: string;
-    readonly device: string;
-    readonly expected: number | undefined;
-    readonly row: DeviceRow;
-  }) => Promise<{ readonly kind: 'stored' } | { readonly kind: 'conflict'; readonly row: DeviceRow | undefined }>;
-  readonly readAccount: (account: string) => Promise<AccountRow | undefined>;
-  readonly putAccount: (row: AccountRow) => Promise<{ readonly kind: 'stored' } | { readonly kind: 'conflict' }>;
-  /** Keeps the first candidate ever offered under `name` and gives that one to everybody: the signing key lives here. */
-  readonly settle: (command: { readonly name: string; readonly candidate: string }) => Promise<string>;
-  /** Summed over partitions; of every account where none is named. */
-  readonly readCounters: (account?: string) => Promise<Counters>;
-  /** How much the pipeline has still to do, and since when. */
-  readonly readBacklog: () => Promise<{ readonly pending: number; readonly oldestReceivedAtMs: number | undefined }>;
-  readonly close: () => Promise<void>;
-};
+export type Store = ChangeStore &
+  PresenceStore & {
+    /** A copy of all data as it is at one moment, into an empty folder of this machine. Missing where the engine has its own ways. */
+    readonly backup?: (folder: string) => Promise<Backup>;
+    readonly ackLevel: AckLevel;
+    readonly append: (command: AppendCommand) => Promise<AppendResult>;
+    /** Reads what is committed: an event may be seen a moment before its flush, never acknowledged. `account` keeps one account's events; the cursor moves past the others too. */
+    readonly readLog: (query: {
+      readonly partitions: readonly number[];
+      readonly after: LogCursor;
+      readonly limitEvents: number;
+      readonly account?: string;
+    }) => Promise<LogPage>;
+    /** Takes or renews the partition's lease. The fence grows whenever the owner changes. */
+    readonly lease: (command: { readonly partition: number; readonly owner: string; readonly nowMs: number; readonly ttlMs: number }) => Promise<LeaseResult>;
+    readonly release: (command: { readonly partition: number; readonly owner: string; readonly fence: number }) => Promise<void>;
+    readonly step: (command: StepCommand) => Promise<StepResult>;
+    readonly readLatest: (query: { readonly account: string; readonly device: string }) => Promise<LatestLocation | undefined>;
+    readonly readHistory: (query: HistoryQuery) => Promise<HistoryPage>;
+    readonly readDevice: (query: { readonly account: string; readonly device: string }) => Promise<DeviceRow | undefined>;
+    /** Compare and set: stores `row` only where the row's version is `expected` (undefined: no row yet). */
+    readonly putDevice: (command: {
+      readonly account: string;
+      readonly device: string;
+      readonly expected: number | undefined;
+      readonly row: DeviceRow;
+    }) => Promise<{ readonly kind: 'stored' } | { readonly kind: 'conflict'; readonly row: DeviceRow | undefined }>;
+    readonly readAccount: (account: string) => Promise<AccountRow | undefined>;
+    readonly putAccount: (row: AccountRow) => Promise<{ readonly kind: 'stored' } | { readonly kind: 'conflict' }>;
+    /** Keeps the first candidate ever offered under `name` and gives that one to everybody: the signing key lives here. */
+    readonly settle: (command: { readonly name: string; readonly candidate: string }) => Promise<string>;
+    /** Summed over partitions; of every account where none is named. */
+    readonly readCounters: (account?: string) => Promise<Counters>;
+    /** How much the pipeline has still to do, and since when. */
+    readonly readBacklog: () => Promise<{ readonly pending: number; readonly oldestReceivedAtMs: number | undefined }>;
+    readonly close: () => Promise<void>;
+  };
 
 export type StoreTrouble = 'full' | 'flush-failed' | 'flush-timeout' | 'corrupt' | 'unwritable' | 'closed';
 

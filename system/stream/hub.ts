@@ -5,9 +5,10 @@ import { snapshotPath } from '#system/protocol/channels.ts';
 import { encodeCursor } from '#system/protocol/cursor.ts';
 import type { ByeCode, Frame } from '#system/protocol/frames.ts';
 import { limits } from '#system/protocol/limits.ts';
-import { type ChangesPage, changesHead, type LogKey, type Store } from '#system/store/store.ts';
+import { type ChangesPage, changesHead, type DeviceRef, type LogKey, type Store } from '#system/store/store.ts';
 import { changeFrames, encodeFrame, type Format } from './encode.ts';
 import { lastChunk } from './outlet.ts';
+import { createStates, type States, type Watching } from './states.ts';
 import { filterOf, type Subscriber } from './subscriber.ts';
 import { createTopics, joinFrames, type Topics, turn, writesPerTurn } from './topics.ts';
 import { createWheel, type Wheel } from './wheel.ts';
@@ -16,6 +17,8 @@ export type StreamSettings = {
   /** A stream lives for this long and at most as long again. */
   readonly ageMs: number;
   readonly positionCheckMs: number;
+  /** A device whose own stream is open is online; this long after it ended it is not. */
+  readonly presenceTimeoutMs: number;
   /** Of [0, 1); Math.random without it. */
   readonly random?: () => number;
 };
@@ -29,6 +32,8 @@ export type Opening = {
   readonly log: LogKey | undefined;
   /** Log channels. */
   readonly channels: readonly string[];
+  readonly watching: Watching | undefined;
+  readonly device: string | undefined;
   /** What was read after the cursor; undefined without a log. */
   readonly first: Extract<ChangesPage, { kind: 'changes' }> | undefined;
   readonly from: string | undefined;
@@ -50,10 +55,13 @@ export type StreamCounts = {
   readonly ended: Record<string, number>;
 };
 
+/** As the bus brings it. */
+export type StreamNews = { readonly kind: 'poke'; readonly keys: readonly LogKey[] } | { readonly kind: 'devices'; readonly devices: readonly DeviceRef[] };
+
 export type Hub = {
   readonly open: (opening: Opening) => void;
   readonly wait: Topics['wait'];
-  readonly poke: Topics['poke'];
+  readonly news: (news: StreamNews) => void;
   readonly held: () => number;
   readonly heldBy: (account: string) => number;
   readonly counts: StreamCounts;
@@ -69,6 +77,8 @@ const wheelBuckets = 1024;
 const closingMs = 1000;
 const changesPerRead = 500;
 const retryMsMax = 3000;
+/** So that one lost touch turns nobody offline. */
+const touchesPerTimeout = 3;
 const noHash = '0'.repeat(16);
 
 export type HubOptions = {
@@ -76,6 +86,10 @@ export type HubOptions = {
   readonly clock: Clock;
   readonly settings: StreamSettings;
   readonly onTrouble: (error: unknown) => void;
+  /** Accounts whose devices somebody watches here. */
+  readonly onWatch: (accounts: readonly string[]) => void;
+  /** Devices that came online by their streams. */
+  readonly onAppeared: (devices: readonly DeviceRef[]) => void;
 };
 
 type Kit = HubOptions & {
@@ -84,6 +98,7 @@ type Kit = HubOptions & {
   readonly subscribers: Set<Subscriber>;
   readonly byAccount: Map<string, number>;
   readonly topics: () => Topics;
+  readonly states: States;
   readonly random: () => number;
   readonly emptied: { notify: () => void };
 };
@@ -101,6 +116,7 @@ export function createHub(options: HubOptions): Hub {
     subscribers: new Set(),
     byAccount: new Map(),
     topics: () => topics,
+    states: createStates({ ...options, push: (subscriber, bytes, frames) => push(kit, subscriber, bytes, frames) }),
     emptied: { notify: () => undefined },
   };
   const topics: Topics = createTopics({
@@ -112,6 +128,7 @@ export function createHub(options: HubOptions): Hub {
   const listeners = socketListeners(kit);
   let draining = false;
   const ticking = setInterval(() => void tick(kit), tickMs).unref();
+  const touching = setInterval(() => void touchAll(kit).catch(options.onTrouble), settings.presenceTimeoutMs / touchesPerTimeout).unref();
   const checking = setInterval(() => {
     topics.check().then((missed) => {
       kit.counts.catchUps += missed;
@@ -120,7 +137,7 @@ export function createHub(options: HubOptions): Hub {
   return {
     open: (opening) => open(kit, opening, listeners),
     wait: topics.wait,
-    poke: topics.poke,
+    news: (news) => (news.kind === 'poke' ? topics.poke(news.keys) : kit.states.news(news.devices)),
     held: () => kit.subscribers.size,
     heldBy: (account) => kit.byAccount.get(account) ?? 0,
     counts: kit.counts,
@@ -145,6 +162,7 @@ export function createHub(options: HubOptions): Hub {
     close: () => {
       clearInterval(ticking);
       clearInterval(checking);
+      clearInterval(touching);
       for (const { socket } of kit.subscribers) socket.destroy();
     },
   };
@@ -169,6 +187,7 @@ function socketListeners(kit: Kit): Listeners {
       if (subscriber === undefined) return;
       subscriber.undrainedSinceMs = 0;
       subscriber.onDrain?.();
+      kit.states.drained(subscriber);
     },
     end() {
       this.destroy();
@@ -200,6 +219,8 @@ function open(kit: Kit, opening: Opening, listeners: Listeners): void {
     expiresAtMs: opening.expiresAtMs === undefined ? Number.POSITIVE_INFINITY : nowMs + opening.expiresAtMs - clock.wallMs(),
     undrainedSinceMs: 0,
     onDrain: undefined,
+    watching: opening.watching,
+    device: opening.device,
   };
   (socket as StreamSocket)[subscriberKey] = subscriber;
   socket.on('close', listeners.close).on('drain', listeners.drain).on('end', listeners.end).on('error', listeners.error);
@@ -222,8 +243,9 @@ function open(kit: Kit, opening: Opening, listeners: Listeners): void {
   socket.cork();
   socket.write(opening.headers, 'latin1');
   push(kit, subscriber, encodeFrame(format, hello, retryMs), 1);
-  const going = replay(kit, subscriber, first);
+  const going = subscriber.watching === undefined ? replay(kit, subscriber, first) : kit.states.watch(subscriber).then(() => replay(kit, subscriber, first));
   socket.uncork();
+  if (subscriber.device !== undefined) void touch(kit, [subscriber]).catch(kit.onTrouble);
   kit.wheel.place(subscriber, nextDue(kit, subscriber));
   going?.catch((error: unknown) => {
     kit.onTrouble(error);
@@ -231,9 +253,22 @@ function open(kit: Kit, opening: Opening, listeners: Listeners): void {
   });
 }
 
+async function touchAll(kit: Kit): Promise<void> {
+  await touch(kit, [...kit.subscribers]);
+}
+
+async function touch({ store, clock, settings, onAppeared }: Kit, subscribers: readonly Subscriber[]): Promise<void> {
+  const refs = subscribers.flatMap(({ account, device }) => (device === undefined ? [] : [{ account, device }]));
+  const nowMs = clock.wallMs();
+  const appeared = await Promise.all(refs.map((ref) => store.touch({ ...ref, nowMs, timeoutMs: settings.presenceTimeoutMs })));
+  const news = refs.filter((_, i) => appeared[i]);
+  if (news.length > 0) onAppeared(news);
+}
+
 /** Tells what lies between the cursor and the log's end, then joins the topic. Nothing to wait for where the first page is the last. */
 function replay(kit: Kit, subscriber: Subscriber, first: Extract<ChangesPage, { kind: 'changes' }> | undefined): Promise<void> | undefined {
   const { log } = subscriber;
+  if (subscriber.state !== 'replaying') return undefined;
   if (first === undefined || log === undefined) {
     subscriber.state = 'live';
     push(kit, subscriber, encodeFrame(subscriber.format, { t: 'sync', h: {} }), 1);
@@ -312,14 +347,14 @@ function push(kit: Kit, subscriber: Subscriber, bytes: Buffer, frames: number): 
 }
 
 /** Between 90 and 110 % of the heartbeat, so that those who came together do not stay together. */
-const nextDue = ({ random }: Kit, { state, lastWriteMs, heartbeatMs, endsAtMs, expiresAtMs, undrainedSinceMs }: Subscriber): number =>
+const nextDue = ({ random }: Kit, { state, log, lastWriteMs, heartbeatMs, endsAtMs, expiresAtMs, undrainedSinceMs }: Subscriber): number =>
   state === 'closing'
     ? lastWriteMs + closingMs
     : Math.min(
         lastWriteMs + heartbeatMs * (0.9 + 0.2 * random()),
         endsAtMs,
         expiresAtMs,
-        undrainedSinceMs === 0 ? Number.POSITIVE_INFINITY : undrainedSinceMs + limits.streamUndrainedMsMax,
+        undrainedSinceMs === 0 || log === undefined ? Number.POSITIVE_INFINITY : undrainedSinceMs + limits.streamUndrainedMsMax,
       );
 
 async function tick(kit: Kit): Promise<void> {
@@ -338,7 +373,7 @@ function attend(kit: Kit, subscriber: Subscriber): void {
     return;
   }
   const { endsAtMs, expiresAtMs, undrainedSinceMs, lastWriteMs, heartbeatMs } = subscriber;
-  if (undrainedSinceMs > 0 && nowMs - undrainedSinceMs >= limits.streamUndrainedMsMax) return sayBye(kit, subscriber, 'slow');
+  if (undrainedSinceMs > 0 && subscriber.log !== undefined && nowMs - undrainedSinceMs >= limits.streamUndrainedMsMax) return sayBye(kit, subscriber, 'slow');
   if (nowMs >= expiresAtMs) return sayBye(kit, subscriber, 'token');
   if (nowMs >= endsAtMs) return sayBye(kit, subscriber, subscriber.endCode);
   if (nowMs - lastWriteMs >= heartbeatMs * 0.9 && undrainedSinceMs === 0) {
@@ -353,6 +388,7 @@ function sayBye(kit: Kit, subscriber: Subscriber, code: ByeCode): void {
   if (subscriber.state === 'closing' || subscriber.state === 'ended') return;
   const retryMs = code === 'drain' ? subscriber.endRetryMs : Math.round(kit.random() * retryMsMax);
   kit.topics().leave(subscriber);
+  kit.states.leave(subscriber);
   subscriber.state = 'closing';
   kit.counts.ended[code] = (kit.counts.ended[code] ?? 0) + 1;
   push(kit, subscriber, encodeFrame(subscriber.format, { t: 'bye', code, retry_ms: retryMs, ...cursorOf(subscriber) }), 1);
@@ -367,6 +403,7 @@ function forget(kit: Kit, subscriber: Subscriber): void {
   subscriber.onDrain?.();
   kit.wheel.remove(subscriber);
   kit.topics().leave(subscriber);
+  kit.states.leave(subscriber);
   const left = (kit.byAccount.get(subscriber.account) ?? 1) - 1;
   if (left === 0) kit.byAccount.delete(subscriber.account);
   else kit.byAccount.set(subscriber.account, left);

@@ -12,7 +12,7 @@ import { createBus, type RelayedBus } from '#system/bus.ts';
 import { systemClock } from '#system/clock.ts';
 import { decodeCursor } from '#system/protocol/cursor.ts';
 import { createMemoryStore } from '#system/store/memory/memory-store.ts';
-import type { Store } from '#system/store/store.ts';
+import { partitionOf, type Store } from '#system/store/store.ts';
 import { deliverOnce } from '#system/sync/deliveries.ts';
 import { createCounts } from '#system/telemetry/counts.ts';
 
@@ -41,7 +41,7 @@ async function start(change: Partial<PlainDeps> = {}): Promise<void> {
     metrics: async () => '',
     isDraining: () => false,
     isClosing: () => false,
-    streams: { ageMs: 600_000, positionCheckMs: 10_000 },
+    streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 120_000 },
     balancerIdleTimeoutMs: 60_000,
     streamsMax: 1000,
     log: () => undefined,
@@ -58,6 +58,9 @@ afterEach(async () => {
   await store.close();
 });
 
+const never = async (): Promise<never> => {
+  throw new Error('not here');
+};
 const userToken = (user = 'u', scopes: readonly string[] = ['ch:*'], expiresInSeconds = 3600): string =>
   tokens.signUser({ account, user, scopes, expiresInSeconds });
 const put = (key: string, data: unknown, options: { user?: string; collection?: string; headers?: Record<string, string> } = {}) =>
@@ -90,7 +93,9 @@ function open(query: string, options: { token?: string; headers?: string } = {})
   const chunks: string[] = [];
   let held = '';
   let head = '';
-  socket.write(`GET /v1/stream?${query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${options.token ?? userToken()}\r\n${options.headers ?? ''}\r\n`);
+  socket.write(
+    `GET /v1/stream?${query} HTTP/1.1\r\nHost: x\r\nAuthorization: ${options.token?.startsWith('Basic ') ? options.token : `Bearer ${options.token ?? userToken()}`}\r\n${options.headers ?? ''}\r\n`,
+  );
   socket.setEncoding('latin1').on('data', (text: string) => {
     held += text;
     if (head === '') {
@@ -295,7 +300,7 @@ describe('streams', () => {
     ['ch=nonsense', 400, 'bad-request'],
     ['ch=sync:trips&hb=10', 400, 'bad-request'],
     ['ch=sync:trips&hb=26000', 400, 'bad-request'],
-    ['ch=devices', 400, 'bad-request'],
+    ['ch=devices', 403, 'forbidden'],
     ['since=now', 400, 'bad-request'],
   ])('%s is answered with %i', async (query, status, code) => {
     const answer = await ask(`/v1/stream?${query}`);
@@ -317,7 +322,7 @@ describe('streams', () => {
   });
 
   test('the epoch changes under a live stream: reset, and on with the new one', async () => {
-    await start({ streams: { ageMs: 600_000, positionCheckMs: 50 } });
+    await start({ streams: { ageMs: 600_000, positionCheckMs: 50, presenceTimeoutMs: 120_000 } });
     await put('t1', {});
     const reader = open('ch=sync:trips&since=-1');
     await until(reader, 'sync');
@@ -359,7 +364,7 @@ describe('streams', () => {
 
   test('lost pokes: the position check brings everything, in order', async () => {
     const deaf = createBus();
-    await start({ bus: { ...deaf, poke: () => undefined }, streams: { ageMs: 600_000, positionCheckMs: 100 } });
+    await start({ bus: { ...deaf, poke: () => undefined }, streams: { ageMs: 600_000, positionCheckMs: 100, presenceTimeoutMs: 120_000 } });
     const reader = open('ch=sync:trips');
     await until(reader, 'sync');
     for (let i = 0; i < 20; i++) await put(`t${i}`, {});
@@ -369,7 +374,7 @@ describe('streams', () => {
   });
 
   test('age and drain: bye with a cursor, spread, and nobody left', async () => {
-    await start({ streams: { ageMs: 300, positionCheckMs: 10_000 } });
+    await start({ streams: { ageMs: 300, positionCheckMs: 10_000, presenceTimeoutMs: 120_000 } });
     const aged = open('ch=sync:trips');
     await until(aged, 'bye');
     expect(aged.frames.at(-1)).toMatchObject({ code: 'age' });
@@ -428,6 +433,77 @@ describe('streams', () => {
     await until(own, 'put');
     await sleep(50);
     expect([own, other, elsewhere].map(({ frames }) => keysOf(frames))).toEqual([['put t 1'], [], []]);
+  });
+});
+
+describe('states', () => {
+  const secret = () => `Basic ${Buffer.from(`${account}:s`).toString('base64')}`;
+  /** What the pipeline does for one location. */
+  async function step(device: string, recordedAtMs: number, lat: number): Promise<void> {
+    const partition = partitionOf(account, device);
+    const lease = await store.lease({ partition, owner: 'test', nowMs: 0, ttlMs: 1e9 });
+    if (lease.kind !== 'held') throw new Error(lease.kind);
+    const bytes = Buffer.from(JSON.stringify({ id: `${device}-${recordedAtMs}`, recorded_at: new Date(recordedAtMs).toISOString(), data: { lat, lon: 1 } }));
+    const { position } = (await store.append({ account, device, receivedAtMs: Date.now(), rejectedCount: 0, events: [{ id: `${device}-${lat}`, bytes }] })) as {
+      position: string;
+    };
+    const latest = { recordedAtMs, id: `${device}-${recordedAtMs}`, position, bytes };
+    const devices = [{ account, device, kept: [position], filtered: [], latest, seenAtMs: Date.now() }];
+    const result = await store.step({ partition, fence: lease.fence, from: lease.checkpoint, to: position, devices, presenceTimeoutMs: 120_000 });
+    if (result.kind === 'stepped' && result.news !== undefined) bus.tellDevices(result.news);
+  }
+  const statesOf = (reader: Reader): readonly unknown[] =>
+    reader.frames
+      .filter(({ t }) => t === 'put')
+      .map(({ ch, k, d }) => `${ch} ${k} ${(d as { presence: string }).presence} ${(d as { location?: { lat: number } }).location?.lat}`);
+  const register = (device: string) =>
+    store.putDevice({
+      account,
+      device,
+      expected: undefined,
+      row: { version: 1, secretDigest: '', generation: 1, deleted: false, registeredAtMs: 0, changedAtMs: 0, attributes: {} },
+    });
+
+  test('a snapshot on connect, then the latest of what is new; a late point and a stranger’s device say nothing', async () => {
+    await start({ accounts: { create: never, quota: async () => 100, identify: () => ({ kind: 'account', account }) } });
+    for (const device of ['d1', 'd2', 'd3']) await register(device);
+    await step('d1', 1000, 1);
+    await step('d2', 1000, 2);
+    const all = open('ch=devices', { token: secret() });
+    const one = open('ch=device:d1,inbox', { token: secret() });
+    await Promise.all([until(all, 'sync'), until(one, 'sync')]);
+    expect(statesOf(all)).toEqual(['devices d1 online 1', 'devices d2 online 2']);
+    expect(statesOf(one)).toEqual(['device:d1 d1 online 1']);
+    expect(all.frames[0]).not.toHaveProperty('from');
+    await step('d1', 500, 9);
+    await step('d1', 2000, 3);
+    await step('d2', 2000, 4);
+    await until(all, 'put', 4);
+    expect(statesOf(all).slice(2)).toEqual(['devices d1 online 3', 'devices d2 online 4']);
+    await sleep(100);
+    expect(statesOf(one)).toEqual(['device:d1 d1 online 1', 'device:d1 d1 online 3']);
+  });
+
+  test('a device may watch itself and nobody else, and its stream keeps it online', async () => {
+    await start({ streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 300 } });
+    const token = tokens.signDevice({ account, device: 'd1', user: undefined, generation: 1, expiresInSeconds: 60 });
+    const asked = (query: string) => ask(`/v1/stream?${query}`, { headers: { authorization: `Bearer ${token}` } });
+    expect((await asked('ch=device:d2')).status).toBe(403);
+    expect((await asked('ch=devices')).status).toBe(403);
+    expect((await asked('ch=sync:trips')).status).toBe(403);
+    const own = open('ch=device:d1', { token });
+    await until(own, 'put');
+    expect(statesOf(own)).toEqual(['device:d1 d1 online undefined']);
+    const partition = partitionOf(account, 'd1');
+    const lease = await store.lease({ partition, owner: 'test', nowMs: 0, ttlMs: 1e9 });
+    const { fence } = lease as { fence: number };
+    const expire = () => store.expire({ partition, fence, nowMs: Date.now(), timeoutMs: 300, limit: 10 });
+    await sleep(500);
+    expect(await expire()).toEqual([]);
+    own.socket.destroy();
+    await sleep(500);
+    expect(await expire()).toEqual([{ account, device: 'd1' }]);
+    expect((await store.readPresence({ account, device: 'd1' }))?.online).toBe(false);
   });
 });
 

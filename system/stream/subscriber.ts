@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { ByeCode } from '#system/protocol/frames.ts';
 import type { ChangePosition, LogKey } from '#system/store/store.ts';
 import type { Format } from './encode.ts';
+import type { Watching } from './states.ts';
 
 /** `closing`: bye was said, and the client has a moment to read it. */
 export type SubscriberState = 'replaying' | 'live' | 'closing' | 'ended';
@@ -30,6 +31,10 @@ export type Subscriber = {
   /** 0: what was written is out of this process. */
   undrainedSinceMs: number;
   onDrain: (() => void) | undefined;
+  /** State channels; undefined without any. */
+  readonly watching: Watching | undefined;
+  /** Whose own stream it is: it keeps the device online. */
+  readonly device: string | undefined;
 };
 
 const filters = new Map<string, ReadonlySet<string>>();

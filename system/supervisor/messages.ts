@@ -1,10 +1,11 @@
 /** What supervisor and workers say to each other. */
-import type { LogKey } from '#system/store/store.ts';
+import type { News } from '#system/bus.ts';
 import type { Snapshot } from '#system/telemetry/counts.ts';
 
 export type ToWorker =
   | { readonly kind: 'drain' }
-  | { readonly kind: 'poke'; readonly keys: readonly LogKey[] }
+  | { readonly kind: 'news'; readonly news: News }
+  | { readonly kind: 'watch'; readonly worker: number; readonly accounts: readonly string[] }
   | { readonly kind: 'snapshot-wanted'; readonly id: number }
   | { readonly kind: 'metrics'; readonly id: number; readonly text: string };
 
@@ -14,4 +15,5 @@ export type ToSupervisor =
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'snapshot'; readonly id: number; readonly snapshot: Snapshot }
   | { readonly kind: 'metrics-wanted'; readonly id: number }
-  | { readonly kind: 'poke'; readonly keys: readonly LogKey[] };
+  | { readonly kind: 'news'; readonly news: News }
+  | { readonly kind: 'watch'; readonly accounts: readonly string[] };

@@ -1,8 +1,8 @@
 /** The parent process. */
 import cluster, { type Worker } from 'node:cluster';
 import type { Config } from '#system/config.ts';
-import type { Snapshot } from '#system/telemetry/counts.ts';
 import { createPrinter, type Printer } from '#system/telemetry/prometheus.ts';
+import { createGatherer } from './gather.ts';
 import type { ToSupervisor, ToWorker } from './messages.ts';
 
 export type SupervisorOptions = {
@@ -23,16 +23,11 @@ export type SupervisorOptions = {
 const respawnPauseMsMin = 100;
 const respawnPauseMsMax = 5000;
 const healthyAfterMs = 10_000;
-const snapshotTimeoutMs = 900;
-
-type Gathering = { readonly snapshots: Snapshot[]; missing: Set<number>; readonly finish: () => void };
 
 /** Resolves with the exit code once every worker has ended. */
 export function supervise(options: SupervisorOptions): { readonly drain: () => void; readonly ended: Promise<number> } {
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   const printer: Printer = createPrinter();
-  const gatherings = new Map<number, Gathering>();
-  let nextId = 0;
   let listening = 0;
   let isReady = false;
   let draining = false;
@@ -47,24 +42,12 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
   const pids = () => live().map((worker) => worker.process.pid as number);
   const send = (worker: Worker, message: ToWorker) => worker.isConnected() && worker.send(message, () => undefined);
   const passOn = (from: Worker, message: ToWorker) => live().forEach((worker) => void (worker.id === from.id || send(worker, message)));
-  const gather = (): Promise<readonly Snapshot[]> =>
-    new Promise((resolve) => {
-      const id = nextId++;
-      const workers = live();
-      const gathering: Gathering = {
-        snapshots: [],
-        missing: new Set(workers.map((worker) => worker.id)),
-        finish: () => {
-          if (gatherings.delete(id)) resolve(gathering.snapshots);
-        },
-      };
-      gatherings.set(id, gathering);
-      setTimeout(gathering.finish, snapshotTimeoutMs);
-      for (const worker of workers) send(worker, { kind: 'snapshot-wanted', id });
-    });
+  const watches = createWatches({ send, passOn });
+  const { gather, answered } = createGatherer({ live, send });
   const onMessage = async (worker: Worker, message: ToSupervisor): Promise<void> => {
     if (message.kind === 'listening') {
       listening++;
+      watches.greet(worker);
       addresses = message;
       if (isReady) options.onWorkers(pids());
       else if (listening === options.workers) {
@@ -75,12 +58,9 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
       options.log('error', message.text);
       if (!isReady) end(1);
     } else if (message.kind === 'snapshot') {
-      const gathering = gatherings.get(message.id);
-      if (gathering === undefined) return;
-      gathering.snapshots.push(message.snapshot);
-      gathering.missing.delete(worker.id);
-      if (gathering.missing.size === 0) gathering.finish();
-    } else if (message.kind === 'poke') passOn(worker, message);
+      answered(worker, message.id, message.snapshot);
+    } else if (message.kind === 'news') passOn(worker, message);
+    else if (message.kind === 'watch') watches.tell(worker, message.accounts);
     else if (message.kind === 'drain-wanted') drain();
     else send(worker, { kind: 'metrics', id: message.id, text: await printer.print(await gather()) });
   };
@@ -91,6 +71,7 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
     const bornMs = performance.now();
     worker.on('message', (message: ToSupervisor) => void onMessage(worker, message));
     worker.on('exit', (code, signal) => {
+      watches.tell(worker, []);
       if (draining) {
         if (live().length === 0) end(0);
       } else if (!isReady) end(1);
@@ -115,6 +96,24 @@ export function supervise(options: SupervisorOptions): { readonly drain: () => v
   };
   for (let i = 0; i < options.workers; i++) spawn();
   return { ended, drain };
+}
+
+type WatchOptions = { readonly send: (worker: Worker, message: ToWorker) => unknown; readonly passOn: (from: Worker, message: ToWorker) => void };
+
+/** Which worker wants to hear of whose devices, so that a worker that comes later knows it too. */
+function createWatches({ send, passOn }: WatchOptions) {
+  const byWorker = new Map<number, readonly string[]>();
+  return {
+    tell: (worker: Worker, accounts: readonly string[]): void => {
+      if (accounts.length === 0 && !byWorker.has(worker.id)) return;
+      if (accounts.length === 0) byWorker.delete(worker.id);
+      else byWorker.set(worker.id, accounts);
+      passOn(worker, { kind: 'watch', worker: worker.id, accounts });
+    },
+    greet: (worker: Worker): void => {
+      for (const [id, accounts] of byWorker) if (id !== worker.id) send(worker, { kind: 'watch', worker: id, accounts });
+    },
+  };
 }
 
 type Addresses = { readonly url: string; readonly adminUrl: string; readonly proxyUrl: string | undefined };

@@ -7,11 +7,11 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FastifyInstance } from 'fastify';
 import { createTokens } from '#system/accounts/tokens.ts';
 import { buildAdminApp, buildApp, type PlainDeps } from '#system/app.ts';
-import { createBus } from '#system/bus.ts';
+import { createBus, type News, type Relay } from '#system/bus.ts';
 import { systemClock } from '#system/clock.ts';
 import type { Config } from '#system/config.ts';
 import { createProxyListener } from '#system/edge/proxy-listener.ts';
-import type { LogKey, Store } from '#system/store/store.ts';
+import type { DeviceRef, Store } from '#system/store/store.ts';
 import { startDeliveries } from '#system/sync/deliveries.ts';
 import { createCounts, type Snapshot } from '#system/telemetry/counts.ts';
 import { connectionsMax } from './descriptors.ts';
@@ -22,8 +22,8 @@ export type WorkerOptions = {
   readonly store: Store;
   readonly metrics: () => Promise<string>;
   readonly log: (level: 'info' | 'error', text: string) => void;
-  /** Pokes for the other workers. */
-  readonly relay: (keys: readonly LogKey[]) => void;
+  /** To the other workers. */
+  readonly relay: Relay;
   readonly startDrain: () => void;
   /** For twins. */
   readonly customise?: (deps: PlainDeps) => PlainDeps;
@@ -34,8 +34,11 @@ export type RunningWorker = {
   readonly adminUrl: string;
   /** Of the listener with the PROXY protocol, where there is one. */
   readonly proxyUrl: string | undefined;
-  /** Pokes of the other workers. */
-  readonly poke: (keys: readonly LogKey[]) => void;
+  /** From the other workers. */
+  readonly hear: (news: News) => void;
+  readonly hearWatch: (worker: number, accounts: readonly string[]) => void;
+  /** Of this worker's own pipeline. */
+  readonly deviceNews: (devices: readonly DeviceRef[]) => void;
   readonly snapshot: () => Promise<Snapshot>;
   /** Answers what is in flight, lets clients know by `Connection: close`, ends the pipeline between two steps. */
   readonly drain: () => Promise<void>;
@@ -68,7 +71,7 @@ export async function startWorker({ config, adminToken, store, metrics, log, rel
     isDraining: () => draining,
     isClosing: () => closing,
     bus,
-    streams: { ageMs: config.streamAgeMs, positionCheckMs: config.positionCheckMs },
+    streams: { ageMs: config.streamAgeMs, positionCheckMs: config.positionCheckMs, presenceTimeoutMs: config.presenceTimeoutMs },
     balancerIdleTimeoutMs: config.balancerIdleTimeoutMs,
     streamsMax: max ?? streamsMaxDefault,
     log,
@@ -89,7 +92,9 @@ export async function startWorker({ config, adminToken, store, metrics, log, rel
     url,
     adminUrl,
     proxyUrl: proxy?.url,
-    poke: bus.receive,
+    hear: bus.receive,
+    hearWatch: bus.receiveWatch,
+    deviceNews: deps.bus.tellDevices,
     snapshot: () => takeSnapshot({ store: deps.store, counts, app, loopDelay }),
     drain: async () => {
       draining = true;

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { cpSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { noRelay } from '#system/bus.ts';
 import { readConfig } from '#system/config.ts';
 import { openServiceStore, restoreServiceStore } from '#system/service-store.ts';
 import { startWorker } from '#system/supervisor/worker.ts';
@@ -31,7 +32,7 @@ const adminToken = randomBytes(24).toString('base64url');
 const log = (level: 'info' | 'error', text: string): void => void process.stderr.write(`${JSON.stringify({ level, text })}\n`);
 if (config.restoreFrom !== undefined && fault.keepsEpoch === true) cpSync(config.restoreFrom, config.dataFolder, { recursive: true });
 else await restoreServiceStore(config);
-const store = await openServiceStore({ config, log, withPipeline: true, flush: fault.flush });
+const store = await openServiceStore({ config, log, withPipeline: true, flush: fault.flush, onDeviceNews: (devices) => worker.deviceNews(devices) });
 const printer = createPrinter();
 const worker = await startWorker({
   config,
@@ -39,7 +40,7 @@ const worker = await startWorker({
   store,
   metrics: async () => printer.print([await worker.snapshot()]),
   log,
-  relay: () => undefined,
+  relay: noRelay,
   startDrain: () => drain(),
   customise: fault.apply,
 });

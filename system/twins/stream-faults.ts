@@ -115,6 +115,26 @@ export const streamFaults: readonly Fault[] = [
     }),
   },
   {
+    name: 'drops-conflated',
+    breaks: ['R26'],
+    about: 'throws away what a slow reader of a state channel should get later',
+    apply: withOpening((opening) => {
+      if (opening.watching !== undefined) Object.assign(opening.watching.pending, { set: () => opening.watching?.pending });
+      return opening;
+    }),
+  },
+  {
+    name: 'always-online',
+    breaks: ['R45'],
+    about: 'calls every device online that was ever seen',
+    apply: withStore((store) => ({
+      readPresence: async (query) => {
+        const presence = await store.readPresence(query);
+        return presence && { ...presence, online: true };
+      },
+    })),
+  },
+  {
     name: 'bye-without-cursor',
     breaks: ['R27'],
     about: 'says goodbye with a cursor that is none',

@@ -76,11 +76,13 @@ export type RowGain = {
   readonly floor: Position;
 };
 
-export function addToRow(tables: Tables, { account, device, entries, latest, floor }: RowGain): void {
+/** True: the latest location moved. */
+export function addToRow(tables: Tables, { account, device, entries, latest, floor }: RowGain): boolean {
   const key = digestKey(account, device);
   const before = tables.devices.getBinary(key) ?? noRow;
   const present = before.readUInt32BE(8);
-  const newest = latest !== undefined && isLater(latest, latestIn(before)) ? encodeLatest(latest) : before.subarray(rowHeader, rowHeader + present);
+  const moved = latest !== undefined && isLater(latest, latestIn(before));
+  const newest = moved ? encodeLatest(latest) : before.subarray(rowHeader, rowHeader + present);
   let recent = Buffer.concat([before.subarray(rowHeader + present), ...entries.map(encodeEntry)]);
   let chunks = before.readUInt32BE(4);
   for (let end = chunkEnd(recent); end !== undefined; end = chunkEnd(recent)) {
@@ -92,6 +94,14 @@ export function addToRow(tables: Tables, { account, device, entries, latest, flo
   row.writeUInt32BE(chunks, 4);
   row.writeUInt32BE(newest.length, 8);
   tables.devices.putSync(key, row);
+  return moved;
+}
+
+/** Where the device's youngest event stands that was stepped over. */
+export function lastEntryIn(row: Buffer): Position | undefined {
+  let last: Position | undefined;
+  for (const [position] of entriesIn(row, rowHeader + row.readUInt32BE(8))) last = position;
+  return last;
 }
 
 /** Where the first full chunk of entries ends; undefined while there is room. */

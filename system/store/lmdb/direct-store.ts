@@ -2,15 +2,16 @@
 import { statfsSync } from 'node:fs';
 import { limits } from '#system/protocol/limits.ts';
 import { type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
+import { touchDevice } from '#system/store/ordered-presence.ts';
 import { type AccountRow, type AppendResult, type DeviceRow, type Store, StoreUnavailable } from '#system/store/store.ts';
 import { type AppendExtra, type AppendGroup, beginAppends } from './appends.ts';
 import { backUp } from './backup.ts';
 import { blockBytesMax, viewBlock, writeBlock } from './codec.ts';
 import { createGroupCommit } from './group-commit.ts';
-import { changeCommands, settleEpoch } from './lmdb-changes.ts';
+import { changeCommands, ordered, settleEpoch } from './lmdb-changes.ts';
 import { accountRowKey, deviceRowKey, storeReads } from './reads.ts';
 import { openSeen } from './seen.ts';
-import { lease, release, step } from './steps.ts';
+import { expire, lease, release, step } from './steps.ts';
 import { readHead, readRow, type Tables, writeRow } from './tables.ts';
 
 export type DirectOptions = {
@@ -120,6 +121,8 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
         writeRow(tables.rows, `settled/${name}`, first);
         return first;
       }),
+    touch: ({ nowMs, timeoutMs, ...ref }) => commits.submit(() => touchDevice(ordered(tables.presence), ref, { nowMs, timeoutMs })),
+    expire: (command) => commits.submit(() => expire(tables, command)),
     backup: (to) => backUp(tables, to),
     ...changeCommands(tables, { submit: (job) => commits.submit(job), retention: options.retention ?? retentionDefault }),
     close: async () => {

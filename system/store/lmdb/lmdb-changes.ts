@@ -17,7 +17,7 @@ import { readRow, type Table, type Tables, writeRow } from './tables.ts';
 export type ChangeCommands = Pick<ChangeStore, 'change' | 'renewEpoch' | 'share' | 'unshare' | 'dropOutbox'>;
 export type ChangeReads = Omit<ChangeStore, keyof ChangeCommands>;
 
-const ordered = (table: Table): OrderedTable => ({
+export const ordered = (table: Table): OrderedTable => ({
   get: (key) => table.getBinary(key),
   put: (key, value) => void table.putSync(key, value),
   remove: (key) => void table.removeSync(key),

@@ -15,13 +15,14 @@ export type LmdbStoreOptions = DirectOptions & {
   /** Told once, when this process cannot write any more whatever happens: it should end, and another one begin. */
   readonly onLost?: (trouble: StoreUnavailable) => void;
   readonly onCompanionTrouble?: (text: string) => void;
+  readonly onCompanionSays?: (news: unknown) => void;
   /** For twins and tests only: stands between the commit and the answer. */
   readonly faults?: { readonly flush?: (real: () => Promise<void>) => Promise<void> };
 };
 
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
-  const { flushTimeoutMs, onTrouble, onLost, onCompanionTrouble, faults, ...data } = options;
-  const thread = await startThread({ data, flushTimeoutMs, onTrouble, onLost, onCompanionTrouble, flush: faults?.flush });
+  const { flushTimeoutMs, onTrouble, onLost, onCompanionTrouble, onCompanionSays, faults, ...data } = options;
+  const thread = await startThread({ data, flushTimeoutMs, onTrouble, onLost, onCompanionTrouble, onCompanionSays, flush: faults?.flush });
   const appends = createAppendQueue(thread);
   let closed = false;
   const command = <T>(name: CommandName, value: unknown): Promise<T> => thread.ask<T>((id) => ({ kind: 'command', id, name, command: value }));
@@ -42,6 +43,11 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     putDevice: (put) => command('putDevice', put),
     putAccount: (row) => command('putAccount', row),
     settle: (settling) => command('settle', settling),
+    touch: (touch) => command('touch', touch),
+    expire: async (expiry) => command('expire', checked(expiry)),
+    readDue: (query) => read('readDue', query),
+    readPresence: (query) => read('readPresence', query),
+    readDevices: (query) => read('readDevices', query),
     backup: (to) => command('backup', to),
     change: (change) => command('change', change),
     renewEpoch: (renewal) => command('renewEpoch', renewal),

@@ -8,12 +8,17 @@ import type { StoreReads } from './reads.ts';
 /** Runs beside the store on its own thread, over the same store: the pipeline. The module exports `start`. */
 export type Companion = { readonly module: string; readonly data: unknown };
 export type RunningCompanion = { readonly stop: () => Promise<void> };
-export type StartCompanion = (input: { readonly store: Store; readonly data: unknown; readonly onTrouble: (error: unknown) => void }) => RunningCompanion;
+export type StartCompanion = (input: {
+  readonly store: Store;
+  readonly data: unknown;
+  readonly onTrouble: (error: unknown) => void;
+  readonly tell: (news: unknown) => void;
+}) => RunningCompanion;
 
 export type ThreadData = DirectOptions & { readonly companion?: Companion | undefined };
 
 /** Commands without a fast path, by the store's own names. */
-export type CommandName = 'lease' | 'release' | 'step' | 'putDevice' | 'putAccount' | 'settle' | keyof ChangeCommands | 'backup';
+export type CommandName = 'lease' | 'release' | 'step' | 'putDevice' | 'putAccount' | 'settle' | keyof ChangeCommands | 'backup' | 'touch' | 'expire';
 export type ReadName = keyof StoreReads;
 
 export type ToThread =
@@ -32,4 +37,5 @@ export type FromThread =
   | { readonly kind: 'was-read'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'failed'; readonly id: number; readonly failure: Failure }
   | { readonly kind: 'lost'; readonly failure: Failure }
+  | { readonly kind: 'companion-says'; readonly news: unknown }
   | { readonly kind: 'companion-trouble'; readonly failure: Failure };

@@ -1,4 +1,6 @@
 /** What is read: always from one snapshot a slice, never across an await, since a long read transaction pins pages. */
+
+import { duePartitions, readPresenceOf } from '#system/store/ordered-presence.ts';
 import {
   type AccountRow,
   type Counters,
@@ -18,7 +20,7 @@ import {
 } from '#system/store/store.ts';
 import { digestKey, maxEventsPerRecord, positionOf, sequenceKey, sequenceOf, visitRecord } from './codec.ts';
 import { entriesAfter, type IndexEntry, latestIn, readRowOf } from './device-rows.ts';
-import { type ChangeReads, changeReads } from './lmdb-changes.ts';
+import { type ChangeReads, changeReads, ordered } from './lmdb-changes.ts';
 import { reasonsKey } from './steps.ts';
 import { readHead, readPartition, readRow, type StepTally, type Tables, type Tally } from './tables.ts';
 
@@ -42,11 +44,18 @@ export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads 
     readAccount: (account) => read(() => readRow<AccountRow>(tables.rows, accountRowKey(account))),
     readCounters: (account) => read(() => readCounters(tables, account)),
     readBacklog: () => read(() => readBacklog(tables)),
+    readDue: (query) => read(() => duePartitions(ordered(tables.presence), query)),
+    readPresence: (query) => read(() => readPresenceOf(ordered(tables.presence), query)),
+    readDevices: (query) => read(() => readDevices(tables, query)),
     ...changeReads(tables, read),
   };
 }
 
-export type StoreReads = Pick<Store, 'readLog' | 'readLatest' | 'readHistory' | 'readDevice' | 'readAccount' | 'readCounters' | 'readBacklog'> & ChangeReads;
+export type StoreReads = Pick<
+  Store,
+  'readLog' | 'readLatest' | 'readHistory' | 'readDevice' | 'readAccount' | 'readCounters' | 'readBacklog' | 'readDue' | 'readPresence' | 'readDevices'
+> &
+  ChangeReads;
 export const deviceRowKey = (account: string, device: string): string => `device/${account}\0${device}`;
 export const accountRowKey = (account: string): string => `account/${account}`;
 
@@ -200,6 +209,18 @@ function pendingAfter(tables: Tables, query: HistoryQuery, visit: (event: LogEve
     if (!more) return false;
   }
   return true;
+}
+
+function readDevices(tables: Tables, { account, after, limit }: Parameters<Store['readDevices']>[0]): readonly string[] {
+  const start = Buffer.from(`${deviceRowKey(account, after)}\0`);
+  const end = Buffer.from(`device/${account}\x01`);
+  const prefix = deviceRowKey(account, '').length;
+  const devices: string[] = [];
+  for (const { key, value } of tables.rows.getRange({ start, end })) {
+    if (devices.length >= limit) break;
+    if (!(JSON.parse(value.toString()) as DeviceRow).deleted) devices.push(key.toString('utf8', prefix));
+  }
+  return devices;
 }
 
 function readCounters(tables: Tables, account: string | undefined): Counters {

@@ -1,7 +1,9 @@
 /** Leases and the step unit: checkpoint, latest, history index and counters of one partition, in one transaction. */
-import { type LeaseResult, type Position, positionStart, type StepCommand, type StepResult, type Store } from '#system/store/store.ts';
-import { positionOf } from './codec.ts';
-import { addToRow, type IndexEntry } from './device-rows.ts';
+import { expireDevices, sawEvent } from '#system/store/ordered-presence.ts';
+import { type DeviceRef, type LeaseResult, type Position, positionStart, type StepCommand, type StepResult, type Store } from '#system/store/store.ts';
+import { positionOf, receivedAtOf, sequenceKey, sequenceOf } from './codec.ts';
+import { addToRow, type IndexEntry, lastEntryIn, readRowOf } from './device-rows.ts';
+import { ordered } from './lmdb-changes.ts';
 import { readHead, readPartition, readRow, type StepTally, type Tables, writeRow } from './tables.ts';
 
 export function reasonsKey(partition: number, position: Position): Buffer {
@@ -32,6 +34,8 @@ export function step(tables: Tables, command: StepCommand, floor: number): StepR
   if (row.owner === undefined || row.fence !== command.fence) return { kind: 'fenced' };
   if (row.checkpoint !== command.from) return { kind: 'moved', checkpoint: row.checkpoint };
   let done = 0;
+  const presence = ordered(tables.presence);
+  const news: DeviceRef[] = [];
   const reasons: IndexEntry[] = [];
   const tallies = new Map<string, { kept: number; filtered: Record<string, number> }>();
   for (const device of command.devices) {
@@ -43,12 +47,28 @@ export function step(tables: Tables, command: StepCommand, floor: number): StepR
       tally.filtered[reason] = (tally.filtered[reason] ?? 0) + 1;
     }
     tallies.set(device.account, tally);
-    addToRow(tables, { ...device, entries: entriesOf(device), floor: floor > 1 ? positionOf(floor, 0) : positionStart });
+    const moved = addToRow(tables, { ...device, entries: entriesOf(device), floor: floor > 1 ? positionOf(floor, 0) : positionStart });
+    const { account, device: name, seenAtMs } = device;
+    const { presenceTimeoutMs: timeoutMs } = command;
+    const appeared = timeoutMs !== undefined && seenAtMs !== undefined && sawEvent(presence, { account, device: name }, { seenAtMs, timeoutMs });
+    if (moved || appeared) news.push({ account, device: name });
   }
   if (reasons.length > 0) writeRow(tables.reasons, reasonsKey(command.partition, command.to), reasons);
   for (const [account, gain] of tallies) addTally(tables, account, gain);
   writeRow(tables.rows, `partition/${command.partition}`, { ...row, checkpoint: command.to, done: row.done + done });
-  return { kind: 'stepped' };
+  return news.length === 0 ? { kind: 'stepped' } : { kind: 'stepped', news };
+}
+
+/** Under the lease's fence. */
+export function expire(tables: Tables, command: Parameters<Store['expire']>[0]): readonly DeviceRef[] {
+  const { owner, fence } = readPartition(tables, command.partition);
+  if (owner === undefined || fence !== command.fence) return [];
+  return expireDevices(ordered(tables.presence), command, ({ account, device }) => {
+    const row = readRowOf(tables, account, device);
+    const last = row && lastEntryIn(row);
+    const record = last === undefined ? undefined : tables.log.getBinary(sequenceKey(sequenceOf(last)));
+    return record === undefined ? undefined : receivedAtOf(record);
+  });
 }
 
 function entriesOf({ kept, filtered }: StepCommand['devices'][number]): readonly IndexEntry[] {

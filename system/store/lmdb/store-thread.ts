@@ -37,7 +37,12 @@ async function serve(): Promise<void> {
 async function startCompanion(store: Store): Promise<RunningCompanion | undefined> {
   if (data.companion === undefined) return undefined;
   const { start } = (await import(data.companion.module)) as { readonly start: StartCompanion };
-  return start({ store, data: data.companion.data, onTrouble: (error) => say({ kind: 'companion-trouble', failure: failureOf(error) }) });
+  return start({
+    store,
+    data: data.companion.data,
+    tell: (news) => say({ kind: 'companion-says', news }),
+    onTrouble: (error) => say({ kind: 'companion-trouble', failure: failureOf(error) }),
+  });
 }
 
 async function answer(store: DirectStore, message: Extract<ToThread, { kind: 'append' | 'command' }>): Promise<FromThread> {

@@ -14,6 +14,7 @@ export type Tables = {
   readonly answers: readonly [Table, Table];
   readonly sync: Table;
   readonly outbox: Table;
+  readonly presence: Table;
 };
 
 export type Head = { readonly sequence: number; readonly position: Position; readonly floor: number; readonly accepted: readonly number[] };
@@ -49,6 +50,7 @@ export function openTables(folder: string, noSync: boolean): Tables {
     answers: [table('answers-0'), table('answers-1')],
     sync: table('sync'),
     outbox: table('outbox'),
+    presence: table('presence'),
   };
 }
 

@@ -10,6 +10,7 @@ export type ThreadOptions = {
   /** Told once: this process will not write any more, another one may. */
   readonly onLost?: ((trouble: StoreUnavailable) => void) | undefined;
   readonly onCompanionTrouble?: ((text: string) => void) | undefined;
+  readonly onCompanionSays?: ((news: unknown) => void) | undefined;
   /** Stands between the commit and the answer. */
   readonly flush?: ((real: () => Promise<void>) => Promise<void>) | undefined;
 };
@@ -86,6 +87,7 @@ export async function startThread(options: ThreadOptions): Promise<Thread> {
   worker.on('message', (message: FromThread) => {
     if ('id' in message) void settle(message);
     else if (message.kind === 'lost') lose(errorOf(message.failure) as StoreUnavailable);
+    else if (message.kind === 'companion-says') options.onCompanionSays?.(message.news);
     else if (message.kind === 'companion-trouble') options.onCompanionTrouble?.(message.failure.text);
   });
   worker.on('error', (cause) => end(new StoreUnavailable('flush-failed', `The writing thread ended: ${String(cause)}`, { cause })));

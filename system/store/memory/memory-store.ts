@@ -3,13 +3,15 @@
  * the LMDB store about everything but durability: store-contract.ts runs on both.
  */
 import { type Clock, systemClock } from '#system/clock.ts';
-import { type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
+import { type OrderedTable, type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
+import { duePartitions, expireDevices, readPresenceOf, sawEvent, touchDevice } from '#system/store/ordered-presence.ts';
 import {
   type AccountRow,
   type AppendCommand,
   type AppendReceipt,
   type AppendResult,
   type Counters,
+  type DeviceRef,
   type DeviceRow,
   type Disposition,
   type HistoryPage,
@@ -29,6 +31,7 @@ import {
   StoreUnavailable,
 } from '#system/store/store.ts';
 import { createMemoryChanges } from './memory-changes.ts';
+import { createSortedTable } from './sorted-table.ts';
 
 type Partition = { owner: string | undefined; fence: number; untilMs: number; checkpoint: Position };
 type Tally = { accepted: number; duplicate: number; rejected: number; kept: number; filtered: Map<string, number> };
@@ -45,6 +48,8 @@ type State = {
   readonly devices: Map<string, DeviceRow>;
   readonly accounts: Map<string, AccountRow>;
   readonly settled: Map<string, string>;
+  readonly presence: OrderedTable;
+  readonly lastEvents: Map<string, number>;
   seen: Generations<true>;
   remembered: Generations<Remembered>;
   closed: boolean;
@@ -64,6 +69,8 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     devices: new Map(),
     accounts: new Map(),
     settled: new Map(),
+    presence: createSortedTable(),
+    lastEvents: new Map(),
     seen: { young: new Map(), old: new Map(), bornMs: clock.wallMs() },
     remembered: { young: new Map(), old: new Map(), bornMs: clock.wallMs() },
     closed: false,
@@ -91,6 +98,11 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     step: open((command) => step(state, command)),
     readLatest: open(({ account, device }) => state.latest.get(deviceKey(account, device))),
     readHistory: open((query) => readHistory(state, query)),
+    touch: open(({ nowMs, timeoutMs, ...ref }) => touchDevice(state.presence, ref, { nowMs, timeoutMs })),
+    readDue: open((query) => duePartitions(state.presence, query)),
+    expire: open((command) => expire(state, command)),
+    readPresence: open((query) => readPresenceOf(state.presence, query)),
+    readDevices: open((query) => readDevices(state, query)),
     readDevice: open(({ account, device }) => state.devices.get(deviceKey(account, device))),
     putDevice: open(({ account, device, expected, row }) => {
       const present = state.devices.get(deviceKey(account, device));
@@ -177,7 +189,8 @@ function step(state: State, command: StepCommand): StepResult {
   if (row.owner === undefined || row.fence !== command.fence) return { kind: 'fenced' };
   if (row.checkpoint !== command.from) return { kind: 'moved', checkpoint: row.checkpoint };
   row.checkpoint = command.to;
-  for (const { account, device, kept, filtered, latest } of command.devices) {
+  const news: DeviceRef[] = [];
+  for (const { account, device, kept, filtered, latest, seenAtMs } of command.devices) {
     const tally = tallyOf(state, account);
     tally.kept += kept.length;
     for (const { position, reason } of filtered) {
@@ -185,9 +198,14 @@ function step(state: State, command: StepCommand): StepResult {
       tally.filtered.set(reason, (tally.filtered.get(reason) ?? 0) + 1);
     }
     const key = deviceKey(account, device);
-    if (latest && isLater(latest, state.latest.get(key))) state.latest.set(key, { ...latest, bytes: Uint8Array.from(latest.bytes) });
+    const moved = latest !== undefined && isLater(latest, state.latest.get(key));
+    if (moved) state.latest.set(key, { ...latest, bytes: Uint8Array.from(latest.bytes) });
+    if (seenAtMs !== undefined) state.lastEvents.set(key, seenAtMs);
+    const { presenceTimeoutMs: timeoutMs } = command;
+    const appeared = timeoutMs !== undefined && seenAtMs !== undefined && sawEvent(state.presence, { account, device }, { seenAtMs, timeoutMs });
+    if (moved || appeared) news.push({ account, device });
   }
-  return { kind: 'stepped' };
+  return news.length === 0 ? { kind: 'stepped' } : { kind: 'stepped', news };
 }
 
 function readHistory(state: State, query: HistoryQuery): HistoryPage {
@@ -197,6 +215,20 @@ function readHistory(state: State, query: HistoryQuery): HistoryPage {
     .map((event) => ({ ...event, disposition: dispositionOf(state, event) }))
     .filter((event) => query.include === 'all' || event.disposition === 'kept');
   return { events: events.slice(0, query.limit), atEnd: events.length <= query.limit };
+}
+
+function expire(state: State, command: Parameters<Store['expire']>[0]): readonly DeviceRef[] {
+  if (partitionRow(state, command.partition).fence !== command.fence) return [];
+  return expireDevices(state.presence, command, ({ account, device }) => state.lastEvents.get(deviceKey(account, device)));
+}
+
+function readDevices(state: State, { account, after, limit }: Parameters<Store['readDevices']>[0]): readonly string[] {
+  return [...state.devices]
+    .filter(([key, row]) => key.startsWith(`${account}\0`) && !row.deleted)
+    .map(([key]) => key.slice(account.length + 1))
+    .filter((device) => device > after)
+    .sort()
+    .slice(0, limit);
 }
 
 function readCounters(state: State, account: string | undefined): Counters {

@@ -1,0 +1,115 @@
+/** R26, R45: the state channels of devices. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { secretAuthorization } from '#harness/topology/provision.ts';
+import { openStream, type ReadFrame, type StreamReader } from '#harness/topology/stream-reader.ts';
+import { hold, type Rule, type RuleContext } from './rule.ts';
+import { eventOf } from './rules-ingest.ts';
+import { arrived, eventually } from './user.ts';
+
+type DeviceState = { readonly presence: string; readonly location?: { readonly note?: string; readonly n?: number } };
+const stateOf = ({ d }: ReadFrame): DeviceState => d as DeviceState;
+const statesOf = (reader: StreamReader): readonly ReadFrame[] => reader.frames.filter(({ t }) => t === 'put');
+
+const watch = (context: Pick<RuleContext, 'client' | 'account'>, query: string): StreamReader =>
+  openStream({ url: `${context.client.base()}/v1/stream?${query}`, authorization: secretAuthorization(context.account) });
+
+const located = (id: string, n: number, note = ''): Record<string, unknown> => ({
+  ...eventOf(id),
+  recorded_at: new Date(Date.parse('2026-01-01T00:00:00.000Z') + n * 1000).toISOString(),
+  data: { lat: 52, lon: 4, n, note },
+});
+
+const devices = 40;
+const rounds = 50;
+/** Longer than news are gathered, so that each round is told by itself: 24 MB in all, where the kernel hides 4 to 8. */
+const betweenRoundsMs = 80;
+
+const settledMs = 1500;
+
+const conflated: Rule = {
+  id: 'R26',
+  title: 'a reader of a state channel that cannot keep up ends with the latest value, and never goes back',
+  needs: [],
+  check: async ({ client, account, name }) => {
+    const names = Array.from({ length: devices }, (_, i) => name(`d${i}`));
+    const tokens = await Promise.all(names.map((device) => client.device(account, device)));
+    const reader = watch(
+      { client, account },
+      names
+        .slice(0, 32)
+        .map((device) => `ch=device:${device}`)
+        .join('&'),
+    );
+    await arrived(reader, 'sync');
+    reader.socket.pause();
+    const note = 'x'.repeat(15_000);
+    for (let n = 0; n < rounds; n++) {
+      await Promise.all(tokens.map((token, i) => client.send(token, [located(name(`e${i}-${n}`), n, note)])));
+      await sleep(betweenRoundsMs);
+    }
+    // The last news were told by now, to one who does not read.
+    await sleep(settledMs);
+    reader.socket.resume();
+    const seenOf = (device: string): readonly number[] => statesOf(reader).flatMap((frame) => (frame.k === device ? [stateOf(frame).location?.n ?? -1] : []));
+    const watched = names.slice(0, 32);
+    await eventually('the latest value of every device', () => watched.every((device) => seenOf(device).includes(rounds - 1)));
+    for (const device of watched) {
+      const seen = seenOf(device);
+      hold(
+        seen.every((n, i) => i === 0 || n >= (seen[i - 1] as number)),
+        'no older value after a younger one',
+        seen,
+      );
+    }
+    hold(statesOf(reader).length < 32 * rounds, 'values to be left out for who does not keep up', statesOf(reader).length);
+    hold(reader.state() === 'open', 'the stream to live on', reader.frames.at(-1)?.t);
+    reader.close();
+  },
+};
+
+const presenceTimeoutMs = 2000;
+
+const presence: Rule = {
+  id: 'R45',
+  title: 'a device turns offline when its time is over, never before, and online with its next event',
+  needs: ['own service'],
+  check: async ({ service, name, boundMs }) => {
+    await service?.withService({ env: { HEADROOM_PRESENCE_TIMEOUT_MS: String(presenceTimeoutMs) } }, async ({ client, account }) => {
+      const device = name('device');
+      const token = await client.device(account, device);
+      const reader = watch({ client, account }, 'ch=devices');
+      await arrived(reader, 'sync');
+      const last = (): string | undefined => {
+        const frame = statesOf(reader).at(-1);
+        return frame && stateOf(frame).presence;
+      };
+      let sentMs = 0;
+      for (let i = 0; i < 6; i++) {
+        await client.send(token, [located(name(`e${i}`), i)]);
+        sentMs = performance.now();
+        await eventually('online', () => last() === 'online');
+        // Each within the time of the one before: together far longer than one.
+        if (i < 5) await sleep(presenceTimeoutMs / 2);
+      }
+      hold(
+        statesOf(reader).every((frame) => stateOf(frame).presence === 'online'),
+        'online all the time',
+        statesOf(reader).map(stateOf),
+      );
+      await eventually('offline', () => last() === 'offline', presenceTimeoutMs + boundMs(1500));
+      const silentMs = performance.now() - sentMs;
+      hold(silentMs >= presenceTimeoutMs - 20, `offline not before ${presenceTimeoutMs} ms of silence`, silentMs);
+      await client.send(token, [located(name('again'), 10)]);
+      await eventually('online again', () => last() === 'online');
+      const own = openStream({ url: `${client.base()}/v1/stream?ch=device:${device}`, authorization: token });
+      await arrived(own, 'sync');
+      await sleep(2 * presenceTimeoutMs);
+      hold(last() === 'online', 'a device whose stream is open to stay online', statesOf(reader).map(stateOf).slice(-3));
+      own.close();
+      await eventually('offline after its stream ended', () => last() === 'offline', presenceTimeoutMs + boundMs(1500));
+      reader.close();
+    });
+  },
+};
+
+export const deviceRules: readonly Rule[] = [conflated, presence];

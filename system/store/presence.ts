@@ -1,0 +1,22 @@
+/** Whether a device is there: it is from its first sign of life until none came for a timeout. */
+
+export type DeviceRef = { readonly account: string; readonly device: string };
+export type Presence = { readonly online: boolean /** Of its last sign of life, as far as it was told. */; readonly seenAtMs: number };
+
+export type PresenceStore = {
+  /** A sign of life that is no event. True: it was offline. */
+  readonly touch: (command: DeviceRef & { readonly nowMs: number; readonly timeoutMs: number }) => Promise<boolean>;
+  /** Of these partitions, those with a device whose time may be over. */
+  readonly readDue: (query: { readonly partitions: readonly number[]; readonly nowMs: number }) => Promise<readonly number[]>;
+  /** Turns devices offline that gave no sign of life for the timeout; at most `limit`. None under an older fence than the lease's. */
+  readonly expire: (command: {
+    readonly partition: number;
+    readonly fence: number;
+    readonly nowMs: number;
+    readonly timeoutMs: number;
+    readonly limit: number;
+  }) => Promise<readonly DeviceRef[]>;
+  readonly readPresence: (query: DeviceRef) => Promise<Presence | undefined>;
+  /** Ids of an account's devices that are registered, in their order, after `after`. */
+  readonly readDevices: (query: { readonly account: string; readonly after: string; readonly limit: number }) => Promise<readonly string[]>;
+};

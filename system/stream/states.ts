@@ -1,0 +1,129 @@
+/**
+ * State channels: the latest location and presence of devices. A snapshot on connect, then what is new, without a cursor. News of a device are
+ * gathered for a moment and read once for all; who cannot keep up gets the latest value of each device and none of those between.
+ */
+import type { Channel } from '#system/protocol/channels.ts';
+import type { DeviceRef, Store } from '#system/store/store.ts';
+import { encodeFrame } from './encode.ts';
+import type { Subscriber } from './subscriber.ts';
+import { turn, writesPerTurn } from './topics.ts';
+
+/** What a subscriber watches. `pending`: frames that wait until it has read what was written before. */
+export type Watching = { readonly devices: ReadonlySet<string>; readonly all: boolean; readonly pending: Map<string, Buffer> };
+
+export type States = {
+  /** Resolves when the snapshot was told. */
+  readonly watch: (subscriber: Subscriber) => Promise<void>;
+  readonly leave: (subscriber: Subscriber) => void;
+  readonly news: (devices: readonly DeviceRef[]) => void;
+  readonly drained: (subscriber: Subscriber) => void;
+};
+
+export type StatesOptions = {
+  readonly store: Store;
+  readonly push: (subscriber: Subscriber, bytes: Buffer, frames: number) => void;
+  /** The accounts that somebody here watches. */
+  readonly onWatch: (accounts: readonly string[]) => void;
+  readonly onTrouble: (error: unknown) => void;
+};
+
+const gatherMs = 50;
+const devicesPerPage = 200;
+
+export const watchingOf = (channels: readonly Channel[]): Watching | undefined => {
+  const devices = channels.flatMap((channel) => (channel.kind === 'device' ? [channel.device] : []));
+  const all = channels.some(({ kind }) => kind === 'devices');
+  return devices.length === 0 && !all ? undefined : { devices: new Set(devices), all, pending: new Map() };
+};
+
+type Kit = StatesOptions & { readonly byAccount: Map<string, Set<Subscriber>> };
+
+export function createStates(options: StatesOptions): States {
+  const { onWatch, onTrouble } = options;
+  const byAccount = new Map<string, Set<Subscriber>>();
+  const kit: Kit = { ...options, byAccount };
+  let dirty = new Map<string, DeviceRef>();
+  const tellAll = async (): Promise<void> => {
+    const gathered = dirty;
+    dirty = new Map();
+    const watchersOf = ({ account, device }: DeviceRef): readonly Subscriber[] =>
+      [...(byAccount.get(account) ?? [])].filter(({ watching }) => watching?.all === true || watching?.devices.has(device));
+    const wanted = [...gathered.values()].filter((ref) => watchersOf(ref).length > 0);
+    let told = 0;
+    for (let i = 0; i < wanted.length; i += devicesPerPage) {
+      const page = wanted.slice(i, i + devicesPerPage);
+      const states = await Promise.all(page.map((ref) => readState(kit, ref)));
+      for (const [j, ref] of page.entries()) {
+        for (const subscriber of watchersOf(ref)) {
+          tell(kit, subscriber, ref.device, states[j]);
+          if (++told % writesPerTurn === 0) await turn();
+        }
+      }
+    }
+  };
+  return {
+    watch: async (subscriber) => {
+      const { account, watching } = subscriber;
+      if (watching === undefined) return;
+      const watchers = byAccount.get(account) ?? new Set();
+      watchers.add(subscriber);
+      if (!byAccount.has(account)) {
+        byAccount.set(account, watchers);
+        onWatch([...byAccount.keys()]);
+      }
+      await tellSnapshot(kit, subscriber, watching);
+    },
+    leave: (subscriber) => {
+      const watchers = byAccount.get(subscriber.account);
+      if (watchers?.delete(subscriber) !== true || watchers.size > 0) return;
+      byAccount.delete(subscriber.account);
+      onWatch([...byAccount.keys()]);
+    },
+    news: (devices) => {
+      if (dirty.size === 0 && devices.length > 0) setTimeout(() => void tellAll().catch(onTrouble), gatherMs);
+      for (const ref of devices) dirty.set(`${ref.account}\0${ref.device}`, ref);
+    },
+    drained: (subscriber) => {
+      const pending = subscriber.watching?.pending;
+      if (pending === undefined || pending.size === 0) return;
+      const frames = [...pending.values()];
+      pending.clear();
+      options.push(subscriber, Buffer.concat(frames), frames.length);
+    },
+  };
+}
+
+type State = { readonly seenAtMs: number; readonly d: Readonly<Record<string, unknown>> } | undefined;
+
+/** Undefined for a device that nothing is known of. */
+async function readState({ store }: Kit, ref: DeviceRef): Promise<State> {
+  const [presence, latest] = await Promise.all([store.readPresence(ref), store.readLatest(ref)]);
+  if (presence === undefined && latest === undefined) return undefined;
+  const event = latest && (JSON.parse(Buffer.from(latest.bytes).toString('utf8')) as { recorded_at: string; data: unknown });
+  const location = event && { id: latest.id, recorded_at: event.recorded_at, position: latest.position, ...(event.data as object) };
+  return { seenAtMs: presence?.seenAtMs ?? 0, d: { presence: presence?.online === true ? 'online' : 'offline', ...(location && { location }) } };
+}
+
+function tell({ push }: Kit, subscriber: Subscriber, device: string, state: State): void {
+  const { watching, format } = subscriber;
+  if (watching === undefined || state === undefined) return;
+  const channels = [...(watching.devices.has(device) ? [`device:${device}`] : []), ...(watching.all ? ['devices'] : [])];
+  for (const ch of channels) {
+    const bytes = encodeFrame(format, { t: 'put', ch, k: device, ts: new Date(state.seenAtMs).toISOString(), d: state.d });
+    // Behind the newest of this device that waits, nothing older may come.
+    if (subscriber.undrainedSinceMs > 0) watching.pending.set(`${ch} ${device}`, bytes);
+    else push(subscriber, bytes, 1);
+  }
+}
+
+async function tellSnapshot(kit: Kit, subscriber: Subscriber, watching: Watching): Promise<void> {
+  const { account } = subscriber;
+  for (const device of watching.devices) tell(kit, subscriber, device, await readState(kit, { account, device }));
+  for (let after = ''; watching.all; ) {
+    const devices = await kit.store.readDevices({ account, after, limit: devicesPerPage });
+    const states = await Promise.all(devices.map((device) => readState(kit, { account, device })));
+    for (const [i, device] of devices.entries()) tell(kit, subscriber, device, states[i]);
+    if (devices.length < devicesPerPage) return;
+    after = devices.at(-1) as string;
+  }
+}
