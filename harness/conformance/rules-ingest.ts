@@ -1,4 +1,5 @@
 /** R1 to R11: what a 202 promises. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { secretAuthorization } from '#harness/topology/provision.ts';
 import { limits } from '#system/protocol/limits.ts';
@@ -278,6 +279,9 @@ const cutConnection: Rule = {
   },
 };
 
+const cutsMax = 20;
+const cutPauseMs = 250;
+
 const fullDisk: Rule = {
   id: 'R11',
   title: 'disk full: 503 with Retry-After, never 202 for what is not there',
@@ -289,10 +293,16 @@ const fullDisk: Rule = {
       const note = 'x'.repeat(12_000);
       const acknowledged: string[] = [];
       let refusals = 0;
+      let cuts = 0;
       for (let i = 0; i < 1000 && refusals < 3; i++) {
         const id = context.name(`f${i}`);
-        const answer = await other.client.send(sender.authorization, [eventOf(id, { data: { lat: 1, lon: 2, note } })]);
-        if (answer.status === 202) acknowledged.push(id);
+        // A cut connection acknowledges nothing: a service may end what it cannot trust any more and start anew.
+        const answer = await other.client.send(sender.authorization, [eventOf(id, { data: { lat: 1, lon: 2, note } })]).catch(() => undefined);
+        if (answer === undefined) {
+          cuts++;
+          hold(cuts <= cutsMax, `at most ${cutsMax} connections cut`, `${cuts} of them`);
+          await sleep(cutPauseMs);
+        } else if (answer.status === 202) acknowledged.push(id);
         else {
           refusals++;
           refuses(answer, 503, 'store-unavailable');

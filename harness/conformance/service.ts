@@ -7,7 +7,7 @@ import { askAdmin, createAccount } from '#harness/topology/accounts.ts';
 import type { AccountCredentials } from '#harness/topology/provision.ts';
 import { type Service, startService } from '#harness/topology/service-process.ts';
 import { createClient } from './client.ts';
-import { type OwnService, Unaskable } from './rule.ts';
+import { Broken, type OwnService, Unaskable } from './rule.ts';
 
 export type ServiceUnderTest = OwnService & {
   readonly url: () => string;
@@ -74,7 +74,10 @@ export async function startOwnService(twin: string | undefined): Promise<Service
       const other = await start(join(disk, 'data'));
       const client = createClient(() => other.url);
       try {
-        await use({ client, account: await createAccount(other.adminUrl, other.adminToken, 'small-disk') });
+        await use({ client, account: await createAccount(other.adminUrl, other.adminToken, 'small-disk') }).catch((error: Error) => {
+          if (error instanceof Broken || error instanceof Unaskable) throw error;
+          throw new Error(`${error.message}; the service said:\n${other.stderrTail()}`, { cause: error });
+        });
       } finally {
         await client.close();
         await other.stop();
