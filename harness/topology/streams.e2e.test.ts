@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EventSource } from 'eventsource';
+import { EventSource as NodeEventSource } from 'eventsource';
+import { chromium } from 'playwright-core';
 import { Agent, request } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
+import { requirePart } from '#harness/parts/find.ts';
 import { createAccount } from './accounts.ts';
 import { type AccountCredentials, provisionFleet, secretAuthorization } from './provision.ts';
 import { type Service, startService } from './service-process.ts';
@@ -142,12 +144,43 @@ test('news of devices cross workers: whoever steps over an event, whoever listen
   }
 });
 
+test('a browser’s EventSource of another origin reads a stream, and comes back by itself from its last id', { timeout: 90_000 }, async () => {
+  const service = await startService({ workers: 1, folder, env: { HEADROOM_STREAM_AGE_MS: '1500' } });
+  const browser = await chromium.launch({ executablePath: requirePart('chromium'), headless: true, args: ['--no-sandbox', '--disable-gpu'] });
+  try {
+    const account = await createAccount(service.adminUrl, service.adminToken, 'x');
+    const token = await tokenOf(service, account, 'u');
+    const page = await browser.newPage();
+    const address = `${service.url}/v1/stream?ch=sync:trips&access_token=${token.slice('Bearer '.length)}`;
+    await page.evaluate((url) => {
+      const seen: string[] = [];
+      Object.assign(globalThis, { seen });
+      const source = new EventSource(url);
+      for (const t of ['hello', 'put', 'bye'])
+        source.addEventListener(t, (event) => seen.push(`${t} ${JSON.parse((event as MessageEvent).data).k ?? ''}`.trim()));
+    }, address);
+    const seen = (): Promise<readonly string[]> => page.evaluate(() => (globalThis as unknown as { seen: readonly string[] }).seen);
+    await expect.poll(seen, { timeout: 10_000 }).toContain('hello');
+    await put(service.url, token, 'k1');
+    await expect.poll(seen, { timeout: 10_000 }).toContain('bye');
+    // While it waits for the time that hello named.
+    await put(service.url, token, 'k2');
+    await expect.poll(seen, { timeout: 20_000 }).toContain('put k2');
+    const all = await seen();
+    expect(all.filter((one) => one.startsWith('put'))).toEqual(['put k1', 'put k2']);
+    expect(all.filter((one) => one === 'hello').length).toBeGreaterThanOrEqual(2);
+  } finally {
+    await browser.close();
+    await service.stop();
+  }
+});
+
 test('shares are delivered by the service itself, and real clients read streams: the eventsource package and curl -N', { timeout: 60_000 }, async () => {
   const service = await startService({ workers: 2, folder });
   try {
     const account = await createAccount(service.adminUrl, service.adminToken, 'x');
     const [owner, friend] = [await tokenOf(service, account, 'u'), await tokenOf(service, account, 'v')];
-    const source = new EventSource(`${service.url}/v1/stream?ch=inbox&access_token=${friend.slice('Bearer '.length)}`);
+    const source = new NodeEventSource(`${service.url}/v1/stream?ch=inbox&access_token=${friend.slice('Bearer '.length)}`);
     const received: string[] = [];
     for (const t of ['hello', 'put', 'del']) source.addEventListener(t, ({ data }) => received.push(data as string));
     const { spawn } = await import('node:child_process');
