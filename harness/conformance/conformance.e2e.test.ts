@@ -103,6 +103,12 @@ test('R46 is red for an expired token too', () => {
   expect(JSON.stringify(outcomes)).toContain('an expired token');
 });
 
+test('R47 is red for another user’s items too', () => {
+  const { code, outcomes } = conform('R47', '--json', '--twin=mixes-users');
+  expect([code, outcomes[0]?.outcome]).toEqual([1, 'broken']);
+  expect(outcomes[0]?.text).toContain('nothing for another user at GET /v1/sync/trips/t');
+});
+
 test('a target of somebody else: what would end it is skipped, and with --strict that is not enough', async () => {
   const service = await startOwnService(undefined);
   try {

@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AccountCredentials, basic, publishableAuthorization, secretAuthorization } from '#harness/topology/provision.ts';
 import type { Answer, Client } from './client.ts';
-import { hold, type Rule } from './rule.ts';
+import { hold, type Rule, type RuleContext } from './rule.ts';
 import { eventOf } from './rules-ingest.ts';
+import { newUser } from './user.ts';
 
 const json = { 'content-type': 'application/json' };
 
@@ -70,6 +71,47 @@ async function expiredToken(client: Client, account: AccountCredentials): Promis
 }
 const expiresInSeconds = 2;
 
+type Owning = Pick<RuleContext, 'client' | 'account' | 'name'> & { readonly stranger: AccountCredentials; readonly device: string };
+
+/** Every route of items, shares and streams, with every credential that has no business there. */
+async function ownItemsOnly({ client, account, stranger, name, device }: Owning): Promise<void> {
+  const [user, secret] = [name('owner'), name('itemsecret')];
+  const owner = await newUser(client, account, user);
+  await owner.put('trips', 't', { secret });
+  const made = await owner.post('/v1/shares', { collection: 'trips', item: 't', to: { user: name('friend') } });
+  const narrow = await newUser(client, account, user, { scopes: ['ch:sync:notes'] });
+  const others = {
+    'another user': (await newUser(client, account, name('other'))).authorization,
+    'a user of that name in another account': (await newUser(client, stranger, user)).authorization,
+    'a token for another collection': narrow.authorization,
+    'a device of no user': device,
+    'a publishable key': publishableAuthorization(account),
+    'another account’s secret': secretAuthorization(stranger),
+  };
+  const paths = ['/t', '', '?since=-1', '/snapshot'].map((tail) => `/v1/sync/trips${tail}`);
+  const asked = [
+    ...paths.map((path) => ['GET', path] as const),
+    ['DELETE', '/v1/sync/trips/t'] as const,
+    ['GET', `/v1/shares/${made.json?.share_id}`] as const,
+    ['DELETE', `/v1/shares/${made.json?.share_id}`] as const,
+    ['GET', '/v1/stream?ch=sync:trips&since=-1&mode=longpoll&hb=1000'] as const,
+  ];
+  for (const [who, authorization] of Object.entries(others)) {
+    for (const [method, path] of asked) {
+      // A token for another collection is the owner's all the same: its shares are its own.
+      if (who === 'a token for another collection' && path.startsWith('/v1/shares')) continue;
+      const answer = await client.call(method, path, { headers: { authorization } });
+      hold(
+        !answer.text.includes(secret) && !(method === 'DELETE' && answer.status < 300),
+        `nothing for ${who} at ${method} ${path}`,
+        `${answer.status} ${answer.text}`,
+      );
+    }
+  }
+  const end = await owner.get('/v1/sync/trips/t');
+  hold(end.status === 200 && end.header('etag') === '"v1"', 'the item untouched', `${end.status} ${end.text}`);
+}
+
 const ownOnly: Rule = {
   id: 'R47',
   title: 'no credential reads what is not its own',
@@ -103,6 +145,7 @@ const ownOnly: Rule = {
       body: JSON.stringify({ device_id: device }),
     });
     hold(taken.status === 401, '401 for a known device without its secret', `${taken.status} ${taken.text}`);
+    await ownItemsOnly({ client, account, stranger, name, device: victim });
   },
 };
 

@@ -227,6 +227,17 @@ export const streamFaults: readonly Fault[] = [
     })),
   },
   {
+    name: 'mixes-users',
+    breaks: ['R47'],
+    about: 'keeps the items of all users of an account in one log',
+    apply: withStore((store) => ({
+      change: (command) => store.change({ ...command, principal: 'user:everybody' }),
+      readItem: (query) => store.readItem({ ...query, principal: 'user:everybody' }),
+      readChanges: (query) => store.readChanges({ ...query, principal: 'user:everybody' }),
+      readSnapshot: (query) => store.readSnapshot({ ...query, principal: 'user:everybody' }),
+    })),
+  },
+  {
     name: 'keeps-revoked',
     breaks: ['R44'],
     about: 'says that a share is revoked, and leaves it',
