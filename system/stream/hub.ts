@@ -1,59 +1,17 @@
 /** All streams of one process: opening, telling, ending. */
 import type { Socket } from 'node:net';
-import type { Clock } from '#system/clock.ts';
-import { snapshotPath } from '#system/protocol/channels.ts';
-import { encodeCursor } from '#system/protocol/cursor.ts';
-import type { ByeCode, Frame } from '#system/protocol/frames.ts';
-import { limits } from '#system/protocol/limits.ts';
-import { type ChangesPage, changesHead, type DeviceRef, type LogKey, type Store } from '#system/store/store.ts';
-import { changeFrames, encodeFrame, type Format } from './encode.ts';
-import { lastChunk } from './outlet.ts';
-import { createStates, type States, type Watching } from './states.ts';
+import type { Frame } from '#system/protocol/frames.ts';
+import type { DeviceRef, LogKey } from '#system/store/store.ts';
+import { encodeFrame } from './encode.ts';
+import type { HubOptions, Kit, Opening, StreamCounts } from './kit.ts';
+import { closingMs, forget, nextDue, push, retryMsMax, sayBye, tick, touch, touchAll } from './life.ts';
+import { replay, restart } from './replay.ts';
+import { createStates } from './states.ts';
 import { filterOf, type Subscriber } from './subscriber.ts';
-import { createTopics, joinFrames, type Topics, turn, writesPerTurn } from './topics.ts';
-import { createWheel, type Wheel } from './wheel.ts';
+import { createTopics, type Topics } from './topics.ts';
+import { createWheel } from './wheel.ts';
 
-export type StreamSettings = {
-  /** A stream lives for this long and at most as long again. */
-  readonly ageMs: number;
-  readonly positionCheckMs: number;
-  /** A device whose own stream is open is online; this long after it ended it is not. */
-  readonly presenceTimeoutMs: number;
-  /** Of [0, 1); Math.random without it. */
-  readonly random?: () => number;
-};
-
-export type Opening = {
-  readonly socket: Socket;
-  /** Status line and headers, as they go out. */
-  readonly headers: string;
-  readonly format: Format;
-  readonly account: string;
-  readonly log: LogKey | undefined;
-  /** Log channels. */
-  readonly channels: readonly string[];
-  readonly watching: Watching | undefined;
-  readonly device: string | undefined;
-  /** What was read after the cursor; undefined without a log. */
-  readonly first: Extract<ChangesPage, { kind: 'changes' }> | undefined;
-  readonly from: string | undefined;
-  readonly resumed: boolean;
-  readonly connectionId: string;
-  readonly heartbeatMs: number;
-  /** By the wall clock. */
-  readonly expiresAtMs: number | undefined;
-};
-
-/** Plain numbers: a counter of a frame must not cost more than the frame. */
-export type StreamCounts = {
-  opened: number;
-  frames: number;
-  heartbeats: number;
-  bytes: number;
-  /** Topics that a position check found behind. */
-  catchUps: number;
-  readonly ended: Record<string, number>;
-};
+export type { Opening, StreamSettings } from './kit.ts';
 
 /** As the bus brings it. */
 export type StreamNews = { readonly kind: 'poke'; readonly keys: readonly LogKey[] } | { readonly kind: 'devices'; readonly devices: readonly DeviceRef[] };
@@ -73,35 +31,8 @@ export type Hub = {
 
 const tickMs = 50;
 const wheelBuckets = 1024;
-/** After bye: long enough to be read, short enough not to be held by who does not read. */
-const closingMs = 1000;
-const changesPerRead = 500;
-const retryMsMax = 3000;
 /** So that one lost touch turns nobody offline. */
 const touchesPerTimeout = 3;
-const noHash = '0'.repeat(16);
-
-export type HubOptions = {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly settings: StreamSettings;
-  readonly onTrouble: (error: unknown) => void;
-  /** Accounts whose devices somebody watches here. */
-  readonly onWatch: (accounts: readonly string[]) => void;
-  /** Devices that came online by their streams. */
-  readonly onAppeared: (devices: readonly DeviceRef[]) => void;
-};
-
-type Kit = HubOptions & {
-  readonly wheel: Wheel<Subscriber>;
-  readonly counts: StreamCounts;
-  readonly subscribers: Set<Subscriber>;
-  readonly byAccount: Map<string, number>;
-  readonly topics: () => Topics;
-  readonly states: States;
-  readonly random: () => number;
-  readonly emptied: { notify: () => void };
-};
 
 const subscriberKey = Symbol('subscriber');
 type StreamSocket = Socket & { [subscriberKey]?: Subscriber };
@@ -251,161 +182,4 @@ function open(kit: Kit, opening: Opening, listeners: Listeners): void {
     kit.onTrouble(error);
     sayBye(kit, subscriber, 'error');
   });
-}
-
-async function touchAll(kit: Kit): Promise<void> {
-  await touch(kit, [...kit.subscribers]);
-}
-
-async function touch({ store, clock, settings, onAppeared }: Kit, subscribers: readonly Subscriber[]): Promise<void> {
-  const refs = subscribers.flatMap(({ account, device }) => (device === undefined ? [] : [{ account, device }]));
-  const nowMs = clock.wallMs();
-  const appeared = await Promise.all(refs.map((ref) => store.touch({ ...ref, nowMs, timeoutMs: settings.presenceTimeoutMs })));
-  const news = refs.filter((_, i) => appeared[i]);
-  if (news.length > 0) onAppeared(news);
-}
-
-/** Tells what lies between the cursor and the log's end, then joins the topic. Nothing to wait for where the first page is the last. */
-function replay(kit: Kit, subscriber: Subscriber, first: Extract<ChangesPage, { kind: 'changes' }> | undefined): Promise<void> | undefined {
-  const { log } = subscriber;
-  if (subscriber.state !== 'replaying') return undefined;
-  if (first === undefined || log === undefined) {
-    subscriber.state = 'live';
-    push(kit, subscriber, encodeFrame(subscriber.format, { t: 'sync', h: {} }), 1);
-    return undefined;
-  }
-  tell(kit, subscriber, first, log);
-  return first.atEnd && goLive(kit, subscriber, log, first) ? undefined : readOn(kit, subscriber, log);
-}
-
-async function readOn(kit: Kit, subscriber: Subscriber, log: LogKey): Promise<void> {
-  while (subscriber.state === 'replaying') {
-    if (subscriber.socket.writableNeedDrain) await drained(subscriber);
-    const page = await kit.store.readChanges({ ...log, after: subscriber.position, limit: changesPerRead });
-    if (subscriber.state !== 'replaying') return;
-    if (page.kind !== 'changes' || page.epoch !== subscriber.epoch) {
-      const anew = await kit.store.readChanges({ ...log, after: changesHead, limit: 1 });
-      if (anew.kind === 'changes' && subscriber.state === 'replaying') restart(kit, subscriber, anew, page.kind === 'expired' ? 'compacted' : 'epoch');
-      if (anew.kind === 'changes' && kit.topics().join(subscriber, log)) subscriber.state = 'live';
-      continue;
-    }
-    tell(kit, subscriber, page, log);
-    if (page.atEnd && goLive(kit, subscriber, log, page)) return;
-  }
-}
-
-const drained = (subscriber: Subscriber): Promise<void> =>
-  new Promise((resolve) => {
-    subscriber.onDrain = () => {
-      subscriber.onDrain = undefined;
-      resolve();
-    };
-  });
-
-function tell(kit: Kit, subscriber: Subscriber, page: Extract<ChangesPage, { kind: 'changes' }>, log: LogKey): void {
-  const { bytes, count } = joinFrames(
-    subscriber,
-    page.changes.filter(({ channel }) => subscriber.filter.has(channel)).map((change) => changeFrames(change, log, page.epoch)),
-  );
-  subscriber.position = page.position;
-  if (count > 0) push(kit, subscriber, bytes, count);
-}
-
-function goLive(kit: Kit, subscriber: Subscriber, log: LogKey, page: Extract<ChangesPage, { kind: 'changes' }>): boolean {
-  if (!kit.topics().join(subscriber, log)) return false;
-  subscriber.state = 'live';
-  pushSync(kit, subscriber, page);
-  return true;
-}
-
-function pushSync(kit: Kit, subscriber: Subscriber, page: Extract<ChangesPage, { kind: 'changes' }>): void {
-  const h = Object.fromEntries([...subscriber.filter].map((channel) => [channel, page.hashes[channel] ?? noHash]));
-  push(kit, subscriber, encodeFrame(subscriber.format, { t: 'sync', ...cursorOf(subscriber), h }), 1);
-}
-
-function restart(kit: Kit, subscriber: Subscriber, page: Extract<ChangesPage, { kind: 'changes' }>, reason: 'epoch' | 'compacted'): void {
-  subscriber.epoch = page.epoch;
-  subscriber.position = page.position;
-  for (const ch of subscriber.filter) push(kit, subscriber, encodeFrame(subscriber.format, { t: 'reset', ch, reason, snapshot: snapshotPath(ch) }), 1);
-  pushSync(kit, subscriber, page);
-}
-
-const cursorOf = ({ log, epoch, position }: Subscriber): { readonly c?: string } => (log === undefined ? {} : { c: encodeCursor({ epoch, position }, log) });
-
-function push(kit: Kit, subscriber: Subscriber, bytes: Buffer, frames: number): void {
-  const { socket } = subscriber;
-  if (subscriber.state === 'ended') return;
-  const nowMs = kit.clock.monotonicMs();
-  subscriber.lastWriteMs = nowMs;
-  kit.counts.frames += frames;
-  kit.counts.bytes += bytes.length;
-  if (!socket.write(bytes) && subscriber.undrainedSinceMs === 0 && !socket.destroyed) {
-    subscriber.undrainedSinceMs = nowMs;
-    if (subscriber.bucket >= 0) kit.wheel.place(subscriber, nextDue(kit, subscriber));
-  }
-  if (socket.writableLength > limits.streamPendingBytesMax && subscriber.state !== 'closing') sayBye(kit, subscriber, 'slow');
-}
-
-/** Between 90 and 110 % of the heartbeat, so that those who came together do not stay together. */
-const nextDue = ({ random }: Kit, { state, log, lastWriteMs, heartbeatMs, endsAtMs, expiresAtMs, undrainedSinceMs }: Subscriber): number =>
-  state === 'closing'
-    ? lastWriteMs + closingMs
-    : Math.min(
-        lastWriteMs + heartbeatMs * (0.9 + 0.2 * random()),
-        endsAtMs,
-        expiresAtMs,
-        undrainedSinceMs === 0 || log === undefined ? Number.POSITIVE_INFINITY : undrainedSinceMs + limits.streamUndrainedMsMax,
-      );
-
-async function tick(kit: Kit): Promise<void> {
-  let attended = 0;
-  for (const subscriber of kit.wheel.advance(kit.clock.monotonicMs())) {
-    attend(kit, subscriber);
-    if (++attended % writesPerTurn === 0) await turn();
-  }
-}
-
-function attend(kit: Kit, subscriber: Subscriber): void {
-  const nowMs = kit.clock.monotonicMs();
-  if (subscriber.state === 'ended') return;
-  if (subscriber.state === 'closing') {
-    subscriber.socket.destroy();
-    return;
-  }
-  const { endsAtMs, expiresAtMs, undrainedSinceMs, lastWriteMs, heartbeatMs } = subscriber;
-  if (undrainedSinceMs > 0 && subscriber.log !== undefined && nowMs - undrainedSinceMs >= limits.streamUndrainedMsMax) return sayBye(kit, subscriber, 'slow');
-  if (nowMs >= expiresAtMs) return sayBye(kit, subscriber, 'token');
-  if (nowMs >= endsAtMs) return sayBye(kit, subscriber, subscriber.endCode);
-  if (nowMs - lastWriteMs >= heartbeatMs * 0.9 && undrainedSinceMs === 0) {
-    const exp = expiresAtMs === Number.POSITIVE_INFINITY ? {} : { exp: Math.floor((expiresAtMs - nowMs) / 1000) };
-    kit.counts.heartbeats++;
-    push(kit, subscriber, encodeFrame(subscriber.format, { t: 'hb', ...cursorOf(subscriber), ...exp }), 1);
-  }
-  kit.wheel.place(subscriber, nextDue(kit, subscriber));
-}
-
-function sayBye(kit: Kit, subscriber: Subscriber, code: ByeCode): void {
-  if (subscriber.state === 'closing' || subscriber.state === 'ended') return;
-  const retryMs = code === 'drain' ? subscriber.endRetryMs : Math.round(kit.random() * retryMsMax);
-  kit.topics().leave(subscriber);
-  kit.states.leave(subscriber);
-  subscriber.state = 'closing';
-  kit.counts.ended[code] = (kit.counts.ended[code] ?? 0) + 1;
-  push(kit, subscriber, encodeFrame(subscriber.format, { t: 'bye', code, retry_ms: retryMs, ...cursorOf(subscriber) }), 1);
-  subscriber.socket.end(lastChunk);
-  kit.wheel.place(subscriber, nextDue(kit, subscriber));
-}
-
-function forget(kit: Kit, subscriber: Subscriber): void {
-  if (!kit.subscribers.delete(subscriber)) return;
-  if (subscriber.state !== 'closing') kit.counts.ended.client = (kit.counts.ended.client ?? 0) + 1;
-  subscriber.state = 'ended';
-  subscriber.onDrain?.();
-  kit.wheel.remove(subscriber);
-  kit.topics().leave(subscriber);
-  kit.states.leave(subscriber);
-  const left = (kit.byAccount.get(subscriber.account) ?? 1) - 1;
-  if (left === 0) kit.byAccount.delete(subscriber.account);
-  else kit.byAccount.set(subscriber.account, left);
-  if (kit.subscribers.size === 0) kit.emptied.notify();
 }

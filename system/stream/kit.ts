@@ -1,0 +1,75 @@
+/** What the parts of the hub share. */
+import type { Socket } from 'node:net';
+import type { Clock } from '#system/clock.ts';
+import type { ChangesPage, DeviceRef, LogKey, Store } from '#system/store/store.ts';
+import type { Format } from './encode.ts';
+import type { States, Watching } from './states.ts';
+import type { Subscriber } from './subscriber.ts';
+import type { Topics } from './topics.ts';
+import type { Wheel } from './wheel.ts';
+
+export type StreamSettings = {
+  /** A stream lives for this long and at most as long again. */
+  readonly ageMs: number;
+  readonly positionCheckMs: number;
+  /** A device whose own stream is open is online; this long after it ended it is not. */
+  readonly presenceTimeoutMs: number;
+  /** Of [0, 1); Math.random without it. */
+  readonly random?: () => number;
+};
+
+export type Opening = {
+  readonly socket: Socket;
+  /** Status line and headers, as they go out. */
+  readonly headers: string;
+  readonly format: Format;
+  readonly account: string;
+  readonly log: LogKey | undefined;
+  /** Log channels. */
+  readonly channels: readonly string[];
+  readonly watching: Watching | undefined;
+  readonly device: string | undefined;
+  /** What was read after the cursor; undefined without a log. */
+  readonly first: Extract<ChangesPage, { kind: 'changes' }> | undefined;
+  readonly from: string | undefined;
+  readonly resumed: boolean;
+  readonly connectionId: string;
+  readonly heartbeatMs: number;
+  /** By the wall clock. */
+  readonly expiresAtMs: number | undefined;
+};
+
+/** Plain numbers: a counter of a frame must not cost more than the frame. */
+export type StreamCounts = {
+  opened: number;
+  frames: number;
+  heartbeats: number;
+  bytes: number;
+  /** Topics that a position check found behind. */
+  catchUps: number;
+  readonly ended: Record<string, number>;
+};
+
+export type HubOptions = {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly settings: StreamSettings;
+  readonly onTrouble: (error: unknown) => void;
+  /** Accounts whose devices somebody watches here. */
+  readonly onWatch: (accounts: readonly string[]) => void;
+  /** Devices that came online by their streams. */
+  readonly onAppeared: (devices: readonly DeviceRef[]) => void;
+};
+
+export type Kit = HubOptions & {
+  readonly wheel: Wheel<Subscriber>;
+  readonly counts: StreamCounts;
+  readonly subscribers: Set<Subscriber>;
+  readonly byAccount: Map<string, number>;
+  readonly topics: () => Topics;
+  readonly states: States;
+  readonly random: () => number;
+  readonly emptied: { notify: () => void };
+};
+
+export type Page = Extract<ChangesPage, { kind: 'changes' }>;

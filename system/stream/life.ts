@@ -1,0 +1,106 @@
+/** What becomes of a stream once it is open: written to, kept alive, said goodbye to, forgotten. */
+import { encodeCursor } from '#system/protocol/cursor.ts';
+import type { ByeCode } from '#system/protocol/frames.ts';
+import { limits } from '#system/protocol/limits.ts';
+import { encodeFrame } from './encode.ts';
+import type { Kit } from './kit.ts';
+import { lastChunk } from './outlet.ts';
+import type { Subscriber } from './subscriber.ts';
+import { turn, writesPerTurn } from './topics.ts';
+
+/** After bye: long enough to be read, short enough not to be held by who does not read. */
+export const closingMs = 1000;
+export const retryMsMax = 3000;
+
+export const cursorOf = ({ log, epoch, position }: Subscriber): { readonly c?: string } =>
+  log === undefined ? {} : { c: encodeCursor({ epoch, position }, log) };
+
+export function push(kit: Kit, subscriber: Subscriber, bytes: Buffer, frames: number): void {
+  const { socket } = subscriber;
+  if (subscriber.state === 'ended') return;
+  const nowMs = kit.clock.monotonicMs();
+  subscriber.lastWriteMs = nowMs;
+  kit.counts.frames += frames;
+  kit.counts.bytes += bytes.length;
+  if (!socket.write(bytes) && subscriber.undrainedSinceMs === 0 && !socket.destroyed) {
+    subscriber.undrainedSinceMs = nowMs;
+    if (subscriber.bucket >= 0) kit.wheel.place(subscriber, nextDue(kit, subscriber));
+  }
+  if (socket.writableLength > limits.streamPendingBytesMax && subscriber.state !== 'closing') sayBye(kit, subscriber, 'slow');
+}
+
+/** Between 90 and 110 % of the heartbeat, so that those who came together do not stay together. */
+export const nextDue = ({ random }: Kit, { state, log, lastWriteMs, heartbeatMs, endsAtMs, expiresAtMs, undrainedSinceMs }: Subscriber): number =>
+  state === 'closing'
+    ? lastWriteMs + closingMs
+    : Math.min(
+        lastWriteMs + heartbeatMs * (0.9 + 0.2 * random()),
+        endsAtMs,
+        expiresAtMs,
+        undrainedSinceMs === 0 || log === undefined ? Number.POSITIVE_INFINITY : undrainedSinceMs + limits.streamUndrainedMsMax,
+      );
+
+export async function tick(kit: Kit): Promise<void> {
+  let attended = 0;
+  for (const subscriber of kit.wheel.advance(kit.clock.monotonicMs())) {
+    attend(kit, subscriber);
+    if (++attended % writesPerTurn === 0) await turn();
+  }
+}
+
+function attend(kit: Kit, subscriber: Subscriber): void {
+  const nowMs = kit.clock.monotonicMs();
+  if (subscriber.state === 'ended') return;
+  if (subscriber.state === 'closing') {
+    subscriber.socket.destroy();
+    return;
+  }
+  const { endsAtMs, expiresAtMs, undrainedSinceMs, lastWriteMs, heartbeatMs } = subscriber;
+  if (undrainedSinceMs > 0 && subscriber.log !== undefined && nowMs - undrainedSinceMs >= limits.streamUndrainedMsMax) return sayBye(kit, subscriber, 'slow');
+  if (nowMs >= expiresAtMs) return sayBye(kit, subscriber, 'token');
+  if (nowMs >= endsAtMs) return sayBye(kit, subscriber, subscriber.endCode);
+  if (nowMs - lastWriteMs >= heartbeatMs * 0.9 && undrainedSinceMs === 0) {
+    const exp = expiresAtMs === Number.POSITIVE_INFINITY ? {} : { exp: Math.floor((expiresAtMs - nowMs) / 1000) };
+    kit.counts.heartbeats++;
+    push(kit, subscriber, encodeFrame(subscriber.format, { t: 'hb', ...cursorOf(subscriber), ...exp }), 1);
+  }
+  kit.wheel.place(subscriber, nextDue(kit, subscriber));
+}
+
+export function sayBye(kit: Kit, subscriber: Subscriber, code: ByeCode): void {
+  if (subscriber.state === 'closing' || subscriber.state === 'ended') return;
+  const retryMs = code === 'drain' ? subscriber.endRetryMs : Math.round(kit.random() * retryMsMax);
+  kit.topics().leave(subscriber);
+  kit.states.leave(subscriber);
+  subscriber.state = 'closing';
+  kit.counts.ended[code] = (kit.counts.ended[code] ?? 0) + 1;
+  push(kit, subscriber, encodeFrame(subscriber.format, { t: 'bye', code, retry_ms: retryMs, ...cursorOf(subscriber) }), 1);
+  subscriber.socket.end(lastChunk);
+  kit.wheel.place(subscriber, nextDue(kit, subscriber));
+}
+
+export function forget(kit: Kit, subscriber: Subscriber): void {
+  if (!kit.subscribers.delete(subscriber)) return;
+  if (subscriber.state !== 'closing') kit.counts.ended.client = (kit.counts.ended.client ?? 0) + 1;
+  subscriber.state = 'ended';
+  subscriber.onDrain?.();
+  kit.wheel.remove(subscriber);
+  kit.topics().leave(subscriber);
+  kit.states.leave(subscriber);
+  const left = (kit.byAccount.get(subscriber.account) ?? 1) - 1;
+  if (left === 0) kit.byAccount.delete(subscriber.account);
+  else kit.byAccount.set(subscriber.account, left);
+  if (kit.subscribers.size === 0) kit.emptied.notify();
+}
+
+export async function touchAll(kit: Kit): Promise<void> {
+  await touch(kit, [...kit.subscribers]);
+}
+
+export async function touch({ store, clock, settings, onAppeared }: Kit, subscribers: readonly Subscriber[]): Promise<void> {
+  const refs = subscribers.flatMap(({ account, device }) => (device === undefined ? [] : [{ account, device }]));
+  const nowMs = clock.wallMs();
+  const appeared = await Promise.all(refs.map((ref) => store.touch({ ...ref, nowMs, timeoutMs: settings.presenceTimeoutMs })));
+  const news = refs.filter((_, i) => appeared[i]);
+  if (news.length > 0) onAppeared(news);
+}

@@ -1,0 +1,76 @@
+/** From a cursor to the log's end, and into the topic. */
+import { snapshotPath } from '#system/protocol/channels.ts';
+import { changesHead, type LogKey } from '#system/store/store.ts';
+import { changeFrames, encodeFrame } from './encode.ts';
+import type { Kit, Page } from './kit.ts';
+import { cursorOf, push } from './life.ts';
+import type { Subscriber } from './subscriber.ts';
+import { joinFrames } from './topics.ts';
+
+const changesPerRead = 500;
+const noHash = '0'.repeat(16);
+
+/** Tells what lies between the cursor and the log's end, then joins the topic. Nothing to wait for where the first page is the last. */
+export function replay(kit: Kit, subscriber: Subscriber, first: Page | undefined): Promise<void> | undefined {
+  const { log } = subscriber;
+  if (subscriber.state !== 'replaying') return undefined;
+  if (first === undefined || log === undefined) {
+    subscriber.state = 'live';
+    push(kit, subscriber, encodeFrame(subscriber.format, { t: 'sync', h: {} }), 1);
+    return undefined;
+  }
+  tell(kit, subscriber, first, log);
+  return first.atEnd && goLive(kit, subscriber, log, first) ? undefined : readOn(kit, subscriber, log);
+}
+
+async function readOn(kit: Kit, subscriber: Subscriber, log: LogKey): Promise<void> {
+  while (subscriber.state === 'replaying') {
+    if (subscriber.socket.writableNeedDrain) await drained(subscriber);
+    const page = await kit.store.readChanges({ ...log, after: subscriber.position, limit: changesPerRead });
+    if (subscriber.state !== 'replaying') return;
+    if (page.kind !== 'changes' || page.epoch !== subscriber.epoch) {
+      const anew = await kit.store.readChanges({ ...log, after: changesHead, limit: 1 });
+      if (anew.kind === 'changes' && subscriber.state === 'replaying') restart(kit, subscriber, anew, page.kind === 'expired' ? 'compacted' : 'epoch');
+      if (anew.kind === 'changes' && kit.topics().join(subscriber, log)) subscriber.state = 'live';
+      continue;
+    }
+    tell(kit, subscriber, page, log);
+    if (page.atEnd && goLive(kit, subscriber, log, page)) return;
+  }
+}
+
+const drained = (subscriber: Subscriber): Promise<void> =>
+  new Promise((resolve) => {
+    subscriber.onDrain = () => {
+      subscriber.onDrain = undefined;
+      resolve();
+    };
+  });
+
+function tell(kit: Kit, subscriber: Subscriber, page: Page, log: LogKey): void {
+  const { bytes, count } = joinFrames(
+    subscriber,
+    page.changes.filter(({ channel }) => subscriber.filter.has(channel)).map((change) => changeFrames(change, log, page.epoch)),
+  );
+  subscriber.position = page.position;
+  if (count > 0) push(kit, subscriber, bytes, count);
+}
+
+function goLive(kit: Kit, subscriber: Subscriber, log: LogKey, page: Page): boolean {
+  if (!kit.topics().join(subscriber, log)) return false;
+  subscriber.state = 'live';
+  pushSync(kit, subscriber, page);
+  return true;
+}
+
+function pushSync(kit: Kit, subscriber: Subscriber, page: Page): void {
+  const h = Object.fromEntries([...subscriber.filter].map((channel) => [channel, page.hashes[channel] ?? noHash]));
+  push(kit, subscriber, encodeFrame(subscriber.format, { t: 'sync', ...cursorOf(subscriber), h }), 1);
+}
+
+export function restart(kit: Kit, subscriber: Subscriber, page: Page, reason: 'epoch' | 'compacted'): void {
+  subscriber.epoch = page.epoch;
+  subscriber.position = page.position;
+  for (const ch of subscriber.filter) push(kit, subscriber, encodeFrame(subscriber.format, { t: 'reset', ch, reason, snapshot: snapshotPath(ch) }), 1);
+  pushSync(kit, subscriber, page);
+}
