@@ -16,3 +16,13 @@ test.each([
 ])('%j %j is refused by name', (environment, flags, text) => {
   expect(() => readConfig(environment, flags)).toThrow(text);
 });
+
+test.each([
+  [{ 'proxy-trusted': 'nonsense' }, /--proxy-trusted: expected networks/],
+  [{ 'proxy-trusted': '10.0.0.0/33' }, /--proxy-trusted: expected networks/],
+  [{ 'proxy-protocol': 'v3' }, /--proxy-protocol: expected off, v1 or v2/],
+  [{ 'proxy-protocol': 'v2', 'tls-cert': 'a', 'tls-key': 'b' }, /TLS ends at the balancer/],
+  [{ 'balancer-idle-timeout-ms': '10' }, /--balancer-idle-timeout-ms: expected a whole number/],
+])('%j is refused with a sentence', (flags, sentence) => {
+  expect(() => readConfig({}, flags)).toThrow(sentence);
+});

@@ -218,5 +218,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   const read = config as Config;
   if ((read.tlsCert === undefined) !== (read.tlsKey === undefined)) throw new ConfigError('--tls-cert and --tls-key belong together: give both or none');
+  if (read.tlsCert !== undefined && read.proxyProtocol !== 'off')
+    throw new ConfigError('--proxy-protocol and --tls-cert do not go together: behind a balancer with the PROXY protocol TLS ends at the balancer');
   return read;
 }
