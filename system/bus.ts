@@ -1,10 +1,8 @@
 /** How news travels between those who change and those who listen: at most once, without data. What is lost is found by a position check. */
 import type { DeviceRef, LogKey } from './store/store.ts';
+import type { News } from './stream/kit.ts';
 
-export type News =
-  | { readonly kind: 'poke'; readonly keys: readonly LogKey[] }
-  /** Their latest location or presence is another one now. */
-  | { readonly kind: 'devices'; readonly devices: readonly DeviceRef[] };
+export type { News };
 
 export type Bus = {
   /** To everybody who listens, in this process and in the others. */

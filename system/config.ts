@@ -124,6 +124,7 @@ const settings = {
     ...text,
     byDefault: undefined as string | undefined,
   },
+  tlsKey: { flag: 'tls-key', env: 'HEADROOM_TLS_KEY', about: 'key file, PEM', ...text, byDefault: undefined as string | undefined },
   balancerIdleTimeoutMs: {
     flag: 'balancer-idle-timeout-ms',
     env: 'HEADROOM_BALANCER_IDLE_TIMEOUT_MS',
@@ -197,7 +198,6 @@ const settings = {
     ...integer(1, 31_536_000),
     byDefault: 604_800,
   },
-  tlsKey: { flag: 'tls-key', env: 'HEADROOM_TLS_KEY', about: 'key file, PEM', ...text, byDefault: undefined as string | undefined },
 } satisfies { [K in keyof Config]: Setting<Config[K]> };
 
 export const settingNames = Object.values(settings).map(({ flag, env, about, byDefault }) => ({ flag, env, about, byDefault }));

@@ -134,7 +134,7 @@ function explain(error: unknown, config: Config): string {
   const { code } = error as { code?: string };
   if (code === 'EADDRINUSE') {
     const ports = [config.port, config.adminPort, ...(config.proxyProtocol === 'off' ? [] : [config.proxyPort])];
-    return `port ${ports.join(' or ')} is taken; choose others with --port, --admin-port and --proxy-port (0 takes a free one)`;
+    return `port ${ports.filter((port) => port !== 0).join(' or ')} is taken; choose others with --port, --admin-port and --proxy-port (0 takes a free one)`;
   }
   if (code === 'EACCES') return `port ${config.port} may not be used by this user; choose one above 1023 with --port`;
   return sentence(error);

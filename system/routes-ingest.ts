@@ -7,7 +7,7 @@ import { parseBatch } from './ingest/validate.ts';
 import { Problem } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
 import { ExportQuery, IngestAnswer, IngestBody } from './protocol/schemas.ts';
-import { type AppendReceipt, type Disposition, type LogEvent, partitionCount } from './store/store.ts';
+import { type AppendReceipt, allPartitions, type Disposition, type LogEvent } from './store/store.ts';
 
 export type ShownEvent = LogEvent & { readonly disposition: Disposition };
 
@@ -83,8 +83,6 @@ function readIdempotencyKey(request: FastifyRequest): string | undefined {
   }
   return key;
 }
-
-const allPartitions = Array.from({ length: partitionCount }, (_, partition) => partition);
 
 async function sendExport(request: FastifyRequest, reply: FastifyReply, { store }: AppDeps): Promise<FastifyReply> {
   const { after, limit = limits.exportPageMax } = request.query as { after?: string; limit?: number };

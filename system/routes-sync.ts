@@ -6,7 +6,7 @@ import { cursorLength, decodeCursor, encodeCursor } from './protocol/cursor.ts';
 import { Problem } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
 import { ChangesQuery, CollectionParams, ItemParams, SnapshotQuery } from './protocol/schemas.ts';
-import { type Change, type ChangeResult, type ChangesPage, changesHead, changesStart, type LogKey } from './store/store.ts';
+import { type Change, type ChangeResult, changesHead, changesStart, type FoundChanges, type LogKey } from './store/store.ts';
 import { changeJson } from './stream/encode.ts';
 import { logOf, mayUse } from './sync/access.ts';
 import { conditionOf, etagOf } from './sync/conditions.ts';
@@ -119,7 +119,6 @@ const sendJson = (reply: FastifyReply, json: string): FastifyReply =>
     .serializer((text: unknown) => text as string)
     .send(json);
 
-type Changes = Extract<ChangesPage, { kind: 'changes' }>;
 type Reading = {
   readonly deps: Pick<AppDeps, 'store'>;
   readonly log: LogKey;
@@ -135,7 +134,7 @@ export async function readSince({
   channels,
   since,
   limit,
-}: Reading): Promise<{ readonly page: Changes; readonly from: string; readonly resumed: boolean }> {
+}: Reading): Promise<{ readonly page: FoundChanges; readonly from: string; readonly resumed: boolean }> {
   const given = since === '-1' || since === 'now' ? undefined : decodeCursor(since, log);
   if (given === undefined && since !== '-1' && since !== 'now')
     throw new Problem('bad-cursor', 'This cursor was not given out for these channels and this credential.');

@@ -1,5 +1,5 @@
 import { request } from 'undici';
-import type { AccountCredentials } from './provision.ts';
+import { type AccountCredentials, secretAuthorization } from './provision.ts';
 
 type Admin = { readonly adminUrl: string; readonly adminToken: string };
 
@@ -26,4 +26,16 @@ export async function createAccount(
 ): Promise<AccountCredentials> {
   const asking = { path: '/admin/v1/accounts', body: { name, quotas }, expected: 201 };
   return (await askAdmin({ adminUrl, adminToken }, asking)) as AccountCredentials;
+}
+
+/** The Authorization of a user who may use every channel of their own. */
+export async function authorizeUser(url: string, account: AccountCredentials, user: string): Promise<string> {
+  const answer = await request(`${url}/v1/tokens`, {
+    method: 'POST',
+    headers: { authorization: secretAuthorization(account), 'content-type': 'application/json' },
+    body: JSON.stringify({ user, scopes: ['ch:*'] }),
+  });
+  const text = await answer.body.text();
+  if (answer.statusCode !== 201) throw new Error(`${url}/v1/tokens answered ${answer.statusCode}: ${text.slice(0, 300)}`);
+  return `Bearer ${(JSON.parse(text) as { access_token: string }).access_token}`;
 }

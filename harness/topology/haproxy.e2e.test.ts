@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createAccount } from './accounts.ts';
+import { authorizeUser, createAccount } from './accounts.ts';
 import { type Haproxy, startHaproxy } from './haproxy.ts';
-import { type AccountCredentials, secretAuthorization } from './provision.ts';
 import { type Service, startService } from './service-process.ts';
 import { openStream, type StreamReader } from './stream-reader.ts';
 
@@ -49,15 +48,6 @@ async function before(
   return { ...haproxy, lines };
 }
 
-async function tokenOf(own: Service, account: AccountCredentials): Promise<string> {
-  const answer = await request(`${own.url}/v1/tokens`, {
-    method: 'POST',
-    headers: { authorization: secretAuthorization(account), 'content-type': 'application/json' },
-    body: JSON.stringify({ user: 'u', scopes: ['ch:*'] }),
-  });
-  return `Bearer ${((await answer.body.json()) as { access_token: string }).access_token}`;
-}
-
 async function listen(url: string, authorization: string, query = 'ch=sync:trips'): Promise<StreamReader> {
   const reader = openStream({ url: `${url}/v1/stream?${query}`, authorization });
   stops.push(() => reader.close());
@@ -89,13 +79,13 @@ test.each(['v1', 'v2'] as const)('send-proxy %s brings the client’s address, i
 test('idle: a stream lives by its heartbeats, one that is silent is ended, and a kept connection is reused without a 502', { timeout: 60_000 }, async () => {
   const own = await service();
   const account = await createAccount(own.adminUrl, own.adminToken, 'x');
-  const token = await tokenOf(own, account);
+  const token = await authorizeUser(own.url, account, 'u');
   const haproxy = await before([own.url]);
   const kept = await listen(haproxy.url, token);
   // A service that believes in a patient balancer does not speak in time.
   const careless = await startService({ workers: 1, folder: join(folder, 'careless'), env: { HEADROOM_BALANCER_IDLE_TIMEOUT_MS: '3600000' } });
   stops.push(() => careless.stop());
-  const carelessToken = await tokenOf(careless, await createAccount(careless.adminUrl, careless.adminToken, 'x'));
+  const carelessToken = await authorizeUser(careless.url, await createAccount(careless.adminUrl, careless.adminToken, 'x'), 'u');
   const carelessFront = await startHaproxy({
     listener: 'tcp',
     proxyHeader: 'off',
@@ -115,7 +105,7 @@ test('idle: a stream lives by its heartbeats, one that is silent is ended, and a
 test('a node that drains is DOWN by its readyz, its streams come back on the other one, and nothing is lost', { timeout: 60_000 }, async () => {
   const first = await service({ HEADROOM_DRAIN_WINDOW_MS: '1500' });
   const second = await service({ HEADROOM_POSITION_CHECK_MS: '200' });
-  const token = await tokenOf(first, await createAccount(first.adminUrl, first.adminToken, 'x'));
+  const token = await authorizeUser(first.url, await createAccount(first.adminUrl, first.adminToken, 'x'), 'u');
   const haproxy = await before([first.url, second.url]);
   await expect.poll(async () => Object.values(await haproxy.states())).toEqual(['UP', 'UP']);
   const readers = await Promise.all(Array.from({ length: 10 }, () => listen(haproxy.url, token)));
@@ -139,7 +129,7 @@ test('a node that drains is DOWN by its readyz, its streams come back on the oth
 test('a server set to drain gets nothing new and keeps what it has; in maintenance it loses that too', { timeout: 60_000 }, async () => {
   const first = await service();
   const second = await service();
-  const token = await tokenOf(first, await createAccount(first.adminUrl, first.adminToken, 'x'));
+  const token = await authorizeUser(first.url, await createAccount(first.adminUrl, first.adminToken, 'x'), 'u');
   const haproxy = await before([first.url, second.url]);
   await expect.poll(async () => Object.values(await haproxy.states())).toEqual(['UP', 'UP']);
   const early = await Promise.all(Array.from({ length: 6 }, () => listen(haproxy.url, token)));

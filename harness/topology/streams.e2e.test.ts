@@ -9,9 +9,9 @@ import { Agent, request } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
 import { requirePart } from '#harness/parts/find.ts';
-import { createAccount } from './accounts.ts';
-import { type AccountCredentials, provisionFleet, secretAuthorization } from './provision.ts';
-import { type Service, startService } from './service-process.ts';
+import { authorizeUser, createAccount } from './accounts.ts';
+import { provisionFleet, secretAuthorization } from './provision.ts';
+import { startService } from './service-process.ts';
 import { openStream, type StreamReader } from './stream-reader.ts';
 
 let folder: string;
@@ -24,15 +24,6 @@ afterEach(() => {
   readers = [];
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function tokenOf(service: Service, account: AccountCredentials, user: string): Promise<string> {
-  const answer = await request(`${service.url}/v1/tokens`, {
-    method: 'POST',
-    headers: { authorization: secretAuthorization(account), 'content-type': 'application/json' },
-    body: JSON.stringify({ user, scopes: ['ch:*'] }),
-  });
-  return `Bearer ${((await answer.body.json()) as { access_token: string }).access_token}`;
-}
 
 /** Each on a connection of its own, so that every worker gets some. */
 const put = async (url: string, authorization: string, key: string, dispatcher = new Agent()) => {
@@ -59,7 +50,7 @@ test('what is written through one worker reaches the streams of all; a worker ki
   const service = await startService({ workers: 2, folder });
   try {
     const account = await createAccount(service.adminUrl, service.adminToken, 'x');
-    const token = await tokenOf(service, account, 'u');
+    const token = await authorizeUser(service.url, account, 'u');
     const all: StreamReader[] = [];
     const holders = async (): Promise<number> => {
       const values = parsePrometheusText(await (await request(`${service.url}/metrics`)).body.text());
@@ -93,7 +84,7 @@ test('what is written through one worker reaches the streams of all; a worker ki
 test('a drain: readyz and new streams 503 at once, byes spread over the window, nothing lost', { timeout: 60_000 }, async () => {
   const service = await startService({ workers: 2, folder, env: { HEADROOM_DRAIN_WINDOW_MS: '2000' } });
   const account = await createAccount(service.adminUrl, service.adminToken, 'x');
-  const token = await tokenOf(service, account, 'u');
+  const token = await authorizeUser(service.url, account, 'u');
   const all = Array.from({ length: 40 }, () => open(service.url, token));
   await Promise.all(all.map(synced));
   const begunMs = performance.now();
@@ -149,7 +140,7 @@ test('a browser’s EventSource of another origin reads a stream, and comes back
   const browser = await chromium.launch({ executablePath: requirePart('chromium'), headless: true, args: ['--no-sandbox', '--disable-gpu'] });
   try {
     const account = await createAccount(service.adminUrl, service.adminToken, 'x');
-    const token = await tokenOf(service, account, 'u');
+    const token = await authorizeUser(service.url, account, 'u');
     const page = await browser.newPage();
     const address = `${service.url}/v1/stream?ch=sync:trips&access_token=${token.slice('Bearer '.length)}`;
     await page.evaluate((url) => {
@@ -179,7 +170,7 @@ test('shares are delivered by the service itself, and real clients read streams:
   const service = await startService({ workers: 2, folder });
   try {
     const account = await createAccount(service.adminUrl, service.adminToken, 'x');
-    const [owner, friend] = [await tokenOf(service, account, 'u'), await tokenOf(service, account, 'v')];
+    const [owner, friend] = [await authorizeUser(service.url, account, 'u'), await authorizeUser(service.url, account, 'v')];
     const source = new NodeEventSource(`${service.url}/v1/stream?ch=inbox&access_token=${friend.slice('Bearer '.length)}`);
     const received: string[] = [];
     for (const t of ['hello', 'put', 'del']) source.addEventListener(t, ({ data }) => received.push(data as string));

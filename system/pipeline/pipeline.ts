@@ -1,5 +1,5 @@
 /** One worker's pipeline. */
-import type { Clock } from '#system/clock.ts';
+import { type Clock, createPause } from '#system/clock.ts';
 import type { DeviceRef, DeviceStep, LatestLocation, LogEvent, Position, Store } from '#system/store/store.ts';
 import { partitionCount } from '#system/store/store.ts';
 
@@ -34,15 +34,7 @@ export type Pipeline = { readonly stop: () => Promise<void> };
 export function startPipeline(options: PipelineOptions): Pipeline {
   const held: Held = new Map();
   let stopping = false;
-  let wake: () => void = () => undefined;
-  const pause = (ms: number) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  const pause = createPause();
   const run = async () => {
     let renewAtMs = Number.NEGATIVE_INFINITY;
     while (!stopping) {
@@ -56,12 +48,12 @@ export function startPipeline(options: PipelineOptions): Pipeline {
         const busy = held.size > 0 && (await stepOnce(options, held));
         if (busy) continue;
         await expireSilent(options, held, nowMs - flushMarginMs);
-        await pause(pauseMs);
+        await pause.for(pauseMs);
       } catch (error) {
         options.onTrouble(error);
         held.clear();
         renewAtMs = Number.NEGATIVE_INFINITY;
-        await pause(troublePauseMs);
+        await pause.for(troublePauseMs);
       }
     }
     await Promise.allSettled([...held].map(([partition, { fence }]) => options.store.release({ partition, owner: options.owner, fence })));
@@ -70,7 +62,7 @@ export function startPipeline(options: PipelineOptions): Pipeline {
   return {
     stop: () => {
       stopping = true;
-      wake();
+      pause.end();
       return running;
     },
   };

@@ -52,17 +52,19 @@ export type Change = {
 /** Sum modulo 2^64 of the first 8 bytes of SHA-256(key, NUL, version) over a channel's live items, as 16 hex digits. */
 export type RollingHash = string;
 
+export type FoundChanges = {
+  readonly kind: 'changes';
+  readonly epoch: string;
+  readonly changes: readonly Change[];
+  /** Up to where this page went; the next one begins after it. */
+  readonly position: ChangePosition;
+  readonly atEnd: boolean;
+  /** By channel, at `position`; only where `atEnd`. */
+  readonly hashes: Readonly<Record<string, RollingHash>>;
+};
+
 export type ChangesPage =
-  | {
-      readonly kind: 'changes';
-      readonly epoch: string;
-      readonly changes: readonly Change[];
-      /** Up to where this page went; the next one begins after it. */
-      readonly position: ChangePosition;
-      readonly atEnd: boolean;
-      /** By channel, at `position`; only where `atEnd`. */
-      readonly hashes: Readonly<Record<string, RollingHash>>;
-    }
+  | FoundChanges
   /** `after` lies before what is retained, or behind the head. */
   | { readonly kind: 'expired' | 'future'; readonly epoch: string; readonly head: ChangePosition };
 

@@ -27,6 +27,7 @@ import {
   type LogKey,
   type SnapshotPage,
 } from './changes.ts';
+import { digestKey } from './digest.ts';
 
 export type OrderedTable = {
   readonly get: (key: Buffer) => Buffer | undefined;
@@ -74,7 +75,7 @@ const forgottenAtOnce = 8;
 /** Well below what a stream may have pending: a page goes out at once. */
 const pageBytesMax = 2 ** 18;
 
-export const principalDigest = ({ account, principal }: LogKey): Buffer => hash('sha256', `${account}\0${principal}`, 'buffer').subarray(0, 16);
+export const principalDigest = ({ account, principal }: LogKey): Buffer => digestKey(account, principal);
 export const rowKey = (digest: Buffer, kind: 'L' | 'c' | 'i' | 's' | 't', rest?: Buffer): Buffer =>
   rest === undefined ? Buffer.concat([digest, Buffer.from(kind)]) : Buffer.concat([digest, Buffer.from(kind), rest]);
 const channelDigest = (channel: string): Buffer => hash('sha256', channel, 'buffer').subarray(0, 8);
@@ -83,7 +84,7 @@ const itemRest = (channel: string, key: string): Buffer => Buffer.concat([channe
 export function positionText(position: number): ChangePosition {
   return position.toString(16).padStart(16, '0').padEnd(32, '0');
 }
-const positionNumber = (position: ChangePosition): number => Number.parseInt(position.slice(0, 16), 16);
+export const positionNumber = (position: ChangePosition): number => Number.parseInt(position.slice(0, 16), 16);
 function positionBytes(position: number): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt(position));

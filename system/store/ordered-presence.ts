@@ -5,7 +5,7 @@
  * key: p · digest of (account, device) 16                  a row
  *      d · partition 1 · due 6 · digest 16                 when to look again
  */
-import { hash } from 'node:crypto';
+import { digestKey } from './digest.ts';
 import { type OrderedTable, readJson, writeJson } from './ordered-changes.ts';
 import { partitionOf } from './partition.ts';
 import type { DeviceRef, Presence } from './presence.ts';
@@ -14,7 +14,7 @@ type Row = DeviceRef & { readonly online: boolean; readonly seen: number; readon
 /** When the device's last event was received; undefined where none is known any more. */
 export type LastEventAtMs = (device: DeviceRef) => number | undefined;
 
-const digestOf = ({ account, device }: DeviceRef): Buffer => hash('sha256', `${account}\0${device}`, 'buffer').subarray(0, 16);
+const digestOf = ({ account, device }: DeviceRef): Buffer => digestKey(account, device);
 const rowKey = (digest: Buffer): Buffer => Buffer.concat([Buffer.from('p'), digest]);
 function dueKey(partition: number, due: number, digest: Buffer = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(8);

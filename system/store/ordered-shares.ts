@@ -7,6 +7,7 @@ import {
   applyChange,
   lastChange,
   type OrderedTable,
+  positionNumber,
   principalDigest,
   type Retention,
   readChangeAt,
@@ -32,7 +33,7 @@ export function changeWithOutbox(
   const { result, item } = applyChange(sync, command, settings);
   if (result.kind !== 'changed') return result;
   const digest = principalDigest(command);
-  const at = Number.parseInt(result.position.slice(0, 16), 16);
+  const at = positionNumber(result.position);
   for (const id of item?.shares ?? []) {
     const share = readJson<Share>(sync, shareKey(digest, id));
     if (share === undefined) continue;

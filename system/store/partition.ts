@@ -1,4 +1,5 @@
 export const partitionCount = 64;
+export const allPartitions: readonly number[] = Array.from({ length: partitionCount }, (_, partition) => partition);
 
 /** FNV-1a over account, NUL, name of the device or principal: stable for ever, since it decides where its data lives. */
 export function partitionOf(account: string, name: string): number {

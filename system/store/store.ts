@@ -11,7 +11,7 @@ import type { ChangeStore } from './changes.ts';
 import type { DeviceRef, PresenceStore } from './presence.ts';
 
 export * from './changes.ts';
-export { partitionCount, partitionOf } from './partition.ts';
+export { allPartitions, partitionCount, partitionOf } from './partition.ts';
 export * from './presence.ts';
 
 /** Where a record stands in its partition: opaque, compares by bytes in order of acceptance, at most 32 characters. */

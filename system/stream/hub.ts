@@ -1,10 +1,9 @@
 /** All streams of one process: opening, telling, ending. */
 import type { Socket } from 'node:net';
 import type { Frame } from '#system/protocol/frames.ts';
-import type { DeviceRef, LogKey } from '#system/store/store.ts';
 import { encodeFrame } from './encode.ts';
-import type { HubOptions, Kit, Opening, StreamCounts } from './kit.ts';
-import { closingMs, forget, nextDue, push, retryMsMax, sayBye, tick, touch, touchAll } from './life.ts';
+import type { HubOptions, Kit, News, Opening, StreamCounts } from './kit.ts';
+import { closingMs, forget, nextDue, push, retryMsMax, sayBye, tick, touch } from './life.ts';
 import { replay, restart } from './replay.ts';
 import { createStates } from './states.ts';
 import { filterOf, type Subscriber } from './subscriber.ts';
@@ -13,13 +12,10 @@ import { createWheel } from './wheel.ts';
 
 export type { Opening, StreamSettings } from './kit.ts';
 
-/** As the bus brings it. */
-export type StreamNews = { readonly kind: 'poke'; readonly keys: readonly LogKey[] } | { readonly kind: 'devices'; readonly devices: readonly DeviceRef[] };
-
 export type Hub = {
   readonly open: (opening: Opening) => void;
   readonly wait: Topics['wait'];
-  readonly news: (news: StreamNews) => void;
+  readonly news: (news: News) => void;
   readonly held: () => number;
   readonly heldBy: (account: string) => number;
   readonly counts: StreamCounts;
@@ -59,7 +55,7 @@ export function createHub(options: HubOptions): Hub {
   const listeners = socketListeners(kit);
   let draining = false;
   const ticking = setInterval(() => void tick(kit), tickMs).unref();
-  const touching = setInterval(() => void touchAll(kit).catch(options.onTrouble), settings.presenceTimeoutMs / touchesPerTimeout).unref();
+  const touching = setInterval(() => void touch(kit, kit.subscribers).catch(options.onTrouble), settings.presenceTimeoutMs / touchesPerTimeout).unref();
   const checking = setInterval(() => {
     topics.check().then((missed) => {
       kit.counts.catchUps += missed;

@@ -1,7 +1,7 @@
 /** What the parts of the hub share. */
 import type { Socket } from 'node:net';
 import type { Clock } from '#system/clock.ts';
-import type { ChangesPage, DeviceRef, LogKey, Store } from '#system/store/store.ts';
+import type { DeviceRef, FoundChanges, LogKey, Store } from '#system/store/store.ts';
 import type { Format } from './encode.ts';
 import type { States, Watching } from './states.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -30,7 +30,7 @@ export type Opening = {
   readonly watching: Watching | undefined;
   readonly device: string | undefined;
   /** What was read after the cursor; undefined without a log. */
-  readonly first: Extract<ChangesPage, { kind: 'changes' }> | undefined;
+  readonly first: FoundChanges | undefined;
   readonly from: string | undefined;
   readonly resumed: boolean;
   readonly connectionId: string;
@@ -72,4 +72,8 @@ export type Kit = HubOptions & {
   readonly emptied: { notify: () => void };
 };
 
-export type Page = Extract<ChangesPage, { kind: 'changes' }>;
+/** As the bus brings it. */
+export type News =
+  | { readonly kind: 'poke'; readonly keys: readonly LogKey[] }
+  /** Their latest location or presence is another one now. */
+  | { readonly kind: 'devices'; readonly devices: readonly DeviceRef[] };

@@ -29,16 +29,19 @@ export function push(kit: Kit, subscriber: Subscriber, bytes: Buffer, frames: nu
   if (socket.writableLength > limits.streamPendingBytesMax && subscriber.state !== 'closing') sayBye(kit, subscriber, 'slow');
 }
 
-/** Between 90 and 110 % of the heartbeat, so that those who came together do not stay together. */
-export const nextDue = ({ random }: Kit, { state, log, lastWriteMs, heartbeatMs, endsAtMs, expiresAtMs, undrainedSinceMs }: Subscriber): number =>
-  state === 'closing'
-    ? lastWriteMs + closingMs
-    : Math.min(
-        lastWriteMs + heartbeatMs * (0.9 + 0.2 * random()),
-        endsAtMs,
-        expiresAtMs,
-        undrainedSinceMs === 0 || log === undefined ? Number.POSITIVE_INFINITY : undrainedSinceMs + limits.streamUndrainedMsMax,
-      );
+/** A heartbeat comes after 90 to 110 % of its time, so that those who came together do not stay together. */
+const heartbeatShareMin = 0.9;
+const heartbeatSpread = 0.2;
+
+/** When what is written has waited for too long; state channels conflate instead. */
+const slowAtMs = ({ log, undrainedSinceMs }: Subscriber): number =>
+  undrainedSinceMs === 0 || log === undefined ? Number.POSITIVE_INFINITY : undrainedSinceMs + limits.streamUndrainedMsMax;
+
+export function nextDue({ random }: Kit, subscriber: Subscriber): number {
+  const { state, lastWriteMs, heartbeatMs, endsAtMs, expiresAtMs } = subscriber;
+  if (state === 'closing') return lastWriteMs + closingMs;
+  return Math.min(lastWriteMs + heartbeatMs * (heartbeatShareMin + heartbeatSpread * random()), endsAtMs, expiresAtMs, slowAtMs(subscriber));
+}
 
 export async function tick(kit: Kit): Promise<void> {
   let attended = 0;
@@ -56,10 +59,10 @@ function attend(kit: Kit, subscriber: Subscriber): void {
     return;
   }
   const { endsAtMs, expiresAtMs, undrainedSinceMs, lastWriteMs, heartbeatMs } = subscriber;
-  if (undrainedSinceMs > 0 && subscriber.log !== undefined && nowMs - undrainedSinceMs >= limits.streamUndrainedMsMax) return sayBye(kit, subscriber, 'slow');
+  if (nowMs >= slowAtMs(subscriber)) return sayBye(kit, subscriber, 'slow');
   if (nowMs >= expiresAtMs) return sayBye(kit, subscriber, 'token');
   if (nowMs >= endsAtMs) return sayBye(kit, subscriber, subscriber.endCode);
-  if (nowMs - lastWriteMs >= heartbeatMs * 0.9 && undrainedSinceMs === 0) {
+  if (nowMs - lastWriteMs >= heartbeatMs * heartbeatShareMin && undrainedSinceMs === 0) {
     const exp = expiresAtMs === Number.POSITIVE_INFINITY ? {} : { exp: Math.floor((expiresAtMs - nowMs) / 1000) };
     kit.counts.heartbeats++;
     push(kit, subscriber, encodeFrame(subscriber.format, { t: 'hb', ...cursorOf(subscriber), ...exp }), 1);
@@ -93,12 +96,9 @@ export function forget(kit: Kit, subscriber: Subscriber): void {
   if (kit.subscribers.size === 0) kit.emptied.notify();
 }
 
-export async function touchAll(kit: Kit): Promise<void> {
-  await touch(kit, [...kit.subscribers]);
-}
-
-export async function touch({ store, clock, settings, onAppeared }: Kit, subscribers: readonly Subscriber[]): Promise<void> {
-  const refs = subscribers.flatMap(({ account, device }) => (device === undefined ? [] : [{ account, device }]));
+/** Signs of life of those whose own stream it is. */
+export async function touch({ store, clock, settings, onAppeared }: Kit, subscribers: Iterable<Subscriber>): Promise<void> {
+  const refs = [...subscribers].flatMap(({ account, device }) => (device === undefined ? [] : [{ account, device }]));
   const nowMs = clock.wallMs();
   const appeared = await Promise.all(refs.map((ref) => store.touch({ ...ref, nowMs, timeoutMs: settings.presenceTimeoutMs })));
   const news = refs.filter((_, i) => appeared[i]);

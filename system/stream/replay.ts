@@ -1,8 +1,8 @@
 /** From a cursor to the log's end, and into the topic. */
 import { snapshotPath } from '#system/protocol/channels.ts';
-import { changesHead, type LogKey } from '#system/store/store.ts';
+import { changesHead, type FoundChanges, type LogKey } from '#system/store/store.ts';
 import { changeFrames, encodeFrame } from './encode.ts';
-import type { Kit, Page } from './kit.ts';
+import type { Kit } from './kit.ts';
 import { cursorOf, push } from './life.ts';
 import type { Subscriber } from './subscriber.ts';
 import { joinFrames } from './topics.ts';
@@ -11,7 +11,7 @@ const changesPerRead = 500;
 const noHash = '0'.repeat(16);
 
 /** Tells what lies between the cursor and the log's end, then joins the topic. Nothing to wait for where the first page is the last. */
-export function replay(kit: Kit, subscriber: Subscriber, first: Page | undefined): Promise<void> | undefined {
+export function replay(kit: Kit, subscriber: Subscriber, first: FoundChanges | undefined): Promise<void> | undefined {
   const { log } = subscriber;
   if (subscriber.state !== 'replaying') return undefined;
   if (first === undefined || log === undefined) {
@@ -47,7 +47,7 @@ const drained = (subscriber: Subscriber): Promise<void> =>
     };
   });
 
-function tell(kit: Kit, subscriber: Subscriber, page: Page, log: LogKey): void {
+function tell(kit: Kit, subscriber: Subscriber, page: FoundChanges, log: LogKey): void {
   const { bytes, count } = joinFrames(
     subscriber,
     page.changes.filter(({ channel }) => subscriber.filter.has(channel)).map((change) => changeFrames(change, log, page.epoch)),
@@ -56,19 +56,19 @@ function tell(kit: Kit, subscriber: Subscriber, page: Page, log: LogKey): void {
   if (count > 0) push(kit, subscriber, bytes, count);
 }
 
-function goLive(kit: Kit, subscriber: Subscriber, log: LogKey, page: Page): boolean {
+function goLive(kit: Kit, subscriber: Subscriber, log: LogKey, page: FoundChanges): boolean {
   if (!kit.topics().join(subscriber, log)) return false;
   subscriber.state = 'live';
   pushSync(kit, subscriber, page);
   return true;
 }
 
-function pushSync(kit: Kit, subscriber: Subscriber, page: Page): void {
+function pushSync(kit: Kit, subscriber: Subscriber, page: FoundChanges): void {
   const h = Object.fromEntries([...subscriber.filter].map((channel) => [channel, page.hashes[channel] ?? noHash]));
   push(kit, subscriber, encodeFrame(subscriber.format, { t: 'sync', ...cursorOf(subscriber), h }), 1);
 }
 
-export function restart(kit: Kit, subscriber: Subscriber, page: Page, reason: 'epoch' | 'compacted'): void {
+export function restart(kit: Kit, subscriber: Subscriber, page: FoundChanges, reason: 'epoch' | 'compacted'): void {
   subscriber.epoch = page.epoch;
   subscriber.position = page.position;
   for (const ch of subscriber.filter) push(kit, subscriber, encodeFrame(subscriber.format, { t: 'reset', ch, reason, snapshot: snapshotPath(ch) }), 1);

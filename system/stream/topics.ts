@@ -1,5 +1,5 @@
 /** Whose log is listened to here: one read after a poke, and the same bytes to everybody. */
-import { type ChangePosition, type ChangesPage, changesHead, type LogKey, type Store } from '#system/store/store.ts';
+import { type ChangePosition, type ChangesPage, changesHead, type FoundChanges, type LogKey, type Store } from '#system/store/store.ts';
 import { type ChangeFrames, changeFrames, type Format } from './encode.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -20,7 +20,7 @@ export type TopicsOptions = {
   /** Writes to a live subscriber. */
   readonly push: (subscriber: Subscriber, bytes: Buffer, frames: number) => void;
   /** The store went back, or forgot more than a subscriber knows: told anew from `page` on. */
-  readonly restart: (subscriber: Subscriber, page: Extract<ChangesPage, { kind: 'changes' }>, reason: 'epoch' | 'compacted') => void;
+  readonly restart: (subscriber: Subscriber, page: FoundChanges, reason: 'epoch' | 'compacted') => void;
   readonly onTrouble: (error: unknown) => void;
 };
 

@@ -1,6 +1,6 @@
 /** Takes what outboxes hold into the recipients' inboxes. */
-import type { Clock } from '#system/clock.ts';
-import { type LogKey, type OutboxRecord, partitionCount, type Store } from '#system/store/store.ts';
+import { type Clock, createPause } from '#system/clock.ts';
+import { allPartitions, type LogKey, type OutboxRecord, type Store } from '#system/store/store.ts';
 
 export type DeliveryOptions = {
   readonly store: Store;
@@ -14,7 +14,6 @@ export type Deliveries = { readonly stop: () => Promise<void> };
 const pauseMs = 50;
 const troublePauseMs = 1000;
 const recordsAtOnce = 256;
-const allPartitions = Array.from({ length: partitionCount }, (_, partition) => partition);
 
 /**
  * Every worker runs one: the condition on the recipient's item makes a record that two deliver the same as one, so no lease has to be waited for
@@ -22,23 +21,15 @@ const allPartitions = Array.from({ length: partitionCount }, (_, partition) => p
  */
 export function startDeliveries(options: DeliveryOptions): Deliveries {
   let stopping = false;
-  let wake: () => void = () => undefined;
-  const pause = (ms: number) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  const pause = createPause();
   const run = async (): Promise<void> => {
     while (!stopping) {
       try {
         const busy = await deliverOnce(options);
-        if (!busy) await pause(pauseMs);
+        if (!busy) await pause.for(pauseMs);
       } catch (error) {
         options.onTrouble(error);
-        await pause(troublePauseMs);
+        await pause.for(troublePauseMs);
       }
     }
   };
@@ -46,7 +37,7 @@ export function startDeliveries(options: DeliveryOptions): Deliveries {
   return {
     stop: () => {
       stopping = true;
-      wake();
+      pause.end();
       return running;
     },
   };

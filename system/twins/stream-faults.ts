@@ -2,12 +2,11 @@
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { PlainDeps } from '#system/app.ts';
-import { type ChangesPage, changesHead, changesStart, type ItemRead } from '#system/store/store.ts';
+import { changesHead, changesStart, type FoundChanges, type ItemRead } from '#system/store/store.ts';
 import type { Opening } from '#system/stream/hub.ts';
 import { type Fault, withHook, withHub, withStore } from './fault.ts';
 
-type Page = Extract<ChangesPage, { kind: 'changes' }>;
-const withPages = (change: (page: Page) => Page) =>
+const withPages = (change: (page: FoundChanges) => FoundChanges) =>
   withStore((store) => ({
     readChanges: async (query) => {
       const page = await store.readChanges(query);

@@ -7,8 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
 import { parsePrometheusText } from '#harness/metrics/prometheus-text.ts';
-import { createAccount } from '#harness/topology/accounts.ts';
-import { secretAuthorization } from '#harness/topology/provision.ts';
+import { authorizeUser, createAccount } from '#harness/topology/accounts.ts';
 import { startService } from '#harness/topology/service-process.ts';
 
 export type Holder = {
@@ -72,13 +71,7 @@ export async function startHolder(): Promise<Holder> {
   const folder = await mkdtemp(join(tmpdir(), 'headroom-bench-'));
   const service = await startService({ workers: 1, folder, env: { HEADROOM_DRAIN_WINDOW_MS: '0' } });
   const account = await createAccount(service.adminUrl, service.adminToken, 'bench');
-  const minted = await request(`${service.url}/v1/tokens`, {
-    method: 'POST',
-    headers: { authorization: secretAuthorization(account), 'content-type': 'application/json' },
-    body: JSON.stringify({ user: 'u', scopes: ['ch:*'] }),
-  });
-  const { access_token: token } = (await minted.body.json()) as { access_token: string };
-  const authorization = `Bearer ${token}`;
+  const authorization = await authorizeUser(service.url, account, 'u');
   return {
     name: 'service',
     pid: service.workerPids()[0] as number,

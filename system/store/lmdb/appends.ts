@@ -1,6 +1,8 @@
 /** The append unit: what a transaction's commands accept goes into one record; counters and the head are written once a transaction. */
+
+import { digestBytes, digestKey } from '#system/store/digest.ts';
 import type { AppendCommand, AppendReceipt, AppendResult } from '#system/store/store.ts';
-import { type BlockView, digestBytes, digestKey, encodeRecord, positionOf, sequenceKey, thinBlock, viewBlock } from './codec.ts';
+import { type BlockView, encodeRecord, positionOf, sequenceKey, thinBlock, viewBlock } from './codec.ts';
 import { prune } from './prune.ts';
 import type { Seen } from './seen.ts';
 import { type Generation, type Head, readHead, readRow, type Tables, type Tally, writeRow } from './tables.ts';

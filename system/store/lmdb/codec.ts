@@ -4,13 +4,12 @@
  * A block starts with its length, so that a reader of another partition steps over it; the digests stand together, so that dedupe
  * reads no body. The thread that received the request encodes the block, the thread that commits it copies it.
  */
-import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { digestBytes, digestKey } from '#system/store/digest.ts';
 import { type AppendCommand, type LogEvent, type Position, partitionOf, StoreUnavailable } from '#system/store/store.ts';
 
 /** Of a record: events carry the record's number and their index in it. */
 export const maxEventsPerRecord = 0xffff;
-export const digestBytes = 16;
 
 const lengthAt = 0;
 const partitionAt = 4;
@@ -37,11 +36,6 @@ export function sequenceKey(sequence: number): Buffer {
   const key = Buffer.allocUnsafe(6);
   key.writeUIntBE(sequence, 0, 6);
   return key;
-}
-
-/** 128 bits of SHA-256: a false duplicate would be a lost event. */
-export function digestKey(...parts: readonly string[]): Buffer {
-  return hash('sha256', parts.join('\0'), 'buffer').subarray(0, digestBytes);
 }
 
 /** An upper bound: a UTF-16 unit takes at most three bytes of UTF-8. */

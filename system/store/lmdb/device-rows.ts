@@ -7,8 +7,9 @@
  * latest: recorded f64 · position 8 · id's length u16 · id · the event's bytes
  * entry: position 8 · reason's length u8 (0: kept) · reason
  */
+
+import { digestKey } from '#system/store/digest.ts';
 import type { LatestLocation, Position } from '#system/store/store.ts';
-import { digestKey } from './codec.ts';
 import type { Tables } from './tables.ts';
 
 /** `reason` is missing where the event was kept. */

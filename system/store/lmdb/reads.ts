@@ -1,5 +1,6 @@
 /** What is read: always from one snapshot a slice, never across an await, since a long read transaction pins pages. */
 
+import { digestKey } from '#system/store/digest.ts';
 import { duePartitions, readPresenceOf } from '#system/store/ordered-presence.ts';
 import {
   type AccountRow,
@@ -18,7 +19,7 @@ import {
   type Store,
   StoreUnavailable,
 } from '#system/store/store.ts';
-import { digestKey, maxEventsPerRecord, positionOf, sequenceKey, sequenceOf, visitRecord } from './codec.ts';
+import { maxEventsPerRecord, positionOf, sequenceKey, sequenceOf, visitRecord } from './codec.ts';
 import { entriesAfter, type IndexEntry, latestIn, readRowOf } from './device-rows.ts';
 import { type ChangeReads, changeReads, ordered } from './lmdb-changes.ts';
 import { reasonsKey } from './steps.ts';

@@ -8,7 +8,8 @@
  * Every process reads the records of the others before it decides (`catchUp`, inside the write transaction), and a table ends at a record that
  * the log alone decides, so all processes cut the same runs.
  */
-import { digestBytes, receivedAtOf, sequenceKey, visitDigests } from './codec.ts';
+import { digestBytes } from '#system/store/digest.ts';
+import { receivedAtOf, sequenceKey, visitDigests } from './codec.ts';
 import { createDigestTable, type DigestTable, isAt, markOf, marksOf } from './digest-table.ts';
 import { type Tables, writeRow } from './tables.ts';
 

@@ -1,7 +1,7 @@
 /** The environment's databases and the small rows in them. Nothing here is cached: another process may have changed it. */
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { digestKey } from '#system/store/digest.ts';
 import { type Position, partitionCount, positionStart } from '#system/store/store.ts';
-import { digestKey } from './codec.ts';
 
 export type Table = Database<Buffer, Buffer>;
 export type Tables = {
