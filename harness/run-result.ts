@@ -147,6 +147,109 @@ export type LedgerRecord = {
   readonly examples: readonly { readonly kind: 'lost' | 'duplicated' | 'reordered' | 'foreign' | 'refused-found'; readonly eventId: string }[];
 };
 
+/**
+ * hello: dialled → hello frame. delivery_lag: write acknowledged → its frame arrived, 0 where the frame was first. frame_gap: between two frames of a live stream.
+ * resume: a stream ended → caught up again. lifetime: hello → end. offline_after: a device's stream was closed → it was told to be offline.
+ * Those of a stream that ended stand in the second in which it ended; durations are the scenario's clock's.
+ */
+export const streamTimeNames = ['hello', 'delivery_lag', 'frame_gap', 'resume', 'lifetime', 'offline_after'] as const;
+export type StreamTimeName = (typeof streamTimeNames)[number];
+
+/** Of one second and reader. */
+export type StreamCounts = {
+  /** Connections begun, polls included. */
+  readonly dialled: number;
+  /** Streams that said hello; of these with a cursor that they resumed. */
+  readonly opened: number;
+  readonly resumed: number;
+  /** Answered 429 or 503. */
+  readonly refused: number;
+  /** Could not connect, or answered something that is no stream. */
+  readonly failed: number;
+  /** Ended without a goodbye: cut, reset, or silent for so long that the reader gave up. */
+  readonly lost: number;
+  /** Ended by a bye. */
+  readonly byes: number;
+  /** Ended because the population shrank. */
+  readonly closed: number;
+  /** Of those that ended by loss or bye: were closed by us before they were back. */
+  readonly abandoned: number;
+  readonly frames: number;
+  readonly changes: number;
+  readonly heartbeats: number;
+  /** A gap of more than 1.1 heartbeats and 250 ms; and of more than two heartbeats. */
+  readonly heartbeatsLate: number;
+  readonly heartbeatsMissed: number;
+  /** A cursor that did not grow. */
+  readonly reordered: number;
+  /** A change that this reader's user may not see. */
+  readonly leaked: number;
+  /** Had to begin anew: 410 or a reset frame. */
+  readonly resynced: number;
+  /** Devices with a stream of their own that were closed, where presence is watched. */
+  readonly silenced: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+};
+
+export type StreamCell = {
+  readonly second: number;
+  readonly phase: number;
+  readonly reader: string;
+  readonly counts: StreamCounts;
+  /** Of the counts: what the generator's own stop may have caused. */
+  readonly spoiled: Partial<StreamCounts>;
+  readonly times: Partial<Record<StreamTimeName, TimeHistograms>>;
+  /** How streams ended and why opening failed, at most 20 a cell: `bye drain`, `cut ECONNRESET`, `status 503`. */
+  readonly reasons: Readonly<Record<string, number>>;
+  /** At the second's end: caught up, on their way, and waiting to try again. */
+  readonly held: { readonly live: number; readonly opening: number; readonly waiting: number };
+};
+
+/** Additions from one process that holds streams. Numbers missing are 0. */
+export type StreamDelta = {
+  readonly cells: readonly (Omit<StreamCell, 'counts' | 'held'> & { readonly counts: Partial<StreamCounts>; readonly held?: StreamCell['held'] })[];
+  readonly lag: WorkerLag;
+};
+
+export type StreamsRecord = {
+  readonly cells: readonly StreamCell[];
+  /** Of the processes that hold them: `worker` is the process. */
+  readonly processes: readonly WorkerLag[];
+};
+
+/** What was done to the service while it was under load. */
+export type FaultRecord = {
+  readonly kind: string;
+  readonly phase: string;
+  /** Since origin: begun, and done. */
+  readonly startSeconds: number;
+  readonly endSeconds: number;
+  /** Set where it could not be done. */
+  readonly trouble?: string;
+};
+
+/** Items: what was acknowledged, whether the log has it, and whether every reader got it. Counts of changes. */
+export type ItemLedgerRecord = {
+  readonly acknowledged: number;
+  readonly unknown: number;
+  readonly unknownFound: number;
+  /** Acknowledged and not in its user's log, or its recipient's inbox. */
+  readonly lostFromLog: number;
+  readonly logLength: number;
+  /** Readers that were compared with their user's log, and how many changes all of them together had to see and saw. */
+  readonly readers: number;
+  readonly expected: number;
+  readonly seen: number;
+  readonly lost: number;
+  readonly duplicated: number;
+  readonly reordered: number;
+  readonly leaked: number;
+  readonly readSeconds: number;
+  readonly incomplete?: string;
+  readonly examples: readonly { readonly kind: 'lost-from-log' | 'lost' | 'duplicated' | 'leaked'; readonly text: string }[];
+};
+
 export type QuantileSet = {
   readonly count: number;
   readonly p50: number | null;
@@ -183,7 +286,15 @@ export type RunRecord = {
   readonly gitRevision: string;
   readonly runtime: string;
   readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryBytes: number; readonly kernel: string };
-  readonly target: { readonly url: string; readonly owned: boolean; readonly durability: string | undefined; readonly workers: number | undefined };
+  readonly target: {
+    readonly url: string;
+    readonly owned: boolean;
+    readonly durability: string | undefined;
+    readonly workers: number | undefined;
+    readonly nodes?: number;
+    /** What stands before the service: `model classic-elb`, `haproxy 2.6.12`. */
+    readonly balancer?: string;
+  };
   readonly engine: string;
   readonly wire: string;
 };
@@ -199,6 +310,9 @@ export type RunResult = {
   readonly machine: readonly MachineSecond[];
   readonly scrapes: readonly ScrapeSecond[];
   readonly ledger: LedgerRecord | undefined;
+  readonly items?: ItemLedgerRecord;
+  readonly streams?: StreamsRecord;
+  readonly faults?: readonly FaultRecord[];
   readonly probe: ProbeRecord | undefined;
   readonly calibration: readonly CalibrationRecord[];
   /** Seconds after the last load phase until the service said that nothing was pending; undefined: not within the limit. */
@@ -254,6 +368,23 @@ export type Verdict = {
     readonly lost: number | null;
     readonly duplicated: number | null;
     readonly reordered: number | null;
+  };
+  /** Only of runs with streams. `heldMin`: fewest live in a second of the measured phases. */
+  readonly streams?: {
+    readonly heldMax: number;
+    readonly heldMin: number;
+    readonly opened: number;
+    readonly lost: number;
+    readonly byes: number;
+    readonly refused: number;
+    readonly changesExpected: number | null;
+    readonly changesSeen: number | null;
+    readonly changesLost: number | null;
+    readonly changesDuplicated: number | null;
+    readonly changesReordered: number | null;
+    readonly changesLeaked: number | null;
+    /** By phase, reader, time. */
+    readonly timesMs: Readonly<Record<string, Readonly<Record<string, Readonly<Partial<Record<StreamTimeName, QuantileSet>>>>>>>;
   };
   /** By phase, operation, time. Good answers only, milliseconds. */
   readonly latencyMs: Readonly<Record<string, Readonly<Record<string, Readonly<Partial<Record<TimeName, QuantileSet>>>>>>>;

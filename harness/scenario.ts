@@ -37,6 +37,15 @@ export type RateCurve = Static<typeof RateCurve>;
 /** Share of the phase's arrivals that start this chain; shares are relative weights. */
 export const TrafficShare = Type.Object({ chain: Type.String(), weight: Type.Number({ exclusiveMinimum: 0 }) }, closed);
 
+const readerName = Type.String({ pattern: '^[a-z][a-z0-9-]*$', maxLength: 40 });
+
+/** From the phase's start on, readers are opened or closed at so many a second until `target` are held. */
+export const Population = Type.Object(
+  { reader: readerName, target: Type.Integer({ minimum: 0, maximum: 1_000_000 }), perSecond: Type.Number({ exclusiveMinimum: 0, maximum: 100_000 }) },
+  closed,
+);
+export type Population = Static<typeof Population>;
+
 export const Phase = Type.Object(
   {
     name: Type.String({ pattern: '^[a-z][a-z0-9-]*$', maxLength: 40 }),
@@ -48,6 +57,8 @@ export const Phase = Type.Object(
     rate: RateCurve,
     spacing: Type.Optional(Type.Union([Type.Literal('poisson'), Type.Literal('uniform')])),
     traffic: Type.Optional(Type.Array(TrafficShare, { minItems: 1, maxItems: 20 })),
+    /** Of readers that are not named the number stays what it was. */
+    population: Type.Optional(Type.Array(Population, { minItems: 1, maxItems: 20 })),
   },
   closed,
 );
@@ -73,6 +84,122 @@ export const Fleet = Type.Object(
 );
 export type Fleet = Static<typeof Fleet>;
 
+/** Those of one kind who listen for changes of their user's items. */
+export const Reader = Type.Object(
+  {
+    name: readerName,
+    /** `sync:trips` and `inbox` where nothing is said. */
+    channels: Type.Optional(Type.Array(Type.String({ pattern: '^(sync:[A-Za-z0-9._-]{1,64}|inbox)$' }), { minItems: 1, maxItems: 32 })),
+    /** A stream that is held, asked to beat after `heartbeatMs` of silence; or a request every so often. */
+    way: Type.Optional(
+      Type.Union([
+        Type.Object({ kind: Type.Literal('stream'), heartbeatMs: Type.Optional(Type.Integer({ minimum: 1000, maximum: 3_600_000 })) }, closed),
+        Type.Object({ kind: Type.Literal('poll'), everySeconds: Type.Number({ minimum: 0.1, maximum: 3600 }) }, closed),
+      ]),
+    ),
+    /** How it reads what comes. Who stopped reads again once the load is over, so that the ledger can ask it. */
+    pace: Type.Optional(
+      Type.Union([
+        Type.Object({ kind: Type.Literal('normal') }, closed),
+        Type.Object({ kind: Type.Literal('slow'), bytesPerSecond: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }) }, closed),
+        Type.Object({ kind: Type.Literal('stopped') }, closed),
+      ]),
+    ),
+    /** Of the reference client: rand(0, min(cap, base · 2^n)); without jitter everybody waits for all of it. */
+    reconnect: Type.Optional(
+      Type.Object(
+        {
+          jitter: Type.Union([Type.Literal('full'), Type.Literal('none')]),
+          baseMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 600_000 })),
+          capMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 600_000 })),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+export type Reader = Static<typeof Reader>;
+
+export const Streams = Type.Object(
+  {
+    /** Device i belongs to user i mod users, and so does the i-th reader of each kind. */
+    users: count(1_000_000),
+    /** Whose token opens a stream: the device's own, which keeps it online, or its user's. */
+    credential: Type.Optional(Type.Union([Type.Literal('device'), Type.Literal('user')])),
+    /** Generator processes that hold them: one has descriptors for fewer than 20,000. */
+    processes: Type.Optional(count(16)),
+    /** An account's own stream of `devices` notices when a device that was closed turns offline. */
+    watchPresence: Type.Optional(Type.Boolean()),
+    /** What `put-item` writes: so many keys a user, each of about so many bytes. */
+    items: Type.Optional(
+      Type.Object({ keysPerUser: Type.Optional(count(1000)), bytes: Type.Optional(Type.Integer({ minimum: 60, maximum: 60_000 })) }, closed),
+    ),
+    readers: Type.Array(Reader, { minItems: 1, maxItems: 20 }),
+  },
+  closed,
+);
+export type Streams = Static<typeof Streams>;
+
+const proxyHeader = Type.Union([Type.Literal('off'), Type.Literal('v1'), Type.Literal('v2')]);
+/** What stands before the service. The model's presets and figures: harness/balancer. HAProxy is the real one. */
+export const BalancerChoice = Type.Union([
+  Type.Object(
+    {
+      kind: Type.Literal('model'),
+      preset: Type.Union([Type.Literal('classic-elb'), Type.Literal('classic-elb-http'), Type.Literal('alb'), Type.Literal('nlb')]),
+      idleTimeoutMs: Type.Optional(Type.Integer({ minimum: 1000, maximum: 4_000_000 })),
+      proxyHeader: Type.Optional(proxyHeader),
+      connectionsMax: Type.Optional(count(1_000_000)),
+      /** Capacity units that it begins with, cold: more only as it is used. Without it any load is taken. */
+      initialUnits: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 })),
+      above: Type.Optional(Type.Union([Type.Literal('refuse'), Type.Literal('delay')])),
+    },
+    closed,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('haproxy'),
+      listener: Type.Optional(Type.Union([Type.Literal('tcp'), Type.Literal('http')])),
+      idleTimeoutMs: Type.Optional(Type.Integer({ minimum: 1000, maximum: 4_000_000 })),
+      proxyHeader: Type.Optional(proxyHeader),
+    },
+    closed,
+  ),
+]);
+export type BalancerChoice = Static<typeof BalancerChoice>;
+
+/** The service as this run starts it. A target that is there already is what it is. */
+export const System = Type.Object(
+  {
+    /** Of each node. */
+    workers: Type.Optional(count(64)),
+    /** Services over one data folder; behind a balancer, or readers spread over them by themselves. */
+    nodes: Type.Optional(count(16)),
+    /** Loopback addresses that each node listens on: one has room for 28,000 connections of one client address. */
+    addresses: Type.Optional(count(16)),
+    /** The service's settings by flag, as `npm run system -- --help` lists them: `drain-window-ms`. */
+    settings: Type.Optional(Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]))),
+    balancer: Type.Optional(BalancerChoice),
+  },
+  closed,
+);
+export type System = Static<typeof System>;
+
+const faultAt = { phase: Type.String(), atSeconds: Type.Number({ minimum: 0, maximum: 86_400 }) };
+/** What is done to the service at an instant of a phase. */
+export const Fault = Type.Union([
+  /** The balancer ends every connection at once. */
+  Type.Object({ kind: Type.Literal('drop-connections'), how: Type.Union([Type.Literal('fin'), Type.Literal('rst')]), ...faultAt }, closed),
+  /** SIGKILL to a worker of the first node; its supervisor starts another. */
+  Type.Object({ kind: Type.Literal('kill-worker'), ...faultAt }, closed),
+  /** SIGKILL to a whole node, which is started again on its port. */
+  Type.Object({ kind: Type.Literal('kill-node'), node: Type.Optional(Type.Integer({ minimum: 0, maximum: 15 })), ...faultAt }, closed),
+  /** Every worker is drained and replaced, one after another. */
+  Type.Object({ kind: Type.Literal('restart-workers'), ...faultAt }, closed),
+]);
+export type Fault = Static<typeof Fault>;
+
 export const Threshold = Type.Object(
   {
     /** `response_ms{phase:spike,operation:ingest}` */
@@ -91,10 +218,14 @@ export const Scenario = Type.Object(
     name: Type.String({ pattern: '^[a-z][a-z0-9-]*$', maxLength: 60 }),
     description: Type.String({ maxLength: 500 }),
     fleet: Fleet,
-    system: Type.Optional(Type.Object({ workers: Type.Optional(count(64)) }, closed)),
+    /** All durations are the scenario's; 25: they pass 25 times as fast. Rates a second are not touched. */
+    clock: Type.Optional(Type.Object({ scale: Type.Number({ minimum: 1, maximum: 1000 }) }, closed)),
+    system: Type.Optional(System),
     generator: Type.Optional(Type.Object({ workers: Type.Optional(count(16)) }, closed)),
     /** Named chains of operations; `ingest` alone is there without saying. */
     chains: Type.Optional(Type.Record(Type.String(), Type.Array(Type.String(), { minItems: 1, maxItems: 10 }))),
+    streams: Type.Optional(Streams),
+    faults: Type.Optional(Type.Array(Fault, { maxItems: 100 })),
     phases: Type.Array(Phase, { minItems: 1, maxItems: 100 }),
     thresholds: Type.Array(Threshold, { minItems: 1, maxItems: 200 }),
   },
