@@ -58,7 +58,12 @@ export type SecondDelta = {
   readonly lag: WorkerLag;
   /** Of seconds that are over. */
   readonly evenness: readonly EvennessBins[];
+  /** Promises on items that were made meanwhile. */
+  readonly acknowledged?: Acknowledgements;
 };
+
+/** Promise keys (`target/item-laws.ts`) and when each was read, since the run's origin. */
+export type Acknowledgements = { readonly keys: readonly number[]; readonly atMs: readonly number[] };
 
 export type WorkerLag = {
   readonly worker: number;

@@ -20,7 +20,7 @@ import { arrivalCount, peakPerSecond } from '#harness/pacing/rate.ts';
 import { runFolderName, writeRun } from '#harness/run-folder/run-folder.ts';
 import type { CalibrationRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
 import type { Scenario } from '#harness/scenario.ts';
-import { eventIdOf, parseEventId, probeNameOf } from '#harness/target/operations.ts';
+import { eventIdOf, parseEventId, probeNameOf } from '#harness/target/event-ids.ts';
 import { type Driven, driveLoad } from './drive.ts';
 import { type Interrupts, watchInterrupts } from './interrupts.ts';
 import { provisionFleet, secretAuthorization } from './topology/provision.ts';

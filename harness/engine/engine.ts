@@ -4,7 +4,7 @@
  */
 import type { ArrivalPhase, RateSpacing } from '#harness/pacing/plan.ts';
 import type { SecondDelta } from '#harness/run-result.ts';
-import type { DeviceCredentials } from '#harness/target/operation.ts';
+import type { DeviceCredentials, ItemContext } from '#harness/target/operation.ts';
 
 export type { ArrivalPhase, RateSpacing };
 
@@ -27,6 +27,8 @@ export type EngineInput = {
   readonly connection: { readonly kind: 'per-device-group'; readonly connections: number } | { readonly kind: 'per-request'; readonly openMax: number };
   readonly devices: readonly DeviceCredentials[];
   readonly eventsPerBatch: number;
+  /** Missing where nobody writes items. */
+  readonly items?: ItemContext;
   readonly timeoutMs: number;
   readonly goodWithinMs: number;
   /** Chains by name: the operations' names in order. */
@@ -61,6 +63,9 @@ export const arrivalState = {
  * acknowledged, so the service must show them in that order. With this bit a byte an arrival is enough to judge order.
  */
 export const afterAcknowledged = 0x10;
+
+/** Added to an arrival's state: the second promise of its chain (a delete, a share) was acknowledged too. */
+export const secondAcknowledged = 0x20;
 
 /** Whose arrival is it? Round robin, so that the arrival before it of the same device is `arrival − devices`. */
 export const deviceOfArrival = (arrival: number, devices: number): number => arrival % devices;

@@ -54,6 +54,9 @@ export function createScriptedWire({ queue, server, numbers, seenAt }: ScriptedW
       write: (text) => {
         for (const act of server.answer({ text, atMs: queue.nowMs, connection, request: numbers.requests++ })) perform(act);
       },
+      // A script never sends so much that who reads matters.
+      pause: () => undefined,
+      resume: () => undefined,
       close: () => queue.at(queue.nowMs, () => close('closed')),
     };
   };

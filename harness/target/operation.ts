@@ -2,6 +2,7 @@
  * The contract as pure operations: what to send for an arrival, and whether what came back is right. No node:*, no Buffer, no
  * clock and no chance of its own, so that every engine, k6 included, can run them.
  */
+import type { Population, Promised } from './item-laws.ts';
 
 /** What an operation may know. Everything else it needs follows from these by arithmetic. */
 export type OperationContext = {
@@ -14,7 +15,12 @@ export type OperationContext = {
   readonly intendedWallMs: number;
   /** A number in [0, 1) from the seed and the arrival, for payload variety. */
   readonly chance: number;
+  readonly items: ItemContext;
 };
+
+/** What operations on items need to know; a run without users has none. */
+export type ItemContext = Population & { readonly keysPerUser: number; readonly bytes: number };
+export const noItems: ItemContext = { accounts: 1, devices: 1, users: 1, keysPerUser: 1, bytes: 0 };
 
 export type DeviceCredentials = {
   readonly deviceId: string;
@@ -48,6 +54,8 @@ export type Judgement =
       readonly kind: 'good';
       readonly acknowledged: number;
       readonly duplicate: number;
+      /** Of an operation on items: which of its arrival's promises this answer made. */
+      readonly promised?: Promised;
       readonly learned?: { readonly token?: string; readonly secret?: string };
     }
   | { readonly kind: 'shed'; readonly retryAfterSeconds: number }
@@ -55,6 +63,8 @@ export type Judgement =
 
 export type Operation = {
   readonly name: string;
+  /** What an arrival whose chain has this operation is kept in the ledger as; nothing where it stores nothing. */
+  readonly keeps?: 'events' | 'item';
   readonly request: (context: OperationContext) => OperationRequest;
   readonly judge: (response: OperationResponse, context: OperationContext) => Judgement;
 };

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { OperationContext, OperationResponse } from './operation.ts';
-import { eventIdOf, operations, parseEventId, probeNameOf } from './operations.ts';
+import { eventIdOf, parseEventId, probeNameOf } from './event-ids.ts';
+import { noItems, type OperationContext, type OperationResponse } from './operation.ts';
+import { operations } from './operations.ts';
 
 const context = (change: Partial<OperationContext> = {}): OperationContext => ({
   run: 'abc123def456',
@@ -10,6 +11,7 @@ const context = (change: Partial<OperationContext> = {}): OperationContext => ({
   eventsPerBatch: 1,
   intendedWallMs: 1_790_000_000_007,
   chance: 0.25,
+  items: noItems,
   ...change,
 });
 const operation = (name: string) => operations.find((candidate) => candidate.name === name) ?? expect.fail(name);

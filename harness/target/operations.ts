@@ -1,22 +1,8 @@
 /** The ingest service's operations. Adapters to other services export the same name. */
-import type { Judgement, Operation, OperationContext, OperationResponse } from './operation.ts';
-
-const arrivalDigits = 7;
-
-/** `<run>-<arrival, base 36>-<index, base 36>`: a function of (run, arrival, index), so the ledger needs no list of ids. */
-export const eventIdOf = (run: string, arrival: number, index: number): string =>
-  `${run}-${arrival.toString(36).padStart(arrivalDigits, '0')}-${index.toString(36)}`;
-
-/** The probe's name beside its run's: no id of one is an id of the other, because of the place of the first hyphen. */
-export const probeNameOf = (run: string): string => `${run}p`;
-
-/** The place in the plan that an id names; undefined for an id of another run or none of ours. */
-export function parseEventId(run: string, id: string): { readonly arrival: number; readonly index: number } | undefined {
-  if (!id.startsWith(`${run}-`)) return undefined;
-  const match = /^([0-9a-z]{7})-([0-9a-z]{1,2})$/.exec(id.slice(run.length + 1));
-  if (match === null) return undefined;
-  return { arrival: Number.parseInt(match[1] as string, 36), index: Number.parseInt(match[2] as string, 36) };
-}
+import { bearer, failed, jsonBody, judgeRefusal, parseBody } from './answers.ts';
+import { eventIdOf } from './event-ids.ts';
+import { itemOperations } from './item-operations.ts';
+import type { Judgement, Operation, OperationContext } from './operation.ts';
 
 let formattedSecond = -1;
 let formattedPrefix = '';
@@ -41,29 +27,9 @@ function eventBody(context: OperationContext, index: number): string {
   return `{"id":"${eventIdOf(run, arrival, index)}","type":"location","recorded_at":"${timestampOf(intendedWallMs + index)}","data":{"lat":${lat},"lon":${lon},"accuracy":8.5,"speed":13.4,"bearing":${bearing.toFixed(1)},"altitude":2.1,"provider":"fused","battery":0.81,"motion":"in_vehicle","app_state":"background"}}`;
 }
 
-const bearer = (token: string): string => `Authorization: Bearer ${token}`;
-const jsonBody = 'Content-Type: application/json';
-const failed = (reason: string): Judgement => ({ kind: 'failed', reason });
-
-/** 429 and 503 with a whole number of seconds are refusals by design; without one they are failures. */
-function judgeRefusal({ status, header }: OperationResponse): Judgement {
-  const retryAfter = header('retry-after');
-  if ((status === 429 || status === 503) && retryAfter !== undefined && /^\d+$/.test(retryAfter))
-    return { kind: 'shed', retryAfterSeconds: Number(retryAfter) };
-  return failed(`status ${status}`);
-}
-
-function parseBody(body: string): Record<string, unknown> | undefined {
-  try {
-    const parsed: unknown = JSON.parse(body);
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 const ingest: Operation = {
   name: 'ingest',
+  keeps: 'events',
   request: (context) => {
     let body = eventBody(context, 0);
     for (let index = 1; index < context.eventsPerBatch; index++) body += `,${eventBody(context, index)}`;
@@ -126,4 +92,4 @@ const readLocation: Operation = {
   },
 };
 
-export const operations: readonly Operation[] = [ingest, authenticate, register, readLocation];
+export const operations: readonly Operation[] = [ingest, authenticate, register, readLocation, ...itemOperations];

@@ -1,5 +1,5 @@
 /** The ledger's bytes as one worker writes them: what became of each of its arrivals. */
-import { afterAcknowledged, arrivalState } from '#harness/engine/engine.ts';
+import { afterAcknowledged, arrivalState, secondAcknowledged } from '#harness/engine/engine.ts';
 import type { Judgement } from '#harness/target/operation.ts';
 
 const stateBits = 0x0f;
@@ -26,7 +26,9 @@ export class ArrivalStates {
 
   /** By a complete answer, whether it came in time or not. One that is good and acknowledges no event (a registration) leaves the arrival's events unsent. */
   answered(arrival: number, judgement: Judgement, status: number): void {
-    if (judgement.kind === 'good') this.mark(arrival, judgement.acknowledged + judgement.duplicate > 0 ? arrivalState.acknowledged : arrivalState.notFired);
+    if (judgement.kind === 'good' && judgement.promised === 'second') this.#states[arrival]! |= secondAcknowledged;
+    else if (judgement.kind === 'good')
+      this.mark(arrival, judgement.acknowledged + judgement.duplicate > 0 ? arrivalState.acknowledged : arrivalState.notFired);
     else this.mark(arrival, judgement.kind === 'shed' || isRefusal(status) ? arrivalState.refused : arrivalState.unknown);
   }
 

@@ -150,7 +150,13 @@ export class EngineCore {
     for (const drive of this.#ending) evenness.push(...drive.evenness.take(nowMs, !kept.includes(drive)));
     this.#ending = kept;
     const second = Math.max(0, Math.floor(nowMs / 1000));
-    return { cells: this.#exchanges.cells.take(), evenness, lag: { worker: this.#options.input.worker, second, ...this.#stops.takeLag(), ...lag } };
+    const acknowledged = this.#exchanges.takeAcknowledged();
+    return {
+      cells: this.#exchanges.cells.take(),
+      evenness,
+      lag: { worker: this.#options.input.worker, second, ...this.#stops.takeLag(), ...lag },
+      ...(acknowledged === undefined ? {} : { acknowledged }),
+    };
   }
 
   #observe(): number {

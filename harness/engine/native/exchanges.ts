@@ -3,7 +3,9 @@
  * cells keep of it. Everything that ends a request goes through `#settle`.
  */
 import { arrivalState, type EngineInput } from '#harness/engine/engine.ts';
-import type { DeviceCredentials, Judgement, OperationResponse } from '#harness/target/operation.ts';
+import type { Acknowledgements } from '#harness/run-result.ts';
+import { type Promised, promiseKey } from '#harness/target/item-laws.ts';
+import { type DeviceCredentials, type Judgement, noItems, type OperationResponse } from '#harness/target/operation.ts';
 import { ArrivalStates } from './arrival-states.ts';
 import { type CellRecord, CellRecorder, timeIndex } from './cell-recorder.ts';
 import { Connection } from './connection.ts';
@@ -53,6 +55,7 @@ export class Exchanges {
   readonly #perRequest: boolean;
   /** Of a connection that could not be opened before anything was asked. */
   connectTrouble: string | undefined = undefined;
+  #acknowledged: { keys: number[]; atMs: number[] } = { keys: [], atMs: [] };
   #answer: Connection | undefined = undefined;
   readonly #response: { status: number; body: string; readonly header: OperationResponse['header'] } = {
     status: 0,
@@ -66,7 +69,7 @@ export class Exchanges {
     this.#states = new ArrivalStates(options.states, input.deviceCount);
     this.devices = [...input.devices];
     this.cells = new CellRecorder(options.operationNames);
-    this.slots = new SlotPool(input.run, input.eventsPerBatch);
+    this.slots = new SlotPool({ run: input.run, eventsPerBatch: input.eventsPerBatch, items: input.items ?? noItems });
     this.#perRequest = input.connection.kind === 'per-request';
     this.groups = input.connection.kind === 'per-device-group' ? groupsOfWorker(input.connection.connections, input.worker, input.workers) : 0;
     const asked = input.connection.kind === 'per-request' ? Math.max(1, Math.floor(input.connection.openMax / input.workers)) : input.connectionsMax;
@@ -195,12 +198,27 @@ export class Exchanges {
     if (connection.state !== 'closed') this.#reuse(connection);
     this.cells.at(read.nowMs, slot.phase, step.index).counts.answered++;
     this.#states.answered(slot.context.arrival, judgement, this.#response.status);
+    if (judgement.kind === 'good' && judgement.promised !== undefined) this.#noteAcknowledged(slot, judgement.promised, read.nowMs);
     if (judgement.kind === 'shed') this.#shed(slot);
     else if (judgement.kind === 'failed') this.#failCounted(slot, judgement.reason);
     else {
       if (judgement.learned !== undefined) this.#learn(slot, judgement.learned);
       this.#good(slot, { ...read, connectMs });
     }
+  }
+
+  /** For who waits for the change's frames. */
+  #noteAcknowledged(slot: Slot, promised: Promised, nowMs: number): void {
+    this.#acknowledged.keys.push(promiseKey(slot.context.arrival, promised));
+    this.#acknowledged.atMs.push(nowMs);
+  }
+
+  /** Promises on items since the last call; undefined where there is none. */
+  takeAcknowledged(): Acknowledgements | undefined {
+    const taken = this.#acknowledged;
+    if (taken.keys.length === 0) return undefined;
+    this.#acknowledged = { keys: [], atMs: [] };
+    return taken;
   }
 
   /** An answer that makes the judge throw (a body that is no JSON) is one that cannot be understood, and no reason to end the run. */

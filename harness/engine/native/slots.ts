@@ -1,5 +1,5 @@
 // State of requests in flight, in objects that are used again: a request allocates no closure, timer or record of its own.
-import type { DeviceCredentials, Operation } from '#harness/target/operation.ts';
+import type { DeviceCredentials, ItemContext, Operation } from '#harness/target/operation.ts';
 
 /** Mutable twin of OperationContext: operations see it read-only. */
 export type SlotContext = {
@@ -9,7 +9,11 @@ export type SlotContext = {
   eventsPerBatch: number;
   intendedWallMs: number;
   chance: number;
+  readonly items: ItemContext;
 };
+
+/** What all requests of a run share. */
+export type SlotContextBase = Pick<SlotContext, 'run' | 'eventsPerBatch' | 'items'>;
 
 export type ChainStep = { readonly operation: Operation; readonly index: number };
 export type Chain = readonly ChainStep[];
@@ -47,26 +51,24 @@ export class Slot {
   /** What it is waiting on. */
   connection: Carrier | undefined = undefined;
 
-  constructor(run: string, eventsPerBatch: number) {
-    this.context = { run, arrival: 0, device: { deviceId: '', token: '', secret: '', publishable: '' }, eventsPerBatch, intendedWallMs: 0, chance: 0 };
+  constructor({ run, eventsPerBatch, items }: SlotContextBase) {
+    this.context = { run, arrival: 0, device: { deviceId: '', token: '', secret: '', publishable: '' }, eventsPerBatch, intendedWallMs: 0, chance: 0, items };
   }
 }
 
 /** Free slots; grows to the most that were ever in flight at once. */
 export class SlotPool {
   readonly #free: Slot[] = [];
-  readonly #run: string;
-  readonly #eventsPerBatch: number;
+  readonly #base: SlotContextBase;
   used = 0;
 
-  constructor(run: string, eventsPerBatch: number) {
-    this.#run = run;
-    this.#eventsPerBatch = eventsPerBatch;
+  constructor(base: SlotContextBase) {
+    this.#base = base;
   }
 
   take(): Slot {
     this.used++;
-    return this.#free.pop() ?? new Slot(this.#run, this.#eventsPerBatch);
+    return this.#free.pop() ?? new Slot(this.#base);
   }
 
   give(slot: Slot): void {

@@ -5,7 +5,7 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { arrivalState } from '#harness/engine/engine.ts';
-import type { Operation, OperationContext } from '#harness/target/operation.ts';
+import { noItems, type Operation, type OperationContext } from '#harness/target/operation.ts';
 import type { ProbeInput, ProbeMessage, ProbeSample } from './probe.ts';
 
 type Answer = {
@@ -84,6 +84,7 @@ async function probe(input: ProbeInput): Promise<void> {
       eventsPerBatch: input.eventsPerBatch,
       intendedWallMs: Date.now(),
       chance: Math.random(),
+      items: noItems,
     };
     const atMs = sinceOriginMs();
     samples.push(await takeSample({ operation, context, send, atMs }));

@@ -10,16 +10,59 @@ const readBufferBytes = 65_536;
 
 export type NetWireOptions = { readonly target: EngineTarget; readonly nowMs: () => number; readonly turns: LoopTurns };
 
+const eventsKey = Symbol('events');
+const codeKey = Symbol('code');
+type WireSocket = Socket & { [eventsKey]: ConnectionEvents; [codeKey]: string };
+
+// The same functions for every socket: ten thousand held streams must not bring five closures each.
+function onConnect(this: WireSocket): void {
+  this[eventsKey].onOpen();
+}
+function onError(this: WireSocket, error: NodeJS.ErrnoException): void {
+  this[codeKey] = error.code ?? error.message;
+}
+/** The peer has ended: no further answer can come on it. */
+function onEnd(this: WireSocket): void {
+  this.destroy();
+}
+function onClose(this: WireSocket): void {
+  this[eventsKey].onClose(this[codeKey]);
+}
+
+class NetConnection implements WireConnection {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  write(text: string): void {
+    this.#socket.write(text, 'latin1');
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
 export function createNetWire({ target, nowMs, turns }: NetWireOptions): Wire {
   // Shared: libuv reads into it and the callback has consumed it before the next socket is read.
   const buffer = Buffer.allocUnsafeSlow(readBufferBytes);
-  const open = (events: ConnectionEvents): Socket => {
-    const onRead = (bytes: number): boolean => {
-      events.onData(buffer, 0, bytes, turns.enter(nowMs()));
-      return true;
-    };
-    const options = { host: target.host, port: target.port, noDelay: true, onread: { buffer, callback: onRead } };
-    if (target.tls === undefined) return connectTcp(options).once('connect', events.onOpen);
+  function onRead(this: WireSocket, bytes: number): boolean {
+    this[eventsKey].onData(buffer, 0, bytes, turns.enter(nowMs()));
+    return true;
+  }
+  const options = { host: target.host, port: target.port, noDelay: true, onread: { buffer, callback: onRead as (bytes: number) => boolean } };
+  const open = (): Socket => {
+    if (target.tls === undefined) return connectTcp(options).once('connect', onConnect);
     const { serverName, ca } = target.tls;
     const secure = connectTls({
       host: target.host,
@@ -30,19 +73,15 @@ export function createNetWire({ target, nowMs, turns }: NetWireOptions): Wire {
     });
     // TLS decrypts into buffers of its own, and `onread` is not honoured by every version.
     secure.setNoDelay(true);
-    secure.on('data', (chunk: Buffer) => events.onData(chunk, 0, chunk.length, turns.enter(nowMs())));
-    return secure.once('secureConnect', events.onOpen);
+    secure.on('data', (chunk: Buffer) => (secure as unknown as WireSocket)[eventsKey].onData(chunk, 0, chunk.length, turns.enter(nowMs())));
+    return secure.once('secureConnect', onConnect);
   };
   const connect = (events: ConnectionEvents): WireConnection => {
-    const socket = open(events);
-    let code = 'closed';
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      code = error.code ?? error.message;
-    });
-    // The peer has ended: no further answer can come on it.
-    socket.on('end', () => socket.destroy());
-    socket.on('close', () => events.onClose(code));
-    return { write: (text) => void socket.write(text, 'latin1'), close: () => void socket.destroy() };
+    const socket = open() as WireSocket;
+    socket[eventsKey] = events;
+    socket[codeKey] = 'closed';
+    socket.on('error', onError).on('end', onEnd).on('close', onClose);
+    return new NetConnection(socket);
   };
   return { name: target.tls === undefined ? 'net' : 'tls', connect };
 }

@@ -18,6 +18,9 @@ export type ConnectionEvents = {
 export type WireConnection = {
   /** One request, latin1. Hands the bytes to the kernel before it returns unless its buffer is full. */
   readonly write: (text: string) => void;
+  /** Nothing more is read until `resume`: the kernel's buffers fill, and then the peer's. */
+  readonly pause: () => void;
+  readonly resume: () => void;
   /** At once: what is not sent yet is discarded. */
   readonly close: () => void;
 };
