@@ -1,12 +1,14 @@
 /**
  * A cell of a second that is over, as small as it goes: each histogram as varints of gap and count, one or two bytes for most buckets where
- * lists of numbers take sixteen and the room they grew into. A run keeps one for each second, phase and operation.
+ * lists of numbers take sixteen and the room they grew into. A run keeps one for each second, phase and operation or reader.
  */
-import type { Cell, TimeHistograms, TimeName } from '#harness/run-result.ts';
+import type { TimeHistograms } from '#harness/run-result.ts';
 import type { SparseHistogram } from './histogram.ts';
 
+/** What cells of requests and of streams have in common: times by name. */
+export type Timed = { readonly times: Readonly<Partial<Record<string, TimeHistograms>>> };
 type ClosedTimes = { readonly clean: Uint8Array; readonly spoiled: Uint8Array };
-export type ClosedCell = Omit<Cell, 'times'> & { readonly times: readonly (readonly [TimeName, ClosedTimes])[] };
+export type Closed<C extends Timed> = Omit<C, 'times'> & { readonly times: readonly (readonly [string, ClosedTimes])[] };
 
 const more = 0x80;
 
@@ -53,15 +55,16 @@ function unpackBytes(bytes: Uint8Array): SparseHistogram {
   return { index, count };
 }
 
-export const closeCell = ({ times, ...rest }: Cell): ClosedCell => ({
+export const closeCell = <C extends Timed>({ times, ...rest }: C): Closed<C> => ({
   ...rest,
-  times: (Object.entries(times) as [TimeName, TimeHistograms][]).map(([name, { clean, spoiled }]) => [
+  times: (Object.entries(times) as [string, TimeHistograms][]).map(([name, { clean, spoiled }]) => [
     name,
     { clean: packBytes(clean), spoiled: packBytes(spoiled) },
   ]),
 });
 
-export const openCell = ({ times, ...rest }: ClosedCell): Cell => ({
-  ...rest,
-  times: Object.fromEntries(times.map(([name, { clean, spoiled }]) => [name, { clean: unpackBytes(clean), spoiled: unpackBytes(spoiled) }])),
-});
+export const openCell = <C extends Timed>({ times, ...rest }: Closed<C>): C =>
+  ({
+    ...rest,
+    times: Object.fromEntries(times.map(([name, { clean, spoiled }]) => [name, { clean: unpackBytes(clean), spoiled: unpackBytes(spoiled) }])),
+  }) as unknown as C;
