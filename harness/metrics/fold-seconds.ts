@@ -5,6 +5,8 @@
 import { type Closed, closeCell, openCell, type Timed } from './closed-cell.ts';
 
 type Place = { readonly second: number; readonly phase: number };
+type Additions = { readonly cells: readonly Place[] };
+type Added<A extends Additions> = A['cells'][number];
 
 export type CellRules<C extends Place & Timed, D extends Place> = {
   /** Of what a cell is, beside its second and phase: an operation, a reader. */
@@ -18,17 +20,17 @@ export type CellRules<C extends Place & Timed, D extends Place> = {
 const secondsOpenMax = 8;
 
 /** Grows with a run's seconds, phases and names, never with its requests or streams. */
-export class SecondsFold<C extends Place & Timed, D extends Place> {
+export class SecondsFold<C extends Place & Timed, A extends Additions> {
   readonly #seconds = new Map<number, Map<string, C>>();
   readonly #closed = new Map<number, readonly Closed<C>[]>();
-  readonly #rules: CellRules<C, D>;
+  readonly #rules: CellRules<C, Added<A>>;
   #newest = Number.NEGATIVE_INFINITY;
 
-  constructor(rules: CellRules<C, D>) {
+  constructor(rules: CellRules<C, Added<A>>) {
     this.#rules = rules;
   }
 
-  add({ cells }: { readonly cells: readonly D[] }): void {
+  add({ cells }: A): void {
     for (const cell of cells) this.#add(cell);
     for (const second of [...this.#seconds.keys()]) if (second < this.#newest - secondsOpenMax) this.#close(second);
   }
@@ -45,7 +47,7 @@ export class SecondsFold<C extends Place & Timed, D extends Place> {
     return this.#inOrder([...(this.#seconds.get(second)?.values() ?? this.#closed.get(second)?.map((cell) => openCell(cell)) ?? [])]);
   }
 
-  #add(delta: D): void {
+  #add(delta: Added<A>): void {
     const { second } = delta;
     if (second > this.#newest) this.#newest = second;
     const cells = this.#seconds.get(second) ?? this.#reopen(second);
@@ -68,7 +70,7 @@ export class SecondsFold<C extends Place & Timed, D extends Place> {
     return cells;
   }
 
-  #keyOf(one: C | D): string {
+  #keyOf(one: C | Added<A>): string {
     return `${one.phase} ${this.#rules.nameOf(one)}`;
   }
 

@@ -43,7 +43,7 @@ export function addStreamCell(cell: StreamCell, delta: CellDelta): StreamCell {
   };
 }
 
-export class StreamFold extends SecondsFold<StreamCell, CellDelta> {
+export class StreamFold extends SecondsFold<StreamCell, StreamDelta> {
   constructor() {
     super({
       nameOf: ({ reader }) => reader,

@@ -77,7 +77,7 @@ export function addCell(cell: Cell, delta: CellDelta): Cell {
 }
 
 /** The accumulator of one run. */
-export class CellFold extends SecondsFold<Cell, CellDelta> {
+export class CellFold extends SecondsFold<Cell, SecondDelta> {
   constructor() {
     super({
       nameOf: ({ operation }) => operation,
