@@ -139,6 +139,7 @@ function httpListener(relaying: Relaying): Listener {
 
 function listening(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject).listen({ host: '127.0.0.1', port, backlog: 4096 }, resolve);
+    // Stays: without descriptors each connection that cannot be accepted is told here, and must not end the balancer.
+    server.on('error', reject).listen({ host: '127.0.0.1', port, backlog: 4096 }, resolve);
   });
 }
