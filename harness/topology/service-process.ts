@@ -13,13 +13,19 @@ export type ServiceOptions = {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly logFile?: string;
+  /** Free ones without it. */
+  readonly ports?: ServicePorts;
   /** Of the process and its workers; as the machine has it without this. */
   readonly descriptorsMax?: number;
   readonly startTimeoutMs?: number;
 };
 
+export type ServicePorts = { readonly port: number; readonly adminPort: number; readonly proxyPort: number };
+
 export type Service = {
   readonly url: string;
+  /** One a host that it listens on; `url` is the first. */
+  readonly urls: readonly string[];
   readonly adminUrl: string;
   readonly adminToken: string;
   /** Of the listener with the PROXY protocol, where the settings ask for one. */
@@ -34,9 +40,22 @@ export type Service = {
   readonly exited: Promise<number | null>;
 };
 
+/** It did not come up: `code` is what it ended with, null where it was killed or never began. */
+export class ServiceStartError extends Error {
+  override readonly name = 'ServiceStartError';
+  readonly code: number | null;
+  readonly lastWords: readonly string[];
+  constructor(what: string, code: number | null, lastWords: readonly string[]) {
+    super(`the service ${what}${lastWords.length === 0 ? '' : `; it said:\n${lastWords.join('\n')}`}`);
+    this.code = code;
+    this.lastWords = lastWords;
+  }
+}
+
 type Ready = {
   readonly ready: true;
   readonly url: string;
+  readonly urls?: readonly string[];
   readonly admin_url: string;
   readonly admin_token: string;
   readonly proxy_url?: string;
@@ -48,14 +67,17 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const tailLinesMax = 100;
 const stopTimeoutMs = 40_000;
 
-/** Rejects with the service's own last words where it does not come up. */
+const anyPorts: ServicePorts = { port: 0, adminPort: 0, proxyPort: 0 };
+
+/** Rejects with a ServiceStartError, the service's own last words in it, where it does not come up. */
 export async function startService(options: ServiceOptions): Promise<Service> {
+  const { port, adminPort, proxyPort } = options.ports ?? anyPorts;
   const args = [
     options.entry ?? 'system/main.ts',
     ...(options.args ?? []),
-    '--port=0',
-    '--admin-port=0',
-    '--proxy-port=0',
+    `--port=${port}`,
+    `--admin-port=${adminPort}`,
+    `--proxy-port=${proxyPort}`,
     `--workers=${options.workers}`,
     `--data=${options.folder}`,
     '--exit-with-parent',
@@ -63,7 +85,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { descriptorsMax } = options;
   const command = descriptorsMax === undefined ? [] : ['prlimit', `--nofile=${descriptorsMax}:${descriptorsMax}`];
   const [program, ...rest] = [...command, process.execPath, ...args] as [string, ...string[]];
-  const child = spawn(program, rest, { cwd: root, env: { ...process.env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'] });
+  // Detached, since Ctrl-C reaches a whole group: what was measured until then is still read back from it.
+  const child = spawn(program, rest, { cwd: root, env: { ...process.env, ...options.env }, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const tail: string[] = [];
   const log = options.logFile === undefined ? undefined : createWriteStream(options.logFile, { flags: 'a' });
   createInterface({ input: child.stderr }).on('line', (line) => {
@@ -78,6 +101,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   workers = ready.workers;
   return {
     url: ready.url,
+    urls: ready.urls ?? [ready.url],
     adminUrl: ready.admin_url,
     adminToken: ready.admin_token,
     proxyUrl: ready.proxy_url,
@@ -100,7 +124,7 @@ type Waiting = {
 
 function waitForReady({ child, exited, timeoutMs, tail, onWorkers }: Waiting): Promise<Ready> {
   return new Promise<Ready>((resolve, reject) => {
-    const fail = (what: string) => reject(new Error(`the service ${what}${tail.length === 0 ? '' : `; it said:\n${tail.join('\n')}`}`));
+    const fail = (what: string, code: number | null = null) => reject(new ServiceStartError(what, code, tail));
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       fail(`was not ready within ${timeoutMs / 1000} s`);
@@ -117,7 +141,7 @@ function waitForReady({ child, exited, timeoutMs, tail, onWorkers }: Waiting): P
     child.once('error', (error) => fail(`could not be started: ${error.message}`));
     void exited.then((code) => {
       clearTimeout(timer);
-      fail(`ended with code ${code} before it was ready`);
+      fail(`ended with code ${code} before it was ready`, code);
     });
   });
 }
