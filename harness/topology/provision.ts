@@ -1,5 +1,6 @@
 /** Brings a fleet into being through the public routes, before anything is measured: every device gets its token. */
 import { Pool } from 'undici';
+import { deviceNameOf, userNameOf, userOfDevice } from '#harness/target/item-laws.ts';
 import type { DeviceCredentials } from '#harness/target/operation.ts';
 
 export type AccountCredentials = { readonly account_id: string; readonly secret: string; readonly publishable_key: string };
@@ -15,28 +16,35 @@ export type ProvisionInput = {
   readonly devices: number;
   /** Devices that register themselves within a chain get no token here. */
   readonly withTokens: boolean;
+  /** Every device is one of a user's; a multiple of the accounts. Without it devices belong to nobody. */
+  readonly users?: number;
   readonly onProgress: (done: number) => void;
   readonly signal: AbortSignal;
 };
 
 // Few connections: registration is not what is measured, and must not become a storm before the storm.
 const connections = 16;
+/** Longer than any run. */
+const userTokenSeconds = 14_400;
 
 /** Device `i` belongs to account `i mod accounts`. Rejects with a sentence on the first answer that is not a token. */
 export async function provisionFleet(input: ProvisionInput): Promise<readonly DeviceCredentials[]> {
   const { accounts, devices, run } = input;
   const fleet: DeviceCredentials[] = new Array(devices);
   const authorizations = accounts.map(publishableAuthorization);
-  const pool = new Pool(new URL(input.url).origin, { connections, pipelining: 1, headersTimeout: 10_000, bodyTimeout: 10_000 });
-  const path = new URL(input.url).pathname.replace(/\/$/, '');
+  const { pool, path } = poolOf(input.url);
   let next = 0;
   let done = 0;
   const work = async () => {
     while (next < devices && !input.signal.aborted) {
       const i = next++;
       const publishable = authorizations[i % accounts.length] as string;
-      const deviceId = `d-${run}-${i}`;
-      const learned = input.withTokens ? await authenticate({ pool, path: `${path}/v1/authenticate`, publishable, deviceId }) : { token: '', secret: '' };
+      const deviceId = deviceNameOf(run, i);
+      const account = accounts[i % accounts.length] as AccountCredentials;
+      const user = input.users === undefined ? undefined : userNameOf(run, userOfDevice(i, { users: input.users }));
+      const secret = user === undefined ? undefined : await join({ pool, path: `${path}/v1/devices/${deviceId}`, account, user });
+      const asking = { pool, path: `${path}/v1/authenticate`, publishable, deviceId, secret };
+      const learned = input.withTokens ? await authenticate(asking) : { token: '', secret: secret ?? '' };
       fleet[i] = { deviceId, publishable, ...learned };
       done++;
       if (done % 500 === 0) input.onProgress(done);
@@ -51,14 +59,68 @@ export async function provisionFleet(input: ProvisionInput): Promise<readonly De
   return fleet;
 }
 
-type Asking = { readonly pool: Pool; readonly path: string; readonly publishable: string; readonly deviceId: string };
+function poolOf(url: string): { readonly pool: Pool; readonly path: string } {
+  const pool = new Pool(new URL(url).origin, { connections, pipelining: 1, headersTimeout: 10_000, bodyTimeout: 10_000 });
+  return { pool, path: new URL(url).pathname.replace(/\/$/, '') };
+}
 
-async function authenticate({ pool, path, publishable, deviceId }: Asking): Promise<{ token: string; secret: string }> {
-  const body = JSON.stringify({ device_id: deviceId });
+type Joining = { readonly pool: Pool; readonly path: string; readonly account: AccountCredentials; readonly user: string };
+
+/** Registers a device as one of a user's, by the account's secret. Gives the device's secret. */
+async function join({ pool, path, account, user }: Joining): Promise<string> {
+  const body = JSON.stringify({ user, platform: 'android', app_version: '7.4.1' });
+  const headers = { authorization: secretAuthorization(account), 'content-type': 'application/json' };
+  const answer = await pool.request({ path, method: 'PUT', headers, body });
+  const text = await answer.body.text();
+  const secret = answer.statusCode === 201 ? (JSON.parse(text) as { device_secret?: unknown }).device_secret : undefined;
+  if (typeof secret !== 'string') throw new Error(`a device could not join ${user}: ${path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
+  return secret;
+}
+
+export type MintInput = Pick<ProvisionInput, 'url' | 'accounts' | 'run' | 'onProgress' | 'signal'> & { readonly users: number };
+
+/** Authorization headers of a run's users by their index: user `u` is of account `u mod accounts`, and may use every channel of their own. */
+export async function mintUserTokens({ url, accounts, run, users, onProgress, signal }: MintInput): Promise<readonly string[]> {
+  const minted: string[] = new Array(users);
+  const { pool, path } = poolOf(url);
+  let next = 0;
+  const work = async () => {
+    while (next < users && !signal.aborted) {
+      const user = next++;
+      minted[user] = await mint({
+        pool,
+        path: `${path}/v1/tokens`,
+        account: accounts[user % accounts.length] as AccountCredentials,
+        user: userNameOf(run, user),
+      });
+      if (next % 500 === 0) onProgress(next);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: connections }, work));
+  } finally {
+    await pool.close();
+  }
+  return minted;
+}
+
+async function mint({ pool, path, account, user }: Joining): Promise<string> {
+  const body = JSON.stringify({ user, scopes: ['ch:*'], expires_in: userTokenSeconds });
+  const headers = { authorization: secretAuthorization(account), 'content-type': 'application/json' };
+  const answer = await pool.request({ path, method: 'POST', headers, body });
+  const text = await answer.body.text();
+  if (answer.statusCode !== 201) throw new Error(`user ${user} got no token: ${path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
+  return `Bearer ${(JSON.parse(text) as { access_token: string }).access_token}`;
+}
+
+type Asking = { readonly pool: Pool; readonly path: string; readonly publishable: string; readonly deviceId: string; readonly secret: string | undefined };
+
+async function authenticate({ pool, path, publishable, deviceId, secret }: Asking): Promise<{ token: string; secret: string }> {
+  const body = JSON.stringify({ device_id: deviceId, ...(secret === undefined ? {} : { device_secret: secret }) });
   const answer = await pool.request({ path, method: 'POST', headers: { authorization: publishable, 'content-type': 'application/json' }, body });
   const text = await answer.body.text();
   if (answer.statusCode !== 200) throw new Error(`device ${deviceId} could not be registered: ${path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
   const { access_token, device_secret } = JSON.parse(text) as { access_token?: unknown; device_secret?: unknown };
   if (typeof access_token !== 'string') throw new Error(`device ${deviceId} got no access_token from ${path}: ${text.slice(0, 300)}`);
-  return { token: access_token, secret: typeof device_secret === 'string' ? device_secret : '' };
+  return { token: access_token, secret: typeof device_secret === 'string' ? device_secret : (secret ?? '') };
 }

@@ -49,6 +49,11 @@ export class Stops {
     return this.outstanding > 0 && nowMs <= this.#aftermathUntilMs;
   }
 
+  /** Did a stop fall into the time since then? */
+  touched(sinceMs: number): boolean {
+    return this.#stop !== undefined && this.#stop.untilMs >= sinceMs;
+  }
+
   /** What the loop was late beyond its sleep by design, and starts over. */
   takeLag(): { readonly loopDelayMaxMs: number; readonly stopMsTotal: number } {
     const lag = { loopDelayMaxMs: Math.max(0, this.gapMaxMs - this.#sleepMaxMs), stopMsTotal: this.stopMsTotal };

@@ -1,0 +1,201 @@
+/**
+ * One process's share of the listeners: how many there are, who is due, what they saw. Clock, wires and turns come from outside, so a process runs it in real time
+ * and simulation in virtual time.
+ */
+import { Stops } from '#harness/engine/native/stops.ts';
+import type { Wire } from '#harness/engine/native/wire/wire.ts';
+import { createRandom } from '#harness/pacing/random.ts';
+import type { Acknowledgements, WorkerLag } from '#harness/run-result.ts';
+import { parseDeviceName } from '#harness/target/item-laws.ts';
+import type { Frame } from '#system/protocol/frames.ts';
+import { compareMembers } from './compare.ts';
+import type { Kit, Member, MemberStart, ReaderPlan } from './kit.ts';
+import { LagBook, type LagSample } from './lag-book.ts';
+import { Listener } from './listener.ts';
+import type { Comparison, FromHolder, HolderInput, PhaseStart, PopulationNow, UserLog } from './messages.ts';
+import { Poller } from './poller.ts';
+import { type PopulationCurve, restingPopulation, shareOf, wantedAt } from './population.ts';
+import { referenceLaw } from './reconnect.ts';
+import { StreamRecorder } from './stream-recorder.ts';
+
+export type HolderOptions = {
+  readonly input: HolderInput;
+  /** As the input's targets. */
+  readonly wires: readonly Wire[];
+  readonly writers: Kit['writers'];
+  readonly nowMs: () => number;
+  /** At least this often `turn` is called, or the generator stood still. */
+  readonly sleepMaxMs: number;
+  readonly spoiledAboveMs: number;
+  readonly takeLag: () => Pick<WorkerLag, 'gcMsTotal' | 'gcMsMax' | 'utilisation'>;
+  readonly say: (message: FromHolder) => void;
+};
+
+/** Those of one reader: the first `active` of them are there. */
+type Crowd = { readonly members: readonly Member[]; active: number; curve: PopulationCurve };
+
+/** An account's own stream of its devices' presence: counted as no reader of the scenario. */
+const watcherPlan: ReaderPlan = {
+  name: 'presence-watcher',
+  channels: ['devices'],
+  way: { kind: 'stream', heartbeatMs: 25_000 },
+  pace: { kind: 'normal' },
+  reconnect: referenceLaw,
+  count: 0,
+};
+
+export class Holder {
+  readonly #options: HolderOptions;
+  readonly #stops: Stops;
+  readonly #kit: Kit;
+  readonly #crowds: readonly Crowd[];
+  readonly #watchers: readonly Member[];
+  /** By their place. */
+  readonly #members: readonly Member[];
+  #second: number;
+
+  constructor(options: HolderOptions) {
+    const { input, nowMs } = options;
+    this.#options = options;
+    this.#stops = new Stops({ spoiledAboveMs: options.spoiledAboveMs, sleepMaxMs: options.sleepMaxMs, nowMs: nowMs() });
+    const plans = input.watchers.length === 0 ? input.readers : [...input.readers, watcherPlan];
+    const places = plans.reduce((sum, { count }) => sum + shareOf(count, input.process, input.processes), input.watchers.length);
+    this.#kit = this.#kitOf(plans, places);
+    let place = 0;
+    this.#crowds = input.readers.map((plan, reader) => {
+      const count = shareOf(plan.count, input.process, input.processes);
+      const members = Array.from({ length: count }, (_, i) => this.#memberOf({ plan, reader, index: i * input.processes + input.process, place: place++ }));
+      return { members, active: 0, curve: restingPopulation };
+    });
+    this.#watchers = input.watchers.map((authorization, index) => {
+      const start = { kit: this.#kit, place: place++, reader: input.readers.length, plan: watcherPlan, index, user: -1, device: undefined, authorization };
+      return new Listener(start);
+    });
+    this.#members = [...this.#crowds.flatMap(({ members }) => members), ...this.#watchers];
+    this.#second = Math.floor(nowMs() / 1000);
+  }
+
+  phase({ phase, startMs, population }: PhaseStart): void {
+    this.#kit.recorder.announce(phase, startMs);
+    for (const watcher of this.#watchers) watcher.start();
+    for (const { reader, target, perSecond } of population) {
+      const crowd = this.#crowds[reader] as Crowd;
+      crowd.curve = { startMs, from: wantedAt(crowd.curve, startMs), target, perSecond };
+    }
+  }
+
+  acknowledged({ keys, atMs }: Acknowledgements): void {
+    for (const [i, key] of keys.entries()) this.#kit.lags.acknowledged(key, atMs[i] as number);
+  }
+
+  /** To be called every few milliseconds. */
+  turn(): void {
+    const nowMs = this.#options.nowMs();
+    this.#stops.observe(nowMs);
+    for (const crowd of this.#crowds) this.#move(crowd, nowMs);
+    const { dueMs } = this.#kit;
+    for (let place = 0; place < dueMs.length; place++) if ((dueMs[place] as number) <= nowMs) (this.#members[place] as Member).attend(nowMs);
+    if (nowMs >= (this.#second + 1) * 1000) this.handOver(nowMs);
+  }
+
+  handOver(nowMs = this.#options.nowMs()): void {
+    const { input, say, takeLag } = this.#options;
+    for (const [reader, { members }] of this.#crowds.entries()) this.#noteHeld(reader, members);
+    const lag = { worker: input.process, second: this.#second, ...this.#stops.takeLag(), ...takeLag() };
+    // What watches presence is the harness's own.
+    const cells = this.#kit.recorder.take().filter(({ reader }) => reader !== watcherPlan.name);
+    say({ kind: 'delta', delta: { cells, lag }, now: this.populationNow(nowMs) });
+    this.#second = Math.floor(nowMs / 1000);
+  }
+
+  populationNow(nowMs = this.#options.nowMs()): PopulationNow {
+    const { process, processes } = this.#options.input;
+    const sum = { wanted: 0, live: 0, opening: 0, waiting: 0 };
+    for (const { curve, members } of this.#crowds) {
+      sum.wanted += shareOf(wantedAt(curve, nowMs), process, processes);
+      for (const member of members) {
+        const standing = member.standing();
+        if (standing !== 'idle') sum[standing]++;
+      }
+    }
+    return sum;
+  }
+
+  release(): void {
+    for (const member of this.#members) member.release();
+  }
+
+  /** Waits until everybody who listens has what the log has, or for so long. */
+  compare(logs: readonly UserLog[], withinMs: number, pause: () => Promise<void>): Promise<Comparison> {
+    return compareMembers({
+      members: this.#crowds.flatMap(({ members }) => members),
+      logs,
+      isOver: (
+        (endMs) => () =>
+          this.#options.nowMs() >= endMs
+      )(this.#options.nowMs() + withinMs),
+      pause,
+    });
+  }
+
+  stop(): void {
+    for (const member of this.#members) member.stop();
+  }
+
+  #kitOf(plans: readonly ReaderPlan[], places: number): Kit {
+    const { input, wires, writers, nowMs, say } = this.#options;
+    const recorder = new StreamRecorder(plans.map(({ name }) => name));
+    return {
+      run: input.run,
+      population: input.population,
+      wires,
+      writers,
+      nowMs,
+      chance: createRandom(input.seed, input.process),
+      stops: this.#stops,
+      recorder,
+      lags: new LagBook((sample) => this.#noteLag(sample)),
+      dueMs: new Float64Array(places).fill(Number.POSITIVE_INFINITY),
+      scale: input.scale,
+      onSilenced: input.reportsSilenced ? (device, closed) => say({ kind: 'silenced', device, ...closed }) : undefined,
+      onState: (frame, atMs) => this.#tellPresence(frame, atMs),
+    };
+  }
+
+  #memberOf({ plan, reader, index, place }: Pick<MemberStart, 'plan' | 'reader' | 'index' | 'place'>): Member {
+    const { population, credential, authorizations } = this.#options.input;
+    const user = index % population.users;
+    const device = credential === 'device' ? index % population.devices : undefined;
+    const start: MemberStart = { kit: this.#kit, place, reader, plan, index, user, device, authorization: authorizations[device ?? user] as string };
+    return plan.way.kind === 'poll' ? new Poller(start) : new Listener(start);
+  }
+
+  #move(crowd: Crowd, nowMs: number): void {
+    const { process, processes } = this.#options.input;
+    const wanted = shareOf(wantedAt(crowd.curve, nowMs), process, processes);
+    while (crowd.active < wanted) (crowd.members[crowd.active++] as Member).start();
+    while (crowd.active > wanted) (crowd.members[--crowd.active] as Member).stop();
+  }
+
+  #noteHeld(reader: number, members: readonly Member[]): void {
+    const held = { live: 0, opening: 0, waiting: 0 };
+    for (const member of members) {
+      const standing = member.standing();
+      if (standing !== 'idle') held[standing]++;
+    }
+    const { recorder } = this.#kit;
+    recorder.at(recorder.keyAt((this.#second + 1) * 1000 - 1, reader)).held = held;
+  }
+
+  #noteLag({ ackedAtMs, lagMs, frameAtMs, reader }: LagSample): void {
+    const { recorder } = this.#kit;
+    recorder.at(recorder.keyAt(ackedAtMs, reader)).time('delivery_lag', lagMs, this.#stops.touched(Math.min(ackedAtMs, frameAtMs)));
+  }
+
+  #tellPresence(frame: Frame, atMs: number): void {
+    if (frame.t !== 'put') return;
+    const device = parseDeviceName(this.#options.input.run, frame.k);
+    const { presence } = frame.d as { readonly presence?: unknown };
+    if (device !== undefined) this.#options.say({ kind: 'presence', device, online: presence === 'online', atMs });
+  }
+}

@@ -1,0 +1,31 @@
+/** The scenario as its clock makes it run: every duration divided by the scale, every rate left alone. Pure. */
+import type { Fault, Phase, RateCurve, Reader, Scenario } from './scenario.ts';
+
+export const scaleOf = ({ clock }: Scenario): number => clock?.scale ?? 1;
+
+/** What is driven. Thresholds, reports and the run's record keep the scenario as it was written. */
+export function runningScenario(scenario: Scenario): Scenario {
+  const scale = scaleOf(scenario);
+  if (scale === 1) return scenario;
+  return {
+    ...scenario,
+    phases: scenario.phases.map((phase): Phase => ({ ...phase, durationSeconds: phase.durationSeconds / scale, rate: scaledRate(phase.rate, scale) })),
+    ...(scenario.faults === undefined ? {} : { faults: scenario.faults.map((fault): Fault => ({ ...fault, atSeconds: fault.atSeconds / scale })) }),
+    ...(scenario.streams === undefined
+      ? {}
+      : { streams: { ...scenario.streams, readers: scenario.streams.readers.map((reader) => scaledReader(reader, scale)) } }),
+  };
+}
+
+function scaledRate(rate: RateCurve, scale: number): RateCurve {
+  if (rate.kind === 'step') return { ...rate, steps: rate.steps.map((step) => ({ ...step, atSeconds: step.atSeconds / scale })) };
+  if (rate.kind === 'spike') return { ...rate, fromSeconds: rate.fromSeconds / scale, untilSeconds: rate.untilSeconds / scale };
+  return rate;
+}
+
+function scaledReader(reader: Reader, scale: number): Reader {
+  const { way } = reader;
+  if (way?.kind === 'poll') return { ...reader, way: { ...way, everySeconds: way.everySeconds / scale } };
+  if (way?.heartbeatMs !== undefined) return { ...reader, way: { ...way, heartbeatMs: Math.round(way.heartbeatMs / scale) } };
+  return reader;
+}
