@@ -14,6 +14,8 @@ export type HaproxySettings = {
 
 const connectTimeoutMs = 5000;
 const checkEveryMs = 250;
+/** A node under load that answers late is not a dead one; without this HAProxy waits for as long as between two checks. */
+const checkTimeoutMs = 2000;
 const sendProxy: Readonly<Record<ProxyHeader, string>> = { off: '', v1: ' send-proxy check-send-proxy', v2: ' send-proxy-v2 check-send-proxy' };
 
 /** One that `haproxy -c` accepts (2.6). Health is /readyz: a node that drains gets nothing new before it says goodbye. */
@@ -29,6 +31,7 @@ defaults
   option ${listener}log
   maxconn ${connectionsMax}
   timeout connect ${connectTimeoutMs}ms
+  timeout check ${checkTimeoutMs}ms
   timeout client ${idleTimeoutMs}ms
   timeout server ${idleTimeoutMs}ms
 ${listener === 'http' ? `  timeout http-keep-alive ${idleTimeoutMs}ms\n  option forwardfor\n` : ''}

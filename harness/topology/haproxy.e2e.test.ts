@@ -1,12 +1,15 @@
 /** The service behind a real HAProxy: addresses, idle timeouts, health, drain. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { authorizeUser, createAccount } from './accounts.ts';
 import { type Haproxy, startHaproxy } from './haproxy.ts';
+import { childrenOf, isRunning } from './processes.ts';
 import { type Service, startService } from './service-process.ts';
 import { openStream, type StreamReader } from './stream-reader.ts';
 
@@ -31,8 +34,7 @@ async function service(env: Readonly<Record<string, string>> = {}): Promise<Serv
 async function before(
   nodes: readonly string[],
   options: { readonly proxyHeader?: 'off' | 'v1' | 'v2'; readonly listener?: 'tcp' | 'http' } = {},
-): Promise<Haproxy & { lines: string[] }> {
-  const lines: string[] = [];
+): Promise<Haproxy> {
   const targets = nodes.map((url, i) => ({ name: `node${i + 1}`, host: new URL(url).hostname, port: Number(new URL(url).port) }));
   const { proxyHeader = 'off', listener = 'tcp' } = options;
   const haproxy = await startHaproxy({
@@ -42,10 +44,10 @@ async function before(
     targets,
     connectionsMax: 2000,
     folder: join(folder, 'haproxy'),
-    onLog: (line) => lines.push(line),
+    logFile: join(folder, 'haproxy.log'),
   });
   stops.push(() => haproxy.stop());
-  return { ...haproxy, lines };
+  return haproxy;
 }
 
 async function listen(url: string, authorization: string, query = 'ch=sync:trips'): Promise<StreamReader> {
@@ -93,6 +95,7 @@ test('idle: a stream lives by its heartbeats, one that is silent is ended, and a
     targets: [{ name: 'node1', host: '127.0.0.1', port: Number(new URL(careless.url).port) }],
     connectionsMax: 100,
     folder: join(folder, 'haproxy-2'),
+    logFile: join(folder, 'haproxy-2.log'),
   });
   stops.push(() => carelessFront.stop());
   const silent = await listen(carelessFront.url, carelessToken);
@@ -144,4 +147,35 @@ test('a server set to drain gets nothing new and keeps what it has; in maintenan
   await expect.poll(() => held(first)).toBe(0);
   expect(early.filter(({ state }) => state() === 'ended')).toHaveLength(3);
   await expect(haproxy.setState('nobody', 'drain')).rejects.toThrow(/haproxy: /);
+});
+
+test('all connections dropped: both sides are told by FIN, and new ones are taken', { timeout: 60_000 }, async () => {
+  const own = await service();
+  const token = await authorizeUser(own.url, await createAccount(own.adminUrl, own.adminToken, 'x'), 'u');
+  const haproxy = await before([own.url]);
+  const readers = await Promise.all(Array.from({ length: 10 }, () => listen(haproxy.url, token)));
+  await haproxy.dropAll();
+  const ends = await Promise.all(readers.map(({ ended }) => ended));
+  expect(ends).toEqual(Array(10).fill({ error: undefined }));
+  await listen(haproxy.url, token);
+});
+
+test('it ends with who started it, even when that one is killed', { timeout: 60_000 }, async () => {
+  const own = await service();
+  const module = fileURLToPath(new URL('./haproxy.ts', import.meta.url));
+  const target = { name: 'node1', host: '127.0.0.1', port: Number(new URL(own.url).port) };
+  const logFile = join(folder, 'haproxy.log');
+  const options = { listener: 'tcp', proxyHeader: 'off', idleTimeoutMs, targets: [target], connectionsMax: 100, folder, logFile };
+  const script = `const { startHaproxy } = await import(${JSON.stringify(module)}); const { url, pid } = await startHaproxy(${JSON.stringify(options)}); console.log(JSON.stringify({ url, pid })); setInterval(() => undefined, 1000);`;
+  const starter = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  stops.push(() => starter.kill('SIGKILL'));
+  const { url, pid } = await new Promise<{ url: string; pid: number }>((resolve) =>
+    starter.stdout.once('data', (text) => resolve(JSON.parse(String(text)) as { url: string; pid: number })),
+  );
+  expect((await request(`${url}/healthz`)).statusCode).toBe(200);
+  const keeper = childrenOf(starter.pid as number);
+  expect([keeper.length, isRunning(pid)]).toEqual([1, true]);
+  starter.kill('SIGKILL');
+  await expect.poll(() => [pid, ...keeper].filter(isRunning), { timeout: 5000 }).toEqual([]);
+  expect(readFileSync(logFile, 'utf8')).toContain('clients nodes/node1 ');
 });
