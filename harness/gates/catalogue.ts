@@ -1,31 +1,6 @@
 /** Every metric a threshold may name, as data. What is not here is an error before the run. */
-import type { CellCounts, LedgerRecord, TimeName } from '#harness/run-result.ts';
-
-export const aggregationNames = ['p', 'min', 'max', 'avg', 'med', 'rate', 'count', 'value', 'last'] as const;
-export type AggregationName = (typeof aggregationNames)[number];
-export type SelectorName = 'phase' | 'operation' | 'outcome' | 'baseline' | 'process';
-
-/** Where a metric's samples come from; decides how it is observed and what its unknown arrivals are. */
-export type MetricSource =
-  /** `failuresAreWorst`: a failed request stands behind every time. False for times the generator alone is answerable for. */
-  | { readonly kind: 'time'; readonly time: TimeName; readonly failuresAreWorst: boolean }
-  | { readonly kind: 'count'; readonly count: Extract<keyof CellCounts, 'failed' | 'shed' | 'timedOut' | 'dropped'> }
-  | { readonly kind: 'ledger'; readonly field: Extract<keyof LedgerRecord, 'lost' | 'duplicated' | 'reordered' | 'conservationError'> }
-  | { readonly kind: 'recovery' }
-  | { readonly kind: 'drain' }
-  | { readonly kind: 'cpu' }
-  | { readonly kind: 'scrape' };
-
-export type Metric = {
-  readonly name: string;
-  readonly unit: 'ms' | 's' | 'µs' | 'requests' | 'events' | 'as scraped';
-  readonly what: string;
-  readonly aggregations: readonly AggregationName[];
-  readonly selectors: readonly SelectorName[];
-  readonly required: readonly SelectorName[];
-  readonly windowed: boolean;
-  readonly source: MetricSource;
-};
+import { streamMetrics } from './catalogue-streams.ts';
+import type { Metric } from './metric.ts';
 
 const ofTimes = {
   unit: 'ms',
@@ -104,8 +79,9 @@ export const metrics: readonly Metric[] = [
     selectors: ['process', 'phase'],
     required: ['process'],
     windowed: false,
-    source: { kind: 'cpu' },
+    source: { kind: 'cpu', per: 'request' },
   },
+  ...streamMetrics,
 ];
 
 /** `system:<scraped name>`: any sample of the service's own metrics; every selector but `phase` is one of its labels. */

@@ -122,7 +122,8 @@ export function exampleRun(changes: Partial<RunResult> = {}, scenario: Scenario 
 }
 
 export function thresholdOf(metric: string, expression: string, scenario: Scenario = exampleScenario): ParsedThreshold {
-  const parsed = parseThreshold({ metric, expression }, { phases: scenario.phases.map((one) => one.name), operations: ['ingest', 'authenticate'] });
+  const readers = scenario.streams?.readers.map((one) => one.name) ?? [];
+  const parsed = parseThreshold({ metric, expression }, { phases: scenario.phases.map((one) => one.name), operations: ['ingest', 'authenticate'], readers });
   if (parsed.kind === 'error') throw new Error(formatThresholdError(parsed));
   return parsed.threshold;
 }

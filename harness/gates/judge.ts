@@ -3,14 +3,18 @@
  * with everything unknown bad, is broken if it breaks with everything unknown good, and else is not known. No clock, no I/O.
  */
 import { exitCodes, type RunResult, type Verdict, type VerdictKind } from '#harness/run-result.ts';
+import { holdsWithin, type Observation } from './holds.ts';
 import { machineFaults } from './machine.ts';
 import { notesOf } from './notes.ts';
-import { holdsWithin, type Observation, observe } from './observe.ts';
+import { observe } from './observe.ts';
 import { disagreements, widenByProbe } from './probe.ts';
+import { promisesBroken } from './promises.ts';
 import { defaultLimits, type JudgeLimits, phasesOf, spoiledSeconds, withSpoiledSeconds } from './samples.ts';
+import { withSpoiledStreamSeconds } from './stream-samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 import { deliveredShareMin, deliveryOf, type Fault, faultsOf, type Saying } from './validity.ts';
 import { cpuOf, evennessOf, latencyOf, totalsOf } from './verdict-figures.ts';
+import { streamFiguresOf } from './verdict-streams.ts';
 import { boundedText, thresholdText, valueForVerdict } from './wording.ts';
 
 /** `alone`: the answer by the engine's own samples, before the probe was heard. */
@@ -18,7 +22,7 @@ type Check = { readonly threshold: ParsedThreshold; readonly observation: Observ
 
 export function judge(result: RunResult, thresholds: readonly ParsedThreshold[], limits: JudgeLimits = defaultLimits): Verdict {
   const spoiled = spoiledSeconds(result, limits);
-  const known: RunResult = { ...result, cells: withSpoiledSeconds(result.cells, spoiled) };
+  const known: RunResult = { ...result, cells: withSpoiledSeconds(result.cells, spoiled), ...withSpoiledStreamSeconds(result.streams, spoiled) };
   const checks = thresholds.map((threshold) => check(known, threshold, spoiled));
   const faults = [...faultsOf(known), ...faultsOfChecks(checks, known)];
   const allFaults = [...faults, ...machineFaults(known, suspectPhases(known, checks))];
@@ -38,6 +42,7 @@ export function judge(result: RunResult, thresholds: readonly ParsedThreshold[],
     notes: [...notesOf(result, spoiled), ...probed],
     thresholds: checks.map(toVerdict),
     totals: totalsOf(result),
+    ...streamFiguresOf(result),
     latencyMs: latencyOf(result),
     evenness: evennessOf(result),
     calibration: result.calibration,
@@ -77,7 +82,7 @@ function faultsOfChecks(checks: readonly Check[], result: RunResult): readonly F
   });
 }
 
-const isOfLedger = ({ threshold }: Check): boolean => threshold.metric.source.kind === 'ledger';
+const isOfLedger = ({ threshold: { metric } }: Check): boolean => metric.source.kind === 'ledger' || metric.source.kind === 'items';
 
 /** Phases in which load was judged and did not clearly hold, or was not delivered. */
 function suspectPhases(result: RunResult, checks: readonly Check[]): ReadonlySet<number> {
@@ -89,7 +94,7 @@ function suspectPhases(result: RunResult, checks: readonly Check[]): ReadonlySet
   return suspects;
 }
 
-/** A break under a fault that may be the generator's own doing is not held against the service; what the ledger found is. */
+/** A break under a fault that may be the generator's own doing is not held against the service; what a ledger found is. */
 function trustworthyBreaks(checks: readonly Check[], faults: readonly Fault[]): readonly Check[] {
   const voided = faults.some((fault) => fault.voidsFailures);
   return checks.filter((one) => one.observation.holds === 'no' && (isOfLedger(one) || !voided));
@@ -109,10 +114,11 @@ function doubtedReason(one: Check): Fault {
   };
 }
 
-/** Lost events, then the user's interruption, then what is trustworthily broken, then what makes the measurement invalid. */
+/** Broken promises, then the user's interruption, then what is trustworthily broken, then what makes the measurement invalid. */
 function rollUp(result: RunResult, broken: readonly Check[], faults: readonly Fault[]): { readonly verdict: VerdictKind; readonly reasons: readonly Saying[] } {
-  const reasons = [...lostReason(result), ...broken.map(brokenReason), ...faults];
-  if (lostReason(result).length > 0) return { verdict: 'fail', reasons };
+  const promises = promisesBroken(result);
+  const reasons = [...promises, ...broken.map(brokenReason), ...faults];
+  if (promises.length > 0) return { verdict: 'fail', reasons };
   if (result.interrupted.kind === 'user') {
     const text = 'interrupted by the user: what was measured until then is shown and not judged';
     return { verdict: 'interrupted', reasons: [{ code: 'interrupted', text }, ...broken.map(brokenReason)] };
@@ -123,11 +129,6 @@ function rollUp(result: RunResult, broken: readonly Check[], faults: readonly Fa
     return { verdict: 'invalid', reasons: [...reasons, { code: 'aborted', text }] };
   }
   return { verdict: faults.length > 0 ? 'invalid' : 'pass', reasons };
-}
-
-function lostReason({ ledger }: RunResult): readonly Saying[] {
-  if (ledger === undefined || ledger.incomplete !== undefined || ledger.lost === 0) return [];
-  return [{ code: 'events-lost', text: `${ledger.lost} of ${ledger.acknowledged} acknowledged events are not there: an acknowledgement is a promise` }];
 }
 
 function toVerdict({ threshold, observation }: Check): Verdict['thresholds'][number] {

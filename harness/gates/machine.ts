@@ -1,6 +1,7 @@
 /** Is the machine big enough for generator and service together? If not, a broken promise says nothing of the service. */
 import type { PhaseRecord, RunResult } from '#harness/run-result.ts';
 import { measurableSeconds } from './observe-single.ts';
+import { sumStreams } from './stream-samples.ts';
 import type { Fault } from './validity.ts';
 import { percent, shortNumber } from './wording.ts';
 
@@ -16,10 +17,12 @@ export type PhaseUse = {
   readonly oursShare: number;
   readonly stolenShare: number;
   readonly busyShare: number | undefined;
-  readonly microsPerRequest: number;
+  /** Of requests; of frames where no request was fired. */
+  readonly per: 'request' | 'frame';
+  readonly microsPerOne: number;
 };
 
-/** undefined where processor time is not measurable or nothing was fired. */
+/** undefined where processor time is not measurable, or nothing was fired and no frame came. */
 export function phaseUse(result: RunResult, index: number): PhaseUse | undefined {
   const phase = result.phases[index];
   if (phase === undefined) return undefined;
@@ -28,17 +31,21 @@ export function phaseUse(result: RunResult, index: number): PhaseUse | undefined
   const generator = measurableSeconds(result.processes, 'generator', seconds);
   const system = measurableSeconds(result.processes, 'system', seconds);
   const owned = result.processes.some((one) => one.role === 'system');
-  const measured = [...generator.keys()].filter((second) => !owned || system.has(second));
-  const fired = result.cells.reduce((sum, cell) => sum + (cell.phase === index && measured.includes(cell.second) ? cell.counts.fired : 0), 0);
-  if (measured.length === 0 || fired === 0) return undefined;
-  const micros = measured.reduce((sum, second) => sum + (generator.get(second) ?? 0) + (system.get(second) ?? 0), 0);
+  const balancer = measurableSeconds(result.processes, 'balancer', seconds);
+  const measured = new Set([...generator.keys()].filter((second) => !owned || system.has(second)));
+  const inTime = (cell: { readonly second: number; readonly phase: number }): boolean => cell.phase === index && measured.has(cell.second);
+  const fired = result.cells.filter(inTime).reduce((sum, { counts }) => sum + counts.fired, 0);
+  const frames = sumStreams((result.streams?.cells ?? []).filter(inTime), 'frames');
+  if (measured.size === 0 || fired + frames === 0) return undefined;
+  const micros = [...measured].reduce((sum, second) => sum + (generator.get(second) ?? 0) + (system.get(second) ?? 0) + (balancer.get(second) ?? 0), 0);
   const machine = result.machine.filter((one) => seconds.has(one.second));
   return {
     phase,
-    oursShare: micros / (measured.length * 1e6 * result.run.machine.cores),
+    oursShare: micros / (measured.size * 1e6 * result.run.machine.cores),
     stolenShare: mean(machine.map((one) => one.stealShare)) ?? 0,
     busyShare: mean(machine.map((one) => one.busyShare)),
-    microsPerRequest: micros / fired,
+    per: fired > 0 ? 'request' : 'frame',
+    microsPerOne: micros / (fired > 0 ? fired : frames),
   };
 }
 
@@ -62,11 +69,11 @@ export function machineFaults(result: RunResult, suspectPhases: ReadonlySet<numb
 const share = (use: PhaseUse): number => use.oursShare + use.stolenShare;
 
 function tooSmall(use: PhaseUse, cores: number): Fault {
-  const fits = Math.floor((advisedShare * (1 - use.stolenShare) * cores * 1e6) / use.microsPerRequest);
+  const fits = Math.floor((advisedShare * (1 - use.stolenShare) * cores * 1e6) / use.microsPerOne);
   const stolen = use.stolenShare > 0.01 ? ` and the hypervisor took ${percent(use.stolenShare)}` : '';
   return {
     code: 'machine-too-small',
-    text: `this machine is too small: in phase ${use.phase.name} generator and service used ${percent(use.oursShare)} of its ${cores} cores${stolen}, ${shortNumber(use.microsPerRequest)} µs a request; a rate that fits is about ${shortNumber(fits)}/s`,
+    text: `this machine is too small: in phase ${use.phase.name} generator and service used ${percent(use.oursShare)} of its ${cores} cores${stolen}, ${shortNumber(use.microsPerOne)} µs a ${use.per}; a rate that fits is about ${shortNumber(fits)}/s${use.per === 'frame' ? ' of frames, so fewer streams or changes' : ''}`,
     voidsFailures: true,
   };
 }

@@ -2,15 +2,24 @@
 
 import { peakPerSecond } from '#harness/pacing/rate.ts';
 import type { RunResult } from '#harness/run-result.ts';
+import { sumStreams } from './stream-samples.ts';
 import { failedScrapes, type Saying } from './validity.ts';
-import { shortNumber } from './wording.ts';
+import { plural, shortNumber } from './wording.ts';
 
 export const calibrationFactorMin = 1.5;
 /** Of the planned dispersion; the tools in use are at 2.4 to 16 where the plan is at 1. */
 export const burstyFactor = 3;
 
 export function notesOf(result: RunResult, spoiled: ReadonlySet<number>): readonly Saying[] {
-  return [...calibration(result), ...bursty(result), ...unsettled(result), ...stoodStill(result, spoiled), ...ledgerNotes(result), ...otherNotes(result)];
+  return [
+    ...calibration(result),
+    ...bursty(result),
+    ...unsettled(result),
+    ...stoodStill(result, spoiled),
+    ...ledgerNotes(result),
+    ...streamNotes(result),
+    ...otherNotes(result),
+  ];
 }
 
 function calibration(result: RunResult): readonly Saying[] {
@@ -48,16 +57,28 @@ function unsettled({ phases }: RunResult): readonly Saying[] {
 function stoodStill({ phases }: RunResult, spoiled: ReadonlySet<number>): readonly Saying[] {
   const measured = [...spoiled].filter((second) => phases.some((phase) => phase.measured && second + 1 > phase.startSeconds && second < phase.endSeconds));
   if (measured.length === 0) return [];
-  const text = `in ${measured.length} measured ${measured.length === 1 ? 'second' : 'seconds'} (${measured.slice(0, 10).join(', ')}${measured.length > 10 ? ', …' : ''}) the hypervisor took the processor or the generator stood still: their arrivals count as unknown`;
+  const text = `in ${measured.length} measured ${measured.length === 1 ? 'second' : 'seconds'} (${measured.slice(0, 10).join(', ')}${measured.length > 10 ? ', …' : ''}) the hypervisor took the processor or the generator stood still: what came in them counts as unknown`;
   return [{ code: 'spoiled-seconds', text }];
 }
 
-function ledgerNotes({ ledger }: RunResult): readonly Saying[] {
+function ledgerNotes({ ledger, cells, streams }: RunResult): readonly Saying[] {
+  // Of streams alone nothing was acknowledged.
+  if (ledger === undefined && cells.length === 0 && streams !== undefined) return [];
   if (ledger === undefined) return [{ code: 'not-verified', text: 'nothing was read back: whether what was acknowledged is there is not known' }];
   const notes: Saying[] = [];
   if (ledger.refusedFound > 0)
     notes.push({ code: 'refused-found', text: `${shortNumber(ledger.refusedFound)} events that were refused are there all the same` });
   if (ledger.foreign > 0) notes.push({ code: 'foreign-events', text: `${shortNumber(ledger.foreign)} events of this run's accounts are not of its plan` });
+  return notes;
+}
+
+function streamNotes({ streams, items }: RunResult): readonly Saying[] {
+  const cells = streams?.cells ?? [];
+  const notes: Saying[] = [];
+  const resynced = sumStreams(cells, 'resynced');
+  if (resynced > 0) notes.push({ code: 'resynced', text: `${plural(resynced, 'stream')} had to begin anew: their cursor was no longer good for a resumption` });
+  if (items === undefined && sumStreams(cells, 'changes') > 0)
+    notes.push({ code: 'changes-not-verified', text: 'what readers saw was not compared with what was acknowledged' });
   return notes;
 }
 

@@ -1,7 +1,9 @@
-/** Figures that are not made of arrivals: the ledger's, the drain's, processor time, what the service says of itself. */
+/** Figures that are not made of arrivals: the ledgers', the drain's, processor time, memory, what the service says of itself. */
 import type { ProcessRecord, ProcessSecond } from '#harness/run-result.ts';
 import { systemPrefix } from './catalogue.ts';
+import type { ItemField } from './metric.ts';
 import { type Figure, type JudgedData, phasesOf, type SampledFigure } from './samples.ts';
+import { bySecond, selectStreamCells } from './stream-samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 
 const exactly = (value: number): Figure => ({ seen: value, low: value, high: value });
@@ -12,6 +14,13 @@ export function observeLedger({ ledger }: JudgedData, field: 'lost' | 'duplicate
   const value = ledger?.[field];
   if (ledger === undefined || value === undefined || ledger.incomplete !== undefined) return nothing;
   return { samples: ledger.acknowledged + ledger.refused + ledger.unknown, figure: exactly(value) };
+}
+
+/** As of events. Where nothing was acknowledged and no reader had to see anything, nothing is proven. */
+export function observeItems({ items }: JudgedData, fields: readonly ItemField[]): SampledFigure {
+  if (items === undefined || items.incomplete !== undefined) return nothing;
+  const samples = items.acknowledged + items.unknown + items.expected;
+  return samples === 0 ? nothing : { samples, figure: exactly(fields.reduce((sum, field) => sum + items[field], 0)) };
 }
 
 /** Infinity: not within the limit of the wait. A run that was ended early did not wait. */
@@ -31,27 +40,49 @@ export function secondsOf(data: Pick<JudgedData, 'phases'>, selector: Readonly<R
   return seconds;
 }
 
-/** Microseconds a fired request, over those seconds in which every process of the role could be measured. */
-export function observeCpu(data: Pick<JudgedData, 'cells' | 'phases' | 'processes'>, selector: Readonly<Record<string, string>>): SampledFigure {
+type Measured = Pick<JudgedData, 'cells' | 'streams' | 'phases' | 'processes'>;
+
+/** Microseconds a fired request or an arrived frame, over those seconds in which every process of the role could be measured. */
+export function observeCpu(data: Measured, selector: Readonly<Record<string, string>>, per: 'request' | 'frame'): SampledFigure {
   const phases = phasesOf(data, selector);
   const measurable = measurableSeconds(data.processes, selector.process ?? 'system', secondsOf(data, selector));
-  let fired = 0;
-  for (const cell of data.cells) if (phases.has(cell.phase) && measurable.has(cell.second)) fired += cell.counts.fired;
-  if (fired === 0 || measurable.size === 0) return nothing;
+  const inTime = (cell: { readonly second: number; readonly phase: number }): boolean => phases.has(cell.phase) && measurable.has(cell.second);
+  const done =
+    per === 'request'
+      ? data.cells.filter(inTime).reduce((sum, { counts }) => sum + counts.fired, 0)
+      : (data.streams?.cells ?? []).filter(inTime).reduce((sum, { counts }) => sum + counts.frames, 0);
+  if (done === 0 || measurable.size === 0) return nothing;
   const micros = [...measurable.values()].reduce((sum, one) => sum + one, 0);
-  return { samples: fired, figure: exactly(micros / fired) };
+  return { samples: done, figure: exactly(micros / done) };
+}
+
+/**
+ * What a role's processes hold more than in the run's first second, by the most streams that were live meanwhile. The first second has no
+ * stream yet, or few: what it holds is the processes' own.
+ */
+export function observeResident(data: Measured, selector: Readonly<Record<string, string>>): SampledFigure {
+  const ofRole = sumsOfRole(data.processes, selector.process ?? 'system', 'residentBytes');
+  const first = ofRole.get(Math.min(...ofRole.keys()));
+  const seconds = secondsOf(data, selector);
+  const resident = [...ofRole].filter(([second]) => seconds.has(second)).map(([, bytes]) => bytes);
+  const held = Math.max(0, ...bySecond(selectStreamCells(data, selector), (cell) => cell.held.live).values());
+  if (first === undefined || resident.length === 0 || held === 0) return nothing;
+  return { samples: held, figure: exactly((Math.max(...resident) - first) / held) };
 }
 
 /** Microseconds of processor time of a role by second; a second in which one of its processes could not be measured is left out. */
-export function measurableSeconds(processes: readonly ProcessRecord[], role: string, seconds: ReadonlySet<number>): ReadonlyMap<number, number> {
+export const measurableSeconds = (processes: readonly ProcessRecord[], role: string, seconds: ReadonlySet<number>): ReadonlyMap<number, number> =>
+  new Map([...sumsOfRole(processes, role, 'cpuMicros')].filter(([second]) => seconds.has(second)));
+
+function sumsOfRole(processes: readonly ProcessRecord[], role: string, figure: 'cpuMicros' | 'residentBytes'): ReadonlyMap<number, number> {
   const sums = new Map<number, number>();
   const unmeasured = new Set<number>();
-  const ofRole = (one: ProcessSecond): void => {
-    if (!seconds.has(one.second)) return;
-    if (one.cpuMicros === undefined) unmeasured.add(one.second);
-    else sums.set(one.second, (sums.get(one.second) ?? 0) + one.cpuMicros);
+  const add = (one: ProcessSecond): void => {
+    const value = one[figure];
+    if (value === undefined) unmeasured.add(one.second);
+    else sums.set(one.second, (sums.get(one.second) ?? 0) + value);
   };
-  for (const process of processes) if (process.role === role) process.seconds.forEach(ofRole);
+  for (const process of processes) if (process.role === role) process.seconds.forEach(add);
   for (const second of unmeasured) sums.delete(second);
   return sums;
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { exampleCell, exampleRun, thresholdOf } from './example-run.ts';
-import { canStillHold, holdsWithin, observe } from './observe.ts';
+import { holdsWithin } from './holds.ts';
+import { canStillHold, observe } from './observe.ts';
 import { selectCells, sumSamples } from './samples.ts';
 import { operators } from './threshold.ts';
 

@@ -1,104 +1,71 @@
-/** What a threshold's metric came to: as seen, and between which bounds it lies when unknown arrivals may have been anything. */
-import { countOf, mergeHistograms, type SparseHistogram } from '#harness/metrics/histogram.ts';
-import { observeCpu, observeDrain, observeLedger, observeScrape } from './observe-single.ts';
+/** What a threshold's metric came to: as seen, and between which bounds it lies when unknown samples may have been anything. */
+import { countOf } from '#harness/metrics/histogram.ts';
+import type { TimeName } from '#harness/run-result.ts';
+import { type Observation, observationOf, observeWindows } from './holds.ts';
+import { observeHeld } from './observe-held.ts';
+import { observeCpu, observeDrain, observeItems, observeLedger, observeResident, observeScrape } from './observe-single.ts';
+import { observeStreams, streamsCanStillHold } from './observe-streams.ts';
 import { observeRecovery } from './recovery.ts';
-import { type Figure, type JudgedData, phasesOf, type SampledFigure, type Samples, type SelectedCell, selectCells, sumSamples, unknownOf } from './samples.ts';
-import type { Aggregation, Operator, ParsedThreshold } from './threshold.ts';
-import { timeStatisticMicros } from './time-statistic.ts';
-
-export type Holds = 'yes' | 'no' | 'unknown';
-/** `figure` is missing where there is no sample: then nothing holds and nothing is broken. */
-export type Observation = { readonly samples: number; readonly figure: Figure | undefined; readonly holds: Holds };
-
-export const defaultTimeoutMs = 30_000;
-
-/** Does the comparison hold for every value in the bounds, for none, or for some? */
-export function holdsWithin(operator: Operator, limit: number, { low, high }: Pick<Figure, 'low' | 'high'>): Holds {
-  const answer = (always: boolean, never: boolean): Holds => (always ? 'yes' : never ? 'no' : 'unknown');
-  const apart = limit < low || limit > high;
-  const same = low === limit && high === limit;
-  switch (operator) {
-    case '<':
-      return answer(high < limit, low >= limit);
-    case '<=':
-      return answer(high <= limit, low > limit);
-    case '>':
-      return answer(low > limit, high <= limit);
-    case '>=':
-      return answer(low >= limit, high < limit);
-    case '==':
-      return answer(same, apart);
-    case '!=':
-      return answer(apart, same);
-  }
-}
+import {
+  defaultTimeoutMs,
+  type JudgedData,
+  phasesOf,
+  type SampledFigure,
+  type Samples,
+  type SelectedCell,
+  selectCells,
+  sumSamples,
+  unknownOf,
+} from './samples.ts';
+import type { ParsedThreshold } from './threshold.ts';
+import { timeFigure } from './time-figure.ts';
 
 /** `more`: arrivals still to come, for a run that is not over: they may yet become anything. */
 export function observe(data: JudgedData, threshold: ParsedThreshold, more = 0): Observation {
-  const { metric } = threshold;
-  switch (metric.source.kind) {
+  const { source } = threshold.metric;
+  const single = (sampled: SampledFigure): Observation => observationOf(threshold, sampled);
+  switch (source.kind) {
     case 'time':
     case 'count':
       return observeArrivals(data, threshold, more);
+    case 'stream-time':
+    case 'stream-count':
+      return observeStreams(data, threshold);
+    case 'held':
+      return single(observeHeld(data, threshold));
     case 'ledger':
-      return single(threshold, observeLedger(data, metric.source.field));
+      return single(observeLedger(data, source.field));
+    case 'items':
+      return single(observeItems(data, source.fields));
     case 'recovery':
-      return single(threshold, observeRecovery(data, threshold.selector));
+      return single(observeRecovery(data, threshold.selector));
     case 'drain':
-      return single(threshold, observeDrain(data));
+      return single(observeDrain(data));
     case 'cpu':
-      return single(threshold, observeCpu(data, threshold.selector));
+      return single(observeCpu(data, threshold.selector, source.per));
+    case 'resident':
+      return single(observeResident(data, threshold.selector));
     case 'scrape':
-      return single(threshold, observeScrape(data, threshold));
+      return single(observeScrape(data, threshold));
   }
-}
-
-function single({ operator, limit }: ParsedThreshold, { samples, figure }: SampledFigure): Observation {
-  return { samples, figure, holds: figure === undefined ? 'unknown' : holdsWithin(operator, limit, figure) };
 }
 
 function observeArrivals(data: JudgedData, threshold: ParsedThreshold, more: number): Observation {
   const cells = selectCells(data, threshold.metric, threshold.selector);
-  if (threshold.overSeconds === undefined) return single(threshold, figureOf(data, threshold, cells, more));
-  const windows = windowsOf(cells, threshold.overSeconds).map((window) => single(threshold, figureOf(data, threshold, window, 0)));
-  return worstWindow(windows, threshold.operator);
-}
-
-/** All windows of so many whole seconds, a second apart; where there are fewer seconds, all of them are one window. */
-export function windowsOf(cells: readonly SelectedCell[], seconds: number): readonly (readonly SelectedCell[])[] {
-  if (cells.length === 0) return [];
-  const bySecond = Map.groupBy(cells, (one) => one.cell.second);
-  const first = Math.min(...bySecond.keys());
-  const last = Math.max(...bySecond.keys());
-  const starts = Array.from({ length: Math.max(1, last - first + 2 - seconds) }, (_, i) => first + i);
-  return starts.map((start) => Array.from({ length: seconds }, (_, i) => bySecond.get(start + i) ?? []).flat());
-}
-
-/** It holds if it holds in every window; the window shown is the one nearest to breaking it. */
-function worstWindow(windows: readonly Observation[], operator: Operator): Observation {
-  const full = windows.filter((window) => window.figure !== undefined);
-  const samples = Math.max(0, ...full.map((window) => window.samples));
-  const holds = full.some((one) => one.holds === 'no') ? 'no' : full.length > 0 && full.every((one) => one.holds === 'yes') ? 'yes' : 'unknown';
-  const suspects = full.filter((one) => one.holds === holds);
-  const lowIsWorse = operator === '>' || operator === '>=';
-  const worst = suspects.reduce<Observation | undefined>((one, other) => {
-    const isWorse =
-      one?.figure !== undefined && other.figure !== undefined && (lowIsWorse ? other.figure.seen < one.figure.seen : other.figure.seen > one.figure.seen);
-    return one === undefined || isWorse ? other : one;
-  }, undefined);
-  return { samples, figure: worst?.figure, holds };
+  // What is to come makes no window that is over any different.
+  const toCome = threshold.overSeconds === undefined ? more : 0;
+  return observeWindows(threshold, { cells, secondOf: ({ cell }) => cell.second, figureOf: (some) => figureOf(data, threshold, some, toCome) });
 }
 
 function figureOf(data: JudgedData, threshold: ParsedThreshold, cells: readonly SelectedCell[], more: number): SampledFigure {
   const { source } = threshold.metric;
   if (source.kind === 'time') {
-    const samples = sumSamples(cells, source.time);
-    const timeoutMicros = (data.run.scenario.fleet.timeoutMs ?? defaultTimeoutMs) * 1000;
     const failuresCount = source.failuresAreWorst && threshold.selector.outcome !== 'ok';
-    return timeFigure(samples, threshold.aggregation, {
+    return arrivalTimeFigure(data, threshold, {
+      time: source.time,
+      cells,
       failuresCount,
       undelivered: source.failuresAreWorst || source.time === 'dispatch_delay',
-      timeoutMicros,
       more,
     });
   }
@@ -106,38 +73,22 @@ function figureOf(data: JudgedData, threshold: ParsedThreshold, cells: readonly 
   return countFigure(sumSamples(cells, undefined), source.count, threshold.aggregation.kind === 'rate', more);
 }
 
-type TimeQuestion = { readonly failuresCount: boolean; readonly undelivered: boolean; readonly timeoutMicros: number; readonly more: number };
+type Times = {
+  readonly time: TimeName;
+  readonly cells: readonly SelectedCell[];
+  readonly failuresCount: boolean;
+  readonly undelivered: boolean;
+  readonly more: number;
+};
 
-/** Milliseconds. Low: every unknown arrival quicker than all others; high: every one slower than all others. */
-function timeFigure(samples: Samples, aggregation: Aggregation, question: TimeQuestion): SampledFigure {
-  const { failuresCount, undelivered, timeoutMicros, more } = question;
+function arrivalTimeFigure({ run }: JudgedData, { aggregation }: ParsedThreshold, { time, cells, failuresCount, undelivered, more }: Times): SampledFigure {
+  const samples = sumSamples(cells, time);
+  const { clean, spoiled, waited } = samples;
   const failed = failuresCount ? samples.failed : 0;
+  const unknown = undelivered ? unknownOf(samples, countOf(spoiled) + samples.spoiledFailed) : countOf(spoiled);
   const certainlyFailed = Math.max(0, failed - samples.spoiledFailed);
-  const spoiled = countOf(samples.spoiled);
-  const unknown = (undelivered ? unknownOf(samples, spoiled + samples.spoiledFailed) : spoiled) + more;
-  const seen = mergeHistograms([samples.clean, samples.spoiled]);
-  const count = countOf(seen) + failed;
-  if (count === 0) return { samples: 0, figure: undefined };
-  const ms = (histogram: SparseHistogram, below: number, beyond: number): number =>
-    timeStatisticMicros(histogram, aggregation, { below, beyond, timeoutMicros }) / 1000;
-  const kept = withoutWorst(samples.clean, certainlyFailed, samples.waited);
-  const low = ms(kept.histogram, unknown + kept.taken, kept.failed);
-  return { samples: count, figure: { seen: ms(seen, 0, failed), low, high: ms(samples.clean, 0, certainlyFailed + unknown) } };
-}
-
-type Kept = { readonly histogram: SparseHistogram; readonly failed: number; readonly taken: number };
-
-/** Takes away the worst: failures first, then the slowest. What a pool made wait may have been any of them. */
-function withoutWorst(histogram: SparseHistogram, failed: number, howMany: number): Kept {
-  const fromFailed = Math.min(failed, howMany);
-  let left = howMany - fromFailed;
-  const count = [...histogram.count];
-  for (let i = count.length - 1; i >= 0 && left > 0; i--) {
-    const here = Math.min(left, count[i] as number);
-    count[i] = (count[i] as number) - here;
-    left -= here;
-  }
-  return { histogram: { index: histogram.index, count }, failed: failed - fromFailed, taken: howMany - left };
+  const timeoutMicros = (run.scenario.fleet.timeoutMs ?? defaultTimeoutMs) * 1000;
+  return timeFigure({ clean, spoiled, failed, certainlyFailed, unknown: unknown + more, waited, timeoutMicros }, aggregation);
 }
 
 /** A good answer in spoiled time is still good, since standing still only makes things worse: of outcomes only bad ones are spoiled. */
@@ -170,6 +121,7 @@ function arrivalsToCome(data: JudgedData, threshold: ParsedThreshold, plannedByP
  */
 export function canStillHold(data: JudgedData, threshold: ParsedThreshold, plannedByPhase: ReadonlyMap<string, number>): boolean {
   const { kind } = threshold.metric.source;
+  if (kind === 'stream-time' || kind === 'stream-count' || kind === 'held') return streamsCanStillHold(observe(data, threshold), threshold);
   if (kind !== 'time' && kind !== 'count') return true;
   return observe(data, threshold, arrivalsToCome(data, threshold, plannedByPhase)).holds !== 'no';
 }

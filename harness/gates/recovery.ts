@@ -3,7 +3,8 @@
  * baseline's, or 50 ms. Seconds are those of the intended start, so a backlog that is still being worked off shows.
  */
 import { countOf, mergeHistograms, quantileMicros } from '#harness/metrics/histogram.ts';
-import { type Metric, metricOf } from './catalogue.ts';
+import { metricOf } from './catalogue.ts';
+import type { Metric } from './metric.ts';
 import { type JudgedData, type SampledFigure, type SelectedCell, selectCells, sumSamples, unknownOf } from './samples.ts';
 
 export const recoveryRule = { timesBaseline: 2, floorMs: 50, consecutiveSeconds: 3, q: 0.99 } as const;

@@ -4,8 +4,8 @@
  */
 import { addHistograms } from '#harness/metrics/fold.ts';
 import { emptyHistogram, mergeHistograms, type SparseHistogram } from '#harness/metrics/histogram.ts';
-import type { Cell, RunResult, TimeName } from '#harness/run-result.ts';
-import type { Metric } from './catalogue.ts';
+import type { Cell, RunResult, StreamsRecord, TimeName } from '#harness/run-result.ts';
+import type { Metric } from './metric.ts';
 
 export type JudgeLimits = {
   /** A second in which the hypervisor took more than this share of all cores' time says nothing. */
@@ -16,13 +16,18 @@ export type JudgeLimits = {
 export const defaultLimits: JudgeLimits = { stealShareMax: 0.1, stopMsPerSecondMax: 100 };
 
 /** The part of a result that thresholds look at; a live view has it before the run is over. */
-export type JudgedData = Pick<RunResult, 'cells' | 'phases' | 'ledger' | 'scrapes' | 'processes' | 'pipelineDrainSeconds' | 'interrupted'> & {
+export type JudgedData = Pick<RunResult, 'cells' | 'phases' | 'ledger' | 'items' | 'scrapes' | 'processes' | 'pipelineDrainSeconds' | 'interrupted'> & {
   readonly run: { readonly scenario: RunResult['run']['scenario'] };
+  readonly streams?: Pick<StreamsRecord, 'cells'>;
 };
 
-export function spoiledSeconds(result: Pick<RunResult, 'machine' | 'workers'>, limits: JudgeLimits): ReadonlySet<number> {
+export const defaultTimeoutMs = 30_000;
+
+/** Of workers and of the processes that hold streams alike: who writes late makes changes late, and who reads late sees them late. */
+export function spoiledSeconds(result: Pick<RunResult, 'machine' | 'workers' | 'streams'>, limits: JudgeLimits): ReadonlySet<number> {
   const stolen = result.machine.filter((one) => (one.stealShare ?? 0) > limits.stealShareMax).map((one) => one.second);
-  const stopped = result.workers.filter((one) => one.stopMsTotal > limits.stopMsPerSecondMax).map((one) => one.second);
+  const threads = [...result.workers, ...(result.streams?.processes ?? [])];
+  const stopped = threads.filter((one) => one.stopMsTotal > limits.stopMsPerSecondMax).map((one) => one.second);
   return new Set([...stolen, ...stopped]);
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { metrics } from './catalogue.ts';
 import { formatThresholdError, operators, type ParsedThreshold, parseThreshold, type ThresholdError } from './threshold.ts';
 
-const names = { phases: ['warm-up', 'calm', 'spike'], operations: ['ingest', 'authenticate'] };
+const names = { phases: ['warm-up', 'calm', 'spike'], operations: ['ingest', 'authenticate'], readers: ['maps', 'polling'] };
 
 function parsed(metric: string, expression: string): ParsedThreshold {
   const result = parseThreshold({ metric, expression }, names);
@@ -31,6 +31,13 @@ test('the grammar of k6 with selectors and a window', () => {
   expect(parsed('events_lost', 'count==0')).toMatchObject({ operator: '==', limit: 0 });
   expect(parsed('recovery_seconds{phase:spike,baseline:calm}', 'value<=15').selector).toEqual({ phase: 'spike', baseline: 'calm' });
   expect(parsed('system:headroom_requests_total{lane:ingest,kind:x,phase:calm}', 'max>=1').selector).toEqual({ lane: 'ingest', kind: 'x', phase: 'calm' });
+});
+
+test('readers are a selector', () => {
+  expect(parsed('resume_ms{phase:spike,reader:maps}', 'p(99)<30000').selector).toEqual({ phase: 'spike', reader: 'maps' });
+  expect(parsed('streams_dialled{reader:polling}', 'max<=200 over 5s')).toMatchObject({ aggregation: { kind: 'max' }, overSeconds: 5 });
+  const { readers: _, ...without } = names;
+  expect(parseThreshold({ metric: 'streams_lost{reader:maps}', expression: 'count==0' }, without)).toMatchObject({ message: 'unknown reader "maps"' });
 });
 
 describe('an error points at its character', () => {
@@ -61,6 +68,12 @@ describe('an error points at its character', () => {
     ['response_ms', 'p(99)<fast', 'expression', 6, 'expected a number'],
     ['response_ms', 'p(99)<250ms', 'expression', 9, 'over 10s'],
     ['response_ms', 'p(99)<250 over 0s', 'expression', 15, '1 to 86400'],
+    ['resume_ms{reader:map}', 'p(99)<1', 'metric', 17, 'unknown reader "map"; did you mean "maps"'],
+    ['delivery_lag_ms{operation:ingest}', 'p(99)<1', 'metric', 16, 'unknown selector "operation" of delivery_lag_ms'],
+    ['streams_hold', 'min>1', 'metric', 0, 'did you mean "streams_held"'],
+    ['streams_held', 'avg>1', 'expression', 0, 'streams_held has no avg; it has min, max, last'],
+    ['streams_held', 'min>1 over 5s', 'expression', 6, 'no windows'],
+    ['cpu_micros_per_frame{reader:maps}', 'value<1', 'metric', 21, 'unknown selector "reader"'],
     ['events_lost', 'count==0 over 5s', 'expression', 9, 'no windows'],
   ])('%s %s', (metric, expression, where, position, message) => {
     const error = errorOf(metric, expression);

@@ -3,17 +3,8 @@
  * knows the character it is about. Nothing here looks at a sample.
  */
 import type { Threshold } from '#harness/scenario.ts';
-import {
-  type AggregationName,
-  aggregationNames,
-  type Metric,
-  metricNames,
-  metricOf,
-  outcomes,
-  processes,
-  type SelectorName,
-  systemPrefix,
-} from './catalogue.ts';
+import { metricNames, metricOf, outcomes, processes, systemPrefix } from './catalogue.ts';
+import { type AggregationName, aggregationNames, type Metric, type SelectorName } from './metric.ts';
 import { offer } from './nearest.ts';
 
 export const operators = ['<=', '>=', '==', '!=', '<', '>'] as const;
@@ -42,7 +33,12 @@ export type ThresholdError = {
   readonly message: string;
 };
 
-export type ThresholdNames = { readonly phases: readonly string[]; readonly operations: readonly string[] };
+export type ThresholdNames = {
+  readonly phases: readonly string[];
+  readonly operations: readonly string[];
+  /** Of a scenario with streams. */
+  readonly readers?: readonly string[];
+};
 
 export function parseThreshold(source: Threshold, names: ThresholdNames): { readonly kind: 'ok'; readonly threshold: ParsedThreshold } | ThresholdError {
   const target = parseMetric(source.metric, names);
@@ -118,6 +114,7 @@ function readSelector(part: string, start: number, into: Record<string, string>,
 function knownValues(selector: SelectorName, names: ThresholdNames): readonly string[] {
   if (selector === 'phase' || selector === 'baseline') return names.phases;
   if (selector === 'operation') return names.operations;
+  if (selector === 'reader') return names.readers ?? [];
   return selector === 'outcome' ? outcomes : processes;
 }
 

@@ -27,7 +27,7 @@ export function timeStatisticMicros(
 
 function averageMicros(histogram: SparseHistogram, beyond: number, timeoutMicros: number): number {
   const slowest = histogram.index.length === 0 ? 0 : bucketTopMicros(histogram.index.at(-1) as number);
-  let sum = beyond * Math.max(timeoutMicros, slowest);
+  let sum = beyond === 0 ? 0 : beyond * Math.max(timeoutMicros, slowest);
   for (let i = 0; i < histogram.index.length; i++) sum += bucketTopMicros(histogram.index[i] as number) * (histogram.count[i] as number);
   const count = countOf(histogram) + beyond;
   return count === 0 ? 0 : sum / count;

@@ -1,5 +1,6 @@
 /** What makes a measurement invalid, each with the sentence that says what to do about it. Pure; knows nothing of thresholds' answers. */
 import type { RunResult } from '#harness/run-result.ts';
+import { hasStreams, streamFaults } from './validity-streams.ts';
 import { percent, shortNumber } from './wording.ts';
 
 export type Saying = { readonly code: string; readonly text: string };
@@ -10,7 +11,15 @@ export const deliveredShareMin = 0.999;
 export const nearLimitShare = 0.9;
 
 export function faultsOf(result: RunResult): readonly Fault[] {
-  return [...crashed(result), ...undelivered(result), ...limitedByPool(result), ...nearLimits(result), ...scrapesFailed(result), ...ledgerUnread(result)];
+  return [
+    ...crashed(result),
+    ...undelivered(result),
+    ...limitedByPool(result),
+    ...streamFaults(result),
+    ...nearLimits(result),
+    ...scrapesFailed(result),
+    ...ledgerUnread(result),
+  ];
 }
 
 function crashed({ interrupted }: RunResult): readonly Fault[] {
@@ -37,7 +46,8 @@ function undelivered(result: RunResult): readonly Fault[] {
   const phases = deliveryOf(result);
   const planned = phases.reduce((sum, one) => sum + one.planned, 0);
   const fired = phases.reduce((sum, one) => sum + one.fired, 0);
-  if (planned === 0) return [{ code: 'nothing-measured', text: 'no arrival was planned in any measured phase', voidsFailures: false }];
+  if (planned === 0 && hasStreams(result)) return [];
+  if (planned === 0) return [{ code: 'nothing-measured', text: 'no arrival was planned and no stream was there in any measured phase', voidsFailures: false }];
   // A short phase that was not delivered must not hide behind a long one that was.
   return phases
     .filter((one) => one.fired < deliveredShareMin * one.planned)
@@ -95,7 +105,11 @@ function scrapesFailed(result: RunResult): readonly Fault[] {
   return [{ code: 'scrape-failed', text, voidsFailures: false }];
 }
 
-function ledgerUnread({ ledger }: RunResult): readonly Fault[] {
-  if (ledger?.incomplete === undefined) return [];
-  return [{ code: 'ledger-incomplete', text: `what was acknowledged could not be read back to its end: ${ledger.incomplete}`, voidsFailures: false }];
+function ledgerUnread({ ledger, items }: RunResult): readonly Fault[] {
+  const unread = (what: string, why: string | undefined): readonly Fault[] =>
+    why === undefined ? [] : [{ code: 'ledger-incomplete', text: `${what} to its end: ${why}`, voidsFailures: false }];
+  return [
+    ...unread('what was acknowledged could not be read back', ledger?.incomplete),
+    ...unread('what readers had to see could not be compared', items?.incomplete),
+  ];
 }

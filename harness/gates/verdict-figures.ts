@@ -55,6 +55,6 @@ export function evennessOf({ evenness }: Pick<RunResult, 'evenness'>): Verdict['
 }
 
 export function cpuOf(result: RunResult): Verdict['cpu'] {
-  const of = (process: string): number | null => observeCpu(result, { process }).figure?.seen ?? null;
+  const of = (process: string): number | null => observeCpu(result, { process }, 'request').figure?.seen ?? null;
   return { generator: of('generator'), system: of('system') };
 }

@@ -3,6 +3,7 @@ import addFormats from 'ajv-formats';
 import { describe, expect, test } from 'vitest';
 import type { RunResult, Verdict } from '#harness/run-result.ts';
 import { exampleCell, exampleLedger, exampleProcess, exampleRun, exampleScenario, histogramOfMs, thresholdOf } from './example-run.ts';
+import { exampleItems, exampleStreamCell, exampleStreams, streamThresholdOf } from './example-streams.ts';
 import { judge } from './judge.ts';
 import repeatedSchema from './repeated-verdict.schema.json' with { type: 'json' };
 import { judgeRepeats } from './repeats.ts';
@@ -60,6 +61,18 @@ test.each(runs)('%s: what the judge gives back keeps the published shape', (kind
   expect(complaintsOf(verdict)).toEqual([]);
 });
 
+const herd = exampleStreamCell({ counts: { lost: 10, failed: 1 }, clean: { resume: [[900, 5]], hello: [[20, 5]] } });
+test.each<[string, RunResult]>([
+  ['pass', exampleStreams()],
+  ['fail', exampleStreams([herd])],
+  ['fail', exampleStreams([], { items: { ...exampleItems, lost: 1 } })],
+  ['invalid', exampleStreams([], { items: { ...exampleItems, incomplete: 'cut' } })],
+])('%s: of a run of streams too', (kind, run) => {
+  const verdict = judge(run, [streamThresholdOf('streams_lost', 'count==0'), streamThresholdOf('changes_lost', 'count==0')]);
+  expect(verdict.verdict).toBe(kind);
+  expect(complaintsOf(verdict)).toEqual([]);
+});
+
 describe('the schema is not empty words', () => {
   const verdict = judge(exampleRun(), thresholds);
   test.each<[string, unknown]>([
@@ -70,6 +83,7 @@ describe('the schema is not empty words', () => {
     ['a missing total', { ...verdict, totals: {} }],
     ['a count that is none', { ...verdict, totals: { ...verdict.totals, lost: -1 } }],
     ['a time nobody measures', { ...verdict, latencyMs: { spike: { ingest: { reply: {} } } } }],
+    ['streams without their times', { ...verdict, streams: {} }],
     ['a threshold without its answer', { ...verdict, thresholds: [{ ...verdict.thresholds[0], holds: 'maybe' }] }],
   ])('%s', (_, value) => {
     expect(complaintsOf(value)).not.toEqual([]);

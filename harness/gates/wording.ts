@@ -3,9 +3,18 @@ import type { Figure } from './samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 
 /** What stands in a verdict for a figure that is not finite. */
-export function infiniteWord({ metric }: ParsedThreshold): string {
-  if (metric.source.kind === 'time') return '≥ timeout';
-  return metric.source.kind === 'recovery' ? 'not recovered' : 'not drained';
+export function infiniteWord({ metric: { source } }: ParsedThreshold): string {
+  switch (source.kind) {
+    case 'time':
+      return '≥ timeout';
+    case 'stream-time':
+      // A time that every stream has is infinite only as a bound, where it may have been anything.
+      return source.never ?? 'any time';
+    case 'recovery':
+      return 'not recovered';
+    default:
+      return 'not drained';
+  }
 }
 
 export function valueForVerdict(value: number, threshold: ParsedThreshold): number | string {
@@ -38,4 +47,9 @@ export function boundedText(figure: Figure, threshold: ParsedThreshold): string 
 
 export function percent(share: number): string {
   return `${Number((share * 100).toPrecision(3))} %`;
+}
+
+/** `1 change`, `12,000 changes`. */
+export function plural(count: number, noun: string): string {
+  return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -1,5 +1,6 @@
 /** How thresholds stand while the run goes on. Pure. */
-import { type Observation, observe } from '#harness/gates/observe.ts';
+import type { Observation } from '#harness/gates/holds.ts';
+import { observe } from '#harness/gates/observe.ts';
 import type { ParsedThreshold } from '#harness/gates/threshold.ts';
 import { figureText, thresholdText } from '#harness/gates/wording.ts';
 import type { Cell, PhaseRecord } from '#harness/run-result.ts';

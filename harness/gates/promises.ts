@@ -1,0 +1,30 @@
+/** What makes a run fail whatever else: promises of which the ledgers know that they were broken. */
+import type { RunResult } from '#harness/run-result.ts';
+import { sumStreams } from './stream-samples.ts';
+import type { Saying } from './validity.ts';
+import { plural } from './wording.ts';
+
+export function promisesBroken(result: RunResult): readonly Saying[] {
+  return [...eventsLost(result), ...changesLost(result), ...changesLeaked(result)];
+}
+
+function eventsLost({ ledger }: RunResult): readonly Saying[] {
+  if (ledger === undefined || ledger.incomplete !== undefined || ledger.lost === 0) return [];
+  return [{ code: 'events-lost', text: `${ledger.lost} of ${ledger.acknowledged} acknowledged events are not there: an acknowledgement is a promise` }];
+}
+
+function changesLost({ items }: RunResult): readonly Saying[] {
+  if (items === undefined || items.incomplete !== undefined || items.lost + items.lostFromLog === 0) return [];
+  const { lost, lostFromLog, expected, acknowledged } = items;
+  const unseen = `${plural(lost, 'acknowledged change')} did not reach a reader that should have ${lost === 1 ? 'it' : 'them'}, of ${expected} that readers had to see`;
+  const unkept = `${lostFromLog} of ${acknowledged} acknowledged changes are in no log`;
+  const found = [...(lostFromLog > 0 ? [unkept] : []), ...(lost > 0 ? [unseen] : [])];
+  return [{ code: 'changes-lost', text: `${found.join(', and ')}: an acknowledgement is a promise` }];
+}
+
+/** What a reader has seen it has seen, whether or not the ledger could be read to its end. */
+function changesLeaked({ items, streams }: RunResult): readonly Saying[] {
+  const leaked = Math.max(items?.leaked ?? 0, sumStreams(streams?.cells ?? [], 'leaked'));
+  if (leaked === 0) return [];
+  return [{ code: 'changes-leaked', text: `${plural(leaked, 'change')} reached a reader whose user may not see ${leaked === 1 ? 'it' : 'them'}` }];
+}

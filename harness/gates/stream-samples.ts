@@ -1,0 +1,93 @@
+/** What a threshold on streams looks at: cells of phases and readers, with those that have no time because it never came. */
+import { addHistograms } from '#harness/metrics/fold.ts';
+import { countOf, emptyHistogram, mergeHistograms, type SparseHistogram } from '#harness/metrics/histogram.ts';
+import type { StreamCell, StreamCounts, StreamTimeName } from '#harness/run-result.ts';
+import { type JudgedData, phasesOf } from './samples.ts';
+
+type Selector = Readonly<Record<string, string>>;
+
+export function selectStreamCells({ streams, phases }: Pick<JudgedData, 'streams' | 'phases'>, selector: Selector): readonly StreamCell[] {
+  const wanted = phasesOf({ phases }, selector);
+  const { reader } = selector;
+  return (streams?.cells ?? []).filter((cell) => wanted.has(cell.phase) && (reader === undefined || cell.reader === reader));
+}
+
+export const sumStreams = (cells: readonly Pick<StreamCell, 'counts'>[], ...names: readonly (keyof StreamCounts)[]): number =>
+  cells.reduce((sum, { counts }) => sum + names.reduce((all, name) => all + counts[name], 0), 0);
+export const sumSpoiled = (cells: readonly Pick<StreamCell, 'spoiled'>[], ...names: readonly (keyof StreamCounts)[]): number =>
+  cells.reduce((sum, { spoiled }) => sum + names.reduce((all, name) => all + (spoiled[name] ?? 0), 0), 0);
+
+const sampleCount = ({ times }: StreamCell, time: StreamTimeName): number => {
+  const both = times[time];
+  return both === undefined ? 0 : countOf(both.clean) + countOf(both.spoiled);
+};
+
+/** Streams that ended in the cell's second and are not back. Those that we closed meanwhile nobody waits for. */
+export const awayOf = (cell: StreamCell): number => Math.max(0, sumStreams([cell], 'lost', 'byes') - sampleCount(cell, 'resume') - cell.counts.abandoned);
+
+type Missing = { readonly all: number; readonly spoiled: number };
+
+/** Streams of a cell whose time never came, and how many of them the generator's own stop may account for. */
+function missingOf(cell: StreamCell, time: StreamTimeName): Missing {
+  const bounded = (all: number, spoiled: number): Missing => ({ all, spoiled: Math.min(all, spoiled) });
+  switch (time) {
+    case 'hello':
+      return bounded(sumStreams([cell], 'failed', 'refused'), sumSpoiled([cell], 'failed', 'refused'));
+    case 'resume':
+      return bounded(awayOf(cell), sumSpoiled([cell], 'lost', 'byes'));
+    case 'offline_after':
+      return bounded(Math.max(0, cell.counts.silenced - sampleCount(cell, time)), cell.spoiled.silenced ?? 0);
+    default:
+      return { all: 0, spoiled: 0 };
+  }
+}
+
+export type StreamTimes = { readonly clean: SparseHistogram; readonly spoiled: SparseHistogram; readonly missing: number; readonly missingSpoiled: number };
+
+export function sumStreamTimes(cells: readonly StreamCell[], time: StreamTimeName): StreamTimes {
+  const both = cells.map(({ times }) => times[time]).filter((one) => one !== undefined);
+  const missing = cells.map((cell) => missingOf(cell, time));
+  return {
+    clean: mergeHistograms(both.map(({ clean }) => clean)),
+    spoiled: mergeHistograms(both.map(({ spoiled }) => spoiled)),
+    missing: missing.reduce((sum, { all }) => sum + all, 0),
+    missingSpoiled: missing.reduce((sum, { spoiled }) => sum + spoiled, 0),
+  };
+}
+
+export const heldOf = ({ held }: StreamCell): number => held.live + held.opening + held.waiting;
+
+/** By second, what the cells of it add up to. */
+export function bySecond(cells: readonly StreamCell[], value: (cell: StreamCell) => number): ReadonlyMap<number, number> {
+  const sums = new Map<number, number>();
+  for (const cell of cells) sums.set(cell.second, (sums.get(cell.second) ?? 0) + value(cell));
+  return sums;
+}
+
+/** What a generator that stands still may bring about: streams end and are dialled again, beats come late. It makes no frame, and ends no stream for good. */
+const ownDoing = ['dialled', 'opened', 'resumed', 'refused', 'failed', 'lost', 'byes', 'resynced', 'heartbeatsLate', 'heartbeatsMissed'] as const;
+/** Times that are measured in the second in which they stand. The others begin or end far from it: the engine says of each whether a stop touched it. */
+const timesOfTheSecond = ['hello', 'delivery_lag', 'frame_gap'] as const;
+
+type StreamsPart<S> = { readonly streams?: S };
+
+/** Absent where there are no streams. */
+export function withSpoiledStreamSeconds<S extends { readonly cells: readonly StreamCell[] }>(
+  streams: S | undefined,
+  spoiled: ReadonlySet<number>,
+): StreamsPart<S> {
+  if (streams === undefined) return {};
+  return { streams: { ...streams, cells: streams.cells.map((cell) => (spoiled.has(cell.second) ? spoilStreamCell(cell) : cell)) } };
+}
+
+/** A cell of a second in which the generator or the machine stood still. */
+function spoilStreamCell(cell: StreamCell): StreamCell {
+  const times = { ...cell.times };
+  for (const name of timesOfTheSecond) {
+    const both = cell.times[name];
+    if (both !== undefined) times[name] = { clean: emptyHistogram, spoiled: addHistograms(both.clean, both.spoiled) };
+  }
+  const spoiled: Partial<Record<keyof StreamCounts, number>> = { ...cell.spoiled };
+  for (const name of ownDoing) spoiled[name] = cell.counts[name];
+  return { ...cell, spoiled, times };
+}

@@ -1,0 +1,51 @@
+/** The verdict's figures of streams that nobody gates. */
+import { timesOf } from '#harness/metrics/fold.ts';
+import { type QuantileSet, type RunResult, type StreamCell, type StreamTimeName, streamTimeNames, type Verdict } from '#harness/run-result.ts';
+import { heldExtremes } from './observe-held.ts';
+import { bySecond, sumStreams } from './stream-samples.ts';
+import { quantileSet } from './verdict-figures.ts';
+
+/** Nothing of a run without streams. Counts are of the whole run, as the ledger is; the fewest held of its measured phases. */
+export function streamFiguresOf(result: RunResult): Pick<Verdict, 'streams'> {
+  const { streams, items } = result;
+  if (streams === undefined) return {};
+  const { cells } = streams;
+  const known = (value: number | undefined): number | null => (value === undefined || items?.incomplete !== undefined ? null : value);
+  return {
+    streams: {
+      heldMax: Math.max(0, ...bySecond(cells, ({ held }) => held.live).values()),
+      heldMin: heldExtremes(result, {})?.min ?? 0,
+      opened: sumStreams(cells, 'opened'),
+      lost: sumStreams(cells, 'lost'),
+      byes: sumStreams(cells, 'byes'),
+      refused: sumStreams(cells, 'refused'),
+      changesExpected: known(items?.expected),
+      changesSeen: known(items?.seen),
+      changesLost: known(items === undefined ? undefined : items.lost + items.lostFromLog),
+      changesDuplicated: known(items?.duplicated),
+      changesReordered: known(items?.reordered),
+      changesLeaked: known(items?.leaked),
+      timesMs: timesByPhase(result, cells),
+    },
+  };
+}
+
+type Times = Partial<Record<StreamTimeName, QuantileSet>>;
+
+function timesByPhase({ phases }: RunResult, cells: readonly StreamCell[]): Record<string, Record<string, Times>> {
+  const byPhase = Map.groupBy(cells, ({ phase }) => phase);
+  return Object.fromEntries(
+    phases.flatMap(({ name }, index) => {
+      const ofPhase = byPhase.get(index);
+      return ofPhase === undefined ? [] : [[name, timesByReader(ofPhase)]];
+    }),
+  );
+}
+
+const timesByReader = (cells: readonly StreamCell[]): Record<string, Times> =>
+  Object.fromEntries([...Map.groupBy(cells, ({ reader }) => reader)].map(([reader, group]) => [reader, timesIn(group)]));
+
+function timesIn(cells: readonly StreamCell[]): Times {
+  const sets = streamTimeNames.map((name) => [name, quantileSet(timesOf(cells, name))] as const);
+  return Object.fromEntries(sets.filter(([, set]) => set.count > 0));
+}
