@@ -111,7 +111,7 @@ export type ProcessSecond = {
 };
 export type ProcessRecord = {
   readonly name: string;
-  readonly role: 'generator' | 'system' | 'probe';
+  readonly role: 'generator' | 'system' | 'probe' | 'balancer';
   readonly pid: number;
   readonly seconds: readonly ProcessSecond[];
 };

@@ -9,9 +9,6 @@ import { calibrate } from '#harness/engine/native/calibrate.ts';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import { judge } from '#harness/gates/judge.ts';
 import { canStillHold } from '#harness/gates/observe.ts';
-import { Audit } from '#harness/ledger/audit.ts';
-import { conservationError } from '#harness/ledger/conservation.ts';
-import { readBack } from '#harness/ledger/read-back.ts';
 import { createLiveView, type LiveView } from '#harness/live/live.ts';
 import { describeMachine } from '#harness/metrics/proc.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
@@ -19,15 +16,17 @@ import { planHash } from '#harness/pacing/plan-hash.ts';
 import { arrivalCount, peakPerSecond } from '#harness/pacing/rate.ts';
 import { runFolderName, writeRun } from '#harness/run-folder/run-folder.ts';
 import type { CalibrationRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
-import type { Scenario } from '#harness/scenario.ts';
-import { eventIdOf, parseEventId, probeNameOf } from '#harness/target/event-ids.ts';
-import { type Driven, driveLoad } from './drive.ts';
+import { chainsOf, type Scenario } from '#harness/scenario.ts';
+import { probeNameOf } from '#harness/target/event-ids.ts';
+import { driveLoad } from './drive.ts';
+import type { Driven } from './driving.ts';
 import { type Interrupts, watchInterrupts } from './interrupts.ts';
-import { provisionFleet, secretAuthorization } from './topology/provision.ts';
+import { provision } from './run-provision.ts';
+import { runningScenario, scaleOf } from './scenario-clock.ts';
 import { attachTarget, startTarget, type Target } from './topology/target.ts';
+import { verify } from './verify.ts';
 
 const timeoutMsDefault = 10_000;
-const exportBudgetMs = 120_000;
 const calibrationSecondsBefore = 3;
 const calibrationSecondsAfter = 1;
 
@@ -68,8 +67,8 @@ export async function runScenario(options: RunOptions): Promise<Verdict> {
 
 function openTarget({ scenario, target }: RunOptions, folder: string): Promise<Target> {
   if (target !== undefined) return attachTarget(target);
-  const workers = scenario.system?.workers ?? 1;
-  return startTarget({ workers, accounts: scenario.fleet.accounts, folder: join(folder, 'data'), logFile: join(folder, 'service.log') });
+  const { system = {}, fleet } = scenario;
+  return startTarget({ system, scale: scaleOf(scenario), accounts: fleet.accounts, folder: join(folder, 'data'), logFile: join(folder, 'service.log') });
 }
 
 type Measuring = {
@@ -82,62 +81,60 @@ type Measuring = {
 };
 
 async function measure({ options, startedAt, target, view, interrupts, folder }: Measuring): Promise<RunResult> {
-  const { scenario, seed } = options;
+  const { seed } = options;
+  const scenario = runningScenario(options.scenario);
   const { signal } = interrupts;
   const run = randomName(12);
   const phases = phasesOf(scenario);
-  const withTokens = Object.values({ ingest: ['ingest'], ...scenario.chains }).some((chain) => chain[0] !== 'authenticate');
   const calibration: CalibrationRecord[] = [];
   await calibrateOnce({ scenario, seed, phases, when: 'before', view, signal, calibration });
-  const devices = await provisionFleet({
-    url: target.url,
-    accounts: target.accounts,
-    run,
-    devices: scenario.fleet.devices,
-    withTokens,
-    onProgress: (done) => view.progress(`registering devices: ${done} of ${scenario.fleet.devices}`),
-    signal,
-  });
-  const probeRun = probeNameOf(run);
-  const [probeDevice] = await provisionFleet({
-    url: target.url,
-    accounts: [target.probeAccount],
-    run: probeRun,
-    devices: 1,
-    withTokens: true,
-    onProgress: () => undefined,
-    signal: new AbortController().signal,
-  });
-  if (probeDevice === undefined || signal.aborted) throw new Error('stopped before anything was measured');
-  view.note(`registered ${devices.length} devices; driving ${phases.reduce((sum, phase) => sum + arrivalCount(phase), 0)} arrivals`);
+  const fleet = await provision({ scenario, phases, target, run, view, signal });
+  if (signal.aborted) throw new Error('stopped before anything was measured');
+  view.note(
+    `registered ${fleet.devices.length} devices; driving ${phases.reduce((sum, phase) => sum + arrivalCount(phase), 0)} arrivals${listenersText(scenario)}`,
+  );
   const plannedByPhase = new Map(phases.map((phase) => [phase.name, arrivalCount(phase)]));
   const abortable = options.thresholds.filter((threshold) => threshold.abort);
   const timeoutMs = scenario.fleet.timeoutMs ?? timeoutMsDefault;
   const driven = await driveLoad({
     scenario,
+    scale: scaleOf(options.scenario),
     seed,
     run,
-    probeRun,
+    probeRun: probeNameOf(run),
     target,
     engine: createNativeEngine(),
-    devices,
-    probeDevice,
+    ...fleet,
     phases,
     operationsModule: '#harness/target/operations.ts',
     timeoutMs,
     signal,
     onKill: interrupts.onKill,
-    onSecond: (second) => view.update({ ...second, scenario, phases, thresholds: options.thresholds }),
-    abortedBy: (cellsNow, records) => {
+    onSecond: (second) => view.update({ ...second, scenario: options.scenario, phases, thresholds: options.thresholds }),
+    abortedBy: ({ cells, streamCells }, records) => {
       if (abortable.length === 0) return undefined;
-      const soFar = { ...nothingElse, run: { scenario }, cells: cellsNow(), phases: records };
+      const streams = scenario.streams === undefined ? {} : { streams: { cells: streamCells(), processes: [] } };
+      const soFar = { ...nothingElse, run: { scenario: options.scenario }, cells: cells(), phases: records, ...streams };
       return abortable.find((threshold) => !canStillHold(soFar, threshold, plannedByPhase))?.source.metric;
     },
   });
   view.note('reading everything back');
-  const ledger = await verify({ driven, target, run, probeRun, scenario });
+  const verified = await verify({ driven, target, run, scenario, seed, phases, listening: fleet.listening });
+  const streams = await driven.streams?.finish();
   await calibrateOnce({ scenario, seed, phases, when: 'after', view, signal, calibration });
-  return assemble({ options, folder, startedAt, target, run, phases, driven, ledger, calibration, interrupted: signal.aborted });
+  const result = assemble({ options, folder, startedAt, target, run, phases, driven, ledger: verified.ledger, calibration, interrupted: signal.aborted });
+  return {
+    ...result,
+    ...(verified.items === undefined ? {} : { items: verified.items }),
+    ...(streams === undefined ? {} : { streams }),
+    ...(scenario.faults === undefined ? {} : { faults: driven.faults }),
+  };
+}
+
+function listenersText({ streams, phases }: Scenario): string {
+  if (streams === undefined) return '';
+  const most = Math.max(0, ...phases.flatMap(({ population = [] }) => population.map(({ target }) => target)));
+  return `, holding up to ${most.toLocaleString('en-US')} listeners of a kind`;
 }
 
 type Assembling = Pick<Measuring, 'options' | 'folder' | 'startedAt' | 'target'> & {
@@ -160,11 +157,18 @@ function assemble({ options, folder, startedAt, target, run, phases, driven, led
       startedAt: startedAt.toISOString(),
       scenario,
       seed,
-      planHash: planHash({ seed, devices: scenario.fleet.devices, phases, chains: { ingest: ['ingest'], ...scenario.chains } }),
+      planHash: planHash({ seed, devices: scenario.fleet.devices, phases, chains: chainsOf(scenario.chains) }),
       gitRevision: gitRevision(),
       runtime: `node ${process.versions.node}`,
       machine,
-      target: { url: target.url, owned: target.owned, durability: target.durability, workers: target.workers },
+      target: {
+        url: target.url,
+        owned: target.owned,
+        durability: target.durability,
+        workers: target.workers,
+        ...(target.nodes > 1 ? { nodes: target.nodes } : {}),
+        ...(target.balancer === undefined ? {} : { balancer: target.balancer }),
+      },
       engine: 'native',
       wire: driven.outcome.wire,
     },
@@ -176,7 +180,7 @@ function assemble({ options, folder, startedAt, target, run, phases, driven, led
     machine: driven.watched.machine,
     scrapes: driven.watched.scrapes,
     ledger,
-    probe: driven.probe.record,
+    probe: driven.probe?.record,
     calibration,
     pipelineDrainSeconds: driven.pipelineDrainSeconds,
     limits: driven.watched.limits,
@@ -209,7 +213,8 @@ type Calibrating = {
 
 /** Without more connections than the null target needs at the plan's peak: it has to measure the instrument, not a pool. */
 async function calibrateOnce({ scenario, seed, phases, when, view, signal, calibration }: Calibrating): Promise<void> {
-  if (signal.aborted) return;
+  // Nothing is fired in a run of streams alone.
+  if (signal.aborted || phases.every((phase) => arrivalCount(phase) === 0)) return;
   view.note(`calibrating the generator (${when} the run)`);
   const record = await calibrate({
     engine: createNativeEngine({ connectionsMax: 1024 }),
@@ -221,29 +226,6 @@ async function calibrateOnce({ scenario, seed, phases, when, view, signal, calib
     seed,
   });
   calibration.push(record);
-}
-
-type Verifying = { readonly driven: Driven; readonly target: Target; readonly run: string; readonly probeRun: string; readonly scenario: Scenario };
-
-async function verify({ driven, target, run, probeRun, scenario }: Verifying): Promise<LedgerRecord> {
-  const eventsPerBatch = scenario.fleet.eventsPerBatch ?? 1;
-  const auditOf = (name: string, states: Uint8Array, devices: number) =>
-    new Audit({
-      states,
-      devices,
-      eventsPerBatch,
-      parseEventId: (id) => parseEventId(name, id),
-      eventIdOf: (arrival, index) => eventIdOf(name, arrival, index),
-    });
-  const accounts = [...new Set([...target.accounts, target.probeAccount])].map((account) => ({ authorization: secretAuthorization(account) }));
-  const read = await readBack({
-    url: target.url,
-    accounts,
-    audit: auditOf(run, driven.outcome.states, scenario.fleet.devices),
-    probe: { audit: auditOf(probeRun, driven.probe.states, 1), isProbes: (id) => parseEventId(probeRun, id) !== undefined },
-    budgetMs: exportBudgetMs,
-  });
-  return { ...read, conservationError: conservationError(driven.watched.scrapes.findLast(({ ok }) => ok)?.values) };
 }
 
 const nameAlphabet = '0123456789abcdefghijklmnopqrstuvwxyz';

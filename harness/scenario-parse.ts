@@ -4,6 +4,7 @@ import { formatThresholdError, type ParsedThreshold, parseThreshold } from '#har
 import { arrivalCount } from '#harness/pacing/rate.ts';
 import type { Phase, Scenario } from './scenario.ts';
 import { joinPath, type ScenarioError, scenarioSchema, schemaErrors } from './scenario-schema.ts';
+import { streamErrors } from './scenario-streams.ts';
 
 /** One byte an arrival is kept for the ledger: more would not fit a run's memory. */
 export const arrivalsMax = 100_000_000;
@@ -23,7 +24,7 @@ export function parseScenario(value: unknown, { source, operations }: ParseConte
   if (shape.length > 0) return { kind: 'errors', source, errors: shape };
   const scenario = value as Scenario;
   const { thresholds, errors } = parseThresholds(scenario, operations);
-  const all = [...chainErrors(scenario, operations), ...phaseErrors(scenario), ...fleetErrors(scenario), ...errors];
+  const all = [...chainErrors(scenario, operations), ...phaseErrors(scenario), ...fleetErrors(scenario), ...streamErrors(scenario), ...errors];
   return all.length > 0 ? { kind: 'errors', source, errors: all } : { kind: 'ok', scenario, thresholds };
 }
 
@@ -37,7 +38,8 @@ function parseThresholds(
   scenario: Scenario,
   operations: readonly string[],
 ): { readonly thresholds: readonly ParsedThreshold[]; readonly errors: readonly ScenarioError[] } {
-  const names = { phases: scenario.phases.map((phase) => phase.name), operations };
+  const readers = scenario.streams?.readers.map(({ name }) => name) ?? [];
+  const names = { phases: scenario.phases.map((phase) => phase.name), operations, readers };
   const thresholds: ParsedThreshold[] = [];
   const errors: ScenarioError[] = [];
   for (const [index, threshold] of scenario.thresholds.entries()) {

@@ -237,3 +237,6 @@ export type Scenario = Static<typeof Scenario>;
 export function defineScenario(scenario: Scenario): Scenario {
   return scenario;
 }
+
+/** The chains that traffic may name; `ingest` alone is there without saying. */
+export const chainsOf = (named: Scenario['chains']): Readonly<Record<string, readonly string[]>> => ({ ingest: ['ingest'], ...named });

@@ -123,14 +123,21 @@ export function readPortRange(): number | undefined {
   return range === undefined ? undefined : range[1]! - range[0]! + 1;
 }
 
-/** Local ports that hold a connection to `port`, TIME_WAIT ones included: what counts against the ephemeral range. */
-export function countPortsTo(port: number): number | undefined {
+/**
+ * Local ports that hold a connection to one of `ports`, TIME_WAIT ones included: what counts against the ephemeral range. The range is there once
+ * for each destination, so the fullest one's count.
+ */
+export function countPortsTo(ports: readonly number[]): number | undefined {
   const table = readOrNothing('/proc/net/tcp');
   if (table === undefined) return undefined;
-  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  let count = 0;
-  for (const line of table.split('\n')) if (line.trim().split(/\s+/, 3)[2]?.endsWith(suffix)) count++;
-  return count;
+  const suffixes = new Set(ports.map((port) => port.toString(16).toUpperCase().padStart(4, '0')));
+  const byDestination = new Map<string, number>();
+  for (const line of table.split('\n')) {
+    const destination = line.trim().split(/\s+/, 3)[2];
+    if (destination === undefined || !suffixes.has(destination.slice(destination.indexOf(':') + 1))) continue;
+    byDestination.set(destination, (byDestination.get(destination) ?? 0) + 1);
+  }
+  return Math.max(0, ...byDestination.values());
 }
 
 export function describeMachine(memoryBytes: number, kernel: string) {

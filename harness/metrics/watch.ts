@@ -11,8 +11,9 @@ export type WatchInput = {
   readonly sinceOriginMs: () => number;
   /** Asked each second, since a supervisor may replace a worker. */
   readonly processes: () => readonly WatchedProcess[];
-  readonly metricsUrl: string;
-  readonly targetPort: number;
+  /** Of every node. Where there are several, each sample gets its node as a label. */
+  readonly metricsUrls: readonly string[];
+  readonly targetPorts: readonly number[];
   readonly scrapeTimeoutMs: number;
 };
 
@@ -70,7 +71,8 @@ export class Watch {
 
   async scrapeNow(): Promise<ScrapeSecond> {
     const second = Math.floor(this.#input.sinceOriginMs() / 1000);
-    const scraped = await scrape(this.#input.metricsUrl, second, this.#input.scrapeTimeoutMs);
+    const { metricsUrls, scrapeTimeoutMs } = this.#input;
+    const scraped = mergeNodes(await Promise.all(metricsUrls.map((url) => scrape(url, second, scrapeTimeoutMs))));
     this.#scrapes.push(scraped);
     return scraped;
   }
@@ -106,7 +108,7 @@ export class Watch {
     this.#machine.push({ second, ...machineShares(this.#machineBefore, machineNow) });
     this.#machineBefore = machineNow;
     this.#readProcesses(second);
-    if (second % portsEverySeconds === 0) this.#portsUsedMax = maximum(this.#portsUsedMax, countPortsTo(this.#input.targetPort));
+    if (second % portsEverySeconds === 0) this.#portsUsedMax = maximum(this.#portsUsedMax, countPortsTo(this.#input.targetPorts));
     const scraping = this.scrapeNow().finally(() => this.#pending.delete(scraping));
     this.#pending.add(scraping);
     this.#arm();
@@ -132,6 +134,19 @@ export class Watch {
       if (process.role === 'generator') this.#descriptorsUsedMax = maximum(this.#descriptorsUsedMax, now.descriptors);
     }
   }
+}
+
+/** One that failed makes the second's a failed one: a sum with a hole is no sum. */
+function mergeNodes(nodes: readonly ScrapeSecond[]): ScrapeSecond {
+  const [first] = nodes as readonly [ScrapeSecond, ...ScrapeSecond[]];
+  if (nodes.length === 1) return first;
+  const labelled = nodes.flatMap(({ values }, i) => Object.entries(values).map(([name, value]) => [withNode(name, i + 1), value] as const));
+  return { second: first.second, ok: nodes.every(({ ok }) => ok), values: Object.fromEntries(labelled) };
+}
+
+function withNode(sample: string, node: number): string {
+  const brace = sample.indexOf('{');
+  return brace < 0 ? `${sample}{node="${node}"}` : `${sample.slice(0, brace)}{node="${node}",${sample.slice(brace + 1)}`;
 }
 
 async function scrape(url: string, second: number, timeoutMs: number): Promise<ScrapeSecond> {

@@ -49,7 +49,7 @@ export function createScriptedWire({ queue, server, numbers, seenAt }: ScriptedW
     };
     const connecting = server.connect?.(connection, queue.nowMs) ?? 0;
     if (typeof connecting === 'string') later(queue.nowMs, () => close(connecting));
-    else later(queue.nowMs + connecting, events.onOpen);
+    else later(queue.nowMs + connecting, () => events.onOpen());
     return {
       write: (text) => {
         for (const act of server.answer({ text, atMs: queue.nowMs, connection, request: numbers.requests++ })) perform(act);

@@ -104,15 +104,15 @@ export class Holder {
     const lag = { worker: input.process, second: this.#second, ...this.#stops.takeLag(), ...takeLag() };
     // What watches presence is the harness's own.
     const cells = this.#kit.recorder.take().filter(({ reader }) => reader !== watcherPlan.name);
-    say({ kind: 'delta', delta: { cells, lag }, now: this.populationNow(nowMs) });
+    say({ kind: 'delta', delta: { cells, lag }, now: this.populationNow() });
     this.#second = Math.floor(nowMs / 1000);
   }
 
-  populationNow(nowMs = this.#options.nowMs()): PopulationNow {
+  populationNow(): PopulationNow {
     const { process, processes } = this.#options.input;
     const sum = { wanted: 0, live: 0, opening: 0, waiting: 0 };
     for (const { curve, members } of this.#crowds) {
-      sum.wanted += shareOf(wantedAt(curve, nowMs), process, processes);
+      sum.wanted += shareOf(curve.target, process, processes);
       for (const member of members) {
         const standing = member.standing();
         if (standing !== 'idle') sum[standing]++;

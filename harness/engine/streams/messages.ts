@@ -52,7 +52,7 @@ export type Comparison = {
   readonly examples: readonly { readonly kind: 'lost' | 'duplicated'; readonly text: string }[];
 };
 
-/** Of the members of one process: how many there should be by now, and how they stand. */
+/** Of the members of one process: how many there should be in the end, and how they stand. */
 export type PopulationNow = { readonly wanted: number; readonly live: number; readonly opening: number; readonly waiting: number };
 
 export type FromHolder =

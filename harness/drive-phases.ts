@@ -1,0 +1,162 @@
+/** One phase after another: announced ahead, watched once a second, ended in time, settled or stopped. */
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ArrivalPhase } from '#harness/engine/engine.ts';
+import { timesOf } from '#harness/metrics/fold.ts';
+import { quantileMicros } from '#harness/metrics/histogram.ts';
+import { sumOf } from '#harness/metrics/prometheus-text.ts';
+import { isSettled, type WarmSecond } from '#harness/metrics/settle.ts';
+import type { Watch } from '#harness/metrics/watch.ts';
+import { arrivalCount } from '#harness/pacing/rate.ts';
+import type { Cell, PhaseRecord } from '#harness/run-result.ts';
+import { metricNames } from '#system/protocol/metric-names.ts';
+import type { DrivenStreams } from './drive-streams.ts';
+import type { Driven, Driving } from './driving.ts';
+
+// A phase is announced this long before its first arrival, so that no worker hears of it late.
+const leadMs = 200;
+const drainPollMs = 200;
+const drainLimitMs = 60_000;
+
+export async function drivePhases(driving: Driving): Promise<Driven> {
+  const { input, run, fold, evenness, workers, probe, streams, faults, watch, sinceOriginMs } = driving;
+  const records: PhaseRecord[] = [];
+  const fired: Promise<void>[] = [];
+  let abortedBy: string | undefined;
+  let startMs = sinceOriginMs() + leadMs;
+  for (const [index, phase] of input.phases.entries()) {
+    if (input.signal.aborted || abortedBy !== undefined) break;
+    streams?.phase(index, startMs);
+    faults.phase(phase.name, startMs);
+    const driven = run.drive(index, startMs);
+    fired.push(driven);
+    const ended = await watchPhase({ ...driving, index, startMs, records, driven });
+    abortedBy = ended.abortedBy;
+    records.push({
+      name: phase.name,
+      measured: phase.measured,
+      startSeconds: startMs / 1000,
+      endSeconds: ended.endMs / 1000,
+      planned: arrivalCount(phase),
+      ...(input.scenario.phases[index]?.untilSettled === true ? { settled: ended.settled } : {}),
+    });
+    // The next phase begins where this one ended, or as soon as it can be announced.
+    startMs = Math.max(ended.endMs, sinceOriginMs() + leadMs);
+  }
+  await Promise.all(fired);
+  const loadEndedMs = Math.min(sinceOriginMs(), (records.at(-1)?.endSeconds ?? 0) * 1000);
+  const outcome = await run.finish();
+  const probed = await probe?.finish(records);
+  const performed = await faults.finish();
+  const pipelineDrainSeconds = await waitForPipeline(driving, loadEndedMs);
+  const watched = await watch.stop();
+  return {
+    outcome,
+    phases: records,
+    cells: fold.cells(),
+    evenness: evenness.finish(input.phases.map(({ name }) => name)),
+    workers,
+    probe: probed,
+    streams,
+    faults: performed,
+    watched,
+    pipelineDrainSeconds,
+    abortedBy,
+  };
+}
+
+type Phasing = Driving & { readonly index: number; readonly startMs: number; readonly records: readonly PhaseRecord[]; readonly driven: Promise<void> };
+type PhaseEnd = { readonly endMs: number; readonly settled: boolean; readonly abortedBy: string | undefined };
+
+/** Looks on once a second until the phase has ended, settled, or was stopped. */
+async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, index, startMs, records, driven }: Phasing): Promise<PhaseEnd> {
+  const phase = input.phases[index] as ArrivalPhase;
+  const untilSettled = input.scenario.phases[index]?.untilSettled === true;
+  const plannedEndMs = startMs + phase.durationSeconds * 1000;
+  const warm: WarmSecond[] = [];
+  const cutNow = async (abortedBy?: string): Promise<PhaseEnd> => {
+    run.cut();
+    await driven;
+    return { endMs: Math.max(sinceOriginMs(), startMs), settled: abortedBy === undefined && !input.signal.aborted, abortedBy };
+  };
+  const aborted = new Promise<void>((resolve) => input.signal.addEventListener('abort', () => resolve(), { once: true }));
+  for (;;) {
+    const leftMs = plannedEndMs - sinceOriginMs();
+    if (leftMs <= leadMs + 50) break;
+    await Promise.race([sleep(Math.min(leftMs - leadMs, 1000 - (sinceOriginMs() % 1000) + 150)), aborted]);
+    if (input.signal.aborted) return cutNow();
+    const trouble = streams?.trouble();
+    if (trouble !== undefined) throw new Error(trouble);
+    // Workers hand over a second once it is past, and answers of it are still coming: the one before is whole.
+    const second = Math.floor(sinceOriginMs() / 1000) - 2;
+    const cells = fold.cellsOfSecond(second);
+    const generatorCores = watch.coresOf('generator');
+    input.onSecond({
+      elapsedSeconds: sinceOriginMs() / 1000,
+      phase: index,
+      phaseElapsedSeconds: (sinceOriginMs() - startMs) / 1000,
+      cells,
+      allCells: () => fold.cells(),
+      ...(streams === undefined ? {} : { streams: { cells: streams.cellsOfSecond(second), allCells: streams.cells } }),
+      generatorCores,
+      systemCores: watch.coresOf('system'),
+      stealShare: watch.lastMachine()?.stealShare,
+    });
+    if (untilSettled && isWarm({ phase, warm, cells, watch, streams })) return cutNow();
+    const soFar = [
+      ...records,
+      { name: phase.name, measured: phase.measured, startSeconds: startMs / 1000, endSeconds: sinceOriginMs() / 1000, planned: arrivalCount(phase) },
+    ];
+    const metric = input.abortedBy({ cells: () => fold.cells(), streamCells: () => streams?.cells() ?? [] }, soFar);
+    if (metric !== undefined) return cutNow(metric);
+  }
+  // Not awaited to its last arrival: the next phase is announced before this one ends, so that they join without a gap.
+  void driven.catch(() => undefined);
+  return { endMs: plannedEndMs, settled: false, abortedBy: undefined };
+}
+
+type Warming = {
+  readonly phase: ArrivalPhase;
+  readonly warm: WarmSecond[];
+  readonly cells: readonly Cell[];
+  readonly watch: Watch;
+  readonly streams: DrivenStreams | undefined;
+};
+
+/** Everybody who should listen does, and requests, where there are any, have settled. */
+function isWarm({ phase, warm, cells, watch, streams }: Warming): boolean {
+  const { wanted, live } = streams?.now() ?? { wanted: 0, live: 0 };
+  if (live < wanted || (streams !== undefined && wanted === 0)) return false;
+  if (arrivalCount(phase) === 0) return true;
+  warm.push(warmSecond(cells, watch.coresOf('system')));
+  return isSettled(warm);
+}
+
+function warmSecond(cells: readonly Cell[], systemCores: number | undefined): WarmSecond {
+  const histogram = timesOf(cells, 'response');
+  const failed = cells.reduce((sum, { counts }) => sum + counts.failed, 0);
+  const fired = cells.reduce((sum, { counts }) => sum + counts.fired, 0);
+  const millis = (q: number) => {
+    const micros = quantileMicros(histogram, q, failed);
+    return micros === undefined ? undefined : micros / 1000;
+  };
+  return {
+    p50Ms: millis(0.5),
+    p99Ms: millis(0.99),
+    cpuMicrosPerRequest: systemCores === undefined || fired === 0 ? undefined : (systemCores * 1e6) / fired,
+    planned: cells.reduce((sum, { counts }) => sum + counts.planned, 0),
+  };
+}
+
+/** Seconds from the load's end until the service says that nothing is pending; undefined: it never said so within the limit. */
+async function waitForPipeline({ watch, sinceOriginMs, input }: Driving, loadEndedMs: number): Promise<number | undefined> {
+  const deadline = performance.now() + drainLimitMs;
+  while (performance.now() < deadline) {
+    const { ok, values } = await watch.scrapeNow();
+    const pending = ok ? sumOf(values, metricNames.eventsPending) : undefined;
+    if (pending === 0) return Math.max(0, (sinceOriginMs() - loadEndedMs) / 1000);
+    if (input.signal.aborted && !ok) return undefined;
+    await sleep(drainPollMs);
+  }
+  return undefined;
+}

@@ -1,0 +1,82 @@
+import type { ArrivalPhase, Engine, EngineOutcome, EngineRun } from '#harness/engine/engine.ts';
+import type { Probe, ProbeOutcome } from '#harness/engine/probe/probe.ts';
+import type { CellFold } from '#harness/metrics/fold.ts';
+import type { EvennessFold } from '#harness/metrics/fold-evenness.ts';
+import type { Watch, Watched } from '#harness/metrics/watch.ts';
+import type { Cell, Evenness, FaultRecord, PhaseRecord, StreamCell, WorkerLag } from '#harness/run-result.ts';
+import type { Scenario } from '#harness/scenario.ts';
+import type { DeviceCredentials, ItemContext } from '#harness/target/operation.ts';
+import type { Faults } from './drive-faults.ts';
+import type { DrivenStreams } from './drive-streams.ts';
+import type { Target } from './topology/target.ts';
+
+export type DriveInput = {
+  /** With its clock taken out. */
+  readonly scenario: Scenario;
+  readonly scale: number;
+  readonly seed: number;
+  readonly run: string;
+  readonly probeRun: string;
+  readonly target: Target;
+  readonly engine: Engine;
+  readonly devices: readonly DeviceCredentials[];
+  /** Missing where nobody writes items or listens. */
+  readonly listening: Listening | undefined;
+  /** Undefined where the load has no operation that it could send. */
+  readonly probeDevice: DeviceCredentials | undefined;
+  readonly phases: readonly ArrivalPhase[];
+  readonly operationsModule: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly onKill: (kill: () => void) => void;
+  readonly onSecond: (second: DrivenSecond) => void;
+  /** Asked once a second: the metric of an abort threshold that cannot hold any more. */
+  readonly abortedBy: (
+    soFar: { readonly cells: () => readonly Cell[]; readonly streamCells: () => readonly StreamCell[] },
+    phases: readonly PhaseRecord[],
+  ) => string | undefined;
+};
+
+/** Who listens, and with what. Authorization headers of users by index, and of accounts. */
+export type Listening = { readonly items: ItemContext; readonly users: readonly string[]; readonly accounts: readonly string[] };
+
+export type DrivenSecond = {
+  readonly elapsedSeconds: number;
+  readonly phase: number;
+  readonly phaseElapsedSeconds: number;
+  /** Of the last whole second. */
+  readonly cells: readonly Cell[];
+  readonly allCells: () => readonly Cell[];
+  readonly streams?: { readonly cells: readonly StreamCell[]; readonly allCells: () => readonly StreamCell[] };
+  readonly generatorCores: number | undefined;
+  readonly systemCores: number | undefined;
+  readonly stealShare: number | undefined;
+};
+
+export type Driven = {
+  readonly outcome: EngineOutcome;
+  readonly phases: readonly PhaseRecord[];
+  readonly cells: readonly Cell[];
+  readonly evenness: readonly Evenness[];
+  readonly workers: readonly WorkerLag[];
+  readonly probe: ProbeOutcome | undefined;
+  /** Still there: it is asked after the load what everybody saw. */
+  readonly streams: DrivenStreams | undefined;
+  readonly faults: readonly FaultRecord[];
+  readonly watched: Watched;
+  readonly pipelineDrainSeconds: number | undefined;
+  readonly abortedBy: string | undefined;
+};
+
+export type Driving = {
+  readonly input: DriveInput;
+  readonly run: EngineRun;
+  readonly fold: CellFold;
+  readonly evenness: EvennessFold;
+  readonly workers: WorkerLag[];
+  readonly probe: Probe | undefined;
+  readonly streams: DrivenStreams | undefined;
+  readonly faults: Faults;
+  readonly watch: Watch;
+  readonly sinceOriginMs: () => number;
+};

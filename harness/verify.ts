@@ -1,0 +1,74 @@
+/** After the load: everything is read back, and compared with what was acknowledged and seen. */
+import { arrivalState } from '#harness/engine/engine.ts';
+import { channelsOf } from '#harness/engine/streams/plan.ts';
+import { createKinds, statesOfKind } from '#harness/ledger/arrival-kinds.ts';
+import { Audit } from '#harness/ledger/audit.ts';
+import { conservationError } from '#harness/ledger/conservation.ts';
+import { readBack } from '#harness/ledger/read-back.ts';
+import type { ArrivalPhase } from '#harness/pacing/plan.ts';
+import type { ItemLedgerRecord, LedgerRecord } from '#harness/run-result.ts';
+import { chainsOf, type Scenario } from '#harness/scenario.ts';
+import { eventIdOf, parseEventId, probeNameOf } from '#harness/target/event-ids.ts';
+import { operations } from '#harness/target/operations.ts';
+import type { Driven, Listening } from './driving.ts';
+import { secretAuthorization } from './topology/provision.ts';
+import type { Target } from './topology/target.ts';
+import { verifyItems } from './verify-items.ts';
+
+const exportBudgetMs = 120_000;
+
+export type Verifying = {
+  readonly driven: Driven;
+  readonly target: Target;
+  readonly run: string;
+  readonly scenario: Scenario;
+  readonly seed: number;
+  readonly phases: readonly ArrivalPhase[];
+  readonly listening: Listening | undefined;
+};
+
+export async function verify(verifying: Verifying): Promise<{ readonly ledger: LedgerRecord; readonly items: ItemLedgerRecord | undefined }> {
+  const { driven, scenario, seed, phases } = verifying;
+  const kindOf = createKinds({ seed, phases, chains: chainsOf(scenario.chains), operations });
+  const { states } = driven.outcome;
+  const ledger = await verifyEvents(verifying, statesOfKind(states, kindOf, 'events'));
+  return { ledger, items: await verifyListening(verifying, statesOfKind(states, kindOf, 'item')) };
+}
+
+async function verifyEvents({ driven, target, run, scenario }: Verifying, ownStates: Uint8Array): Promise<LedgerRecord> {
+  const eventsPerBatch = scenario.fleet.eventsPerBatch ?? 1;
+  const auditOf = (name: string, states: Uint8Array, devices: number) =>
+    new Audit({
+      states,
+      devices,
+      eventsPerBatch,
+      parseEventId: (id) => parseEventId(name, id),
+      eventIdOf: (arrival, index) => eventIdOf(name, arrival, index),
+    });
+  const accounts = [...new Set([...target.accounts, target.probeAccount])].map((account) => ({ authorization: secretAuthorization(account) }));
+  const { probe } = driven;
+  const probeRun = probeNameOf(run);
+  const read = await readBack({
+    url: target.url,
+    accounts,
+    audit: auditOf(run, ownStates, scenario.fleet.devices),
+    ...(probe === undefined
+      ? {}
+      : { probe: { audit: auditOf(probeRun, probe.states, 1), isProbes: (id: string) => parseEventId(probeRun, id) !== undefined } }),
+    budgetMs: exportBudgetMs,
+  });
+  return { ...read, conservationError: conservationError(driven.watched.scrapes.findLast(({ ok }) => ok)?.values) };
+}
+
+async function verifyListening({ driven, target, run, scenario, listening }: Verifying, states: Uint8Array): Promise<ItemLedgerRecord | undefined> {
+  const { streams } = driven;
+  if (listening === undefined || streams === undefined) return undefined;
+  return verifyItems({
+    url: target.url,
+    authorizations: listening.users,
+    channels: [...new Set(['sync:trips', 'inbox', ...(scenario.streams?.readers ?? []).flatMap(channelsOf)])],
+    audit: { run, states, population: listening.items, isItem: (arrival) => states[arrival] !== arrivalState.notPlanned },
+    compare: streams.compare,
+    cells: streams.cells,
+  });
+}
