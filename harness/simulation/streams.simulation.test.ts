@@ -199,6 +199,6 @@ test('a poll sees the same changes, later, and asks as often as it was told', as
     }),
   });
   expect(outcome.count('dialled')).toBe(5);
-  expect(quantileMs(outcome, 'delivery_lag', 1)).toBeCloseTo(1505, -1);
+  expect(quantileMs(outcome, 'delivery_lag', 1)).toBeCloseTo(1510, -1);
   expect(await outcome.compare()).toMatchObject({ expected: 1, seen: 1, lost: 0, duplicated: 0 });
 });

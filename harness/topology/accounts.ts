@@ -15,7 +15,7 @@ export async function askAdmin(
   });
   const text = await answer.body.text();
   if (answer.statusCode !== asking.expected) throw new Error(`${adminUrl}${asking.path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
-  return JSON.parse(text) as unknown;
+  return text === '' ? undefined : (JSON.parse(text) as unknown);
 }
 
 export async function createAccount(
