@@ -15,6 +15,8 @@ export type Holder = {
   readonly pid: number;
   readonly port: number;
   readonly request: string;
+  /** Header of who may listen; empty where nobody asks. */
+  readonly authorization: string;
   /** One change to everybody. Resolves when it was handed over, not when it arrived. */
   readonly tell: () => Promise<void>;
   /** The longest since it was last asked, in milliseconds. */
@@ -58,6 +60,7 @@ export async function startBare(): Promise<Holder> {
     pid: child.pid as number,
     port: port as number,
     request: 'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+    authorization: '',
     tell: async () => void child.send({ kind: 'broadcast', line: bareLine }),
     loopDelayMaxMs: async () => {
       child.send({ kind: 'delay' });
@@ -76,6 +79,7 @@ export async function startHolder(): Promise<Holder> {
     name: 'service',
     pid: service.workerPids()[0] as number,
     port: Number(new URL(service.url).port),
+    authorization,
     request: `GET /v1/stream?ch=sync:bench HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\n\r\n`,
     tell: async () => {
       const answer = await request(`${service.url}/v1/sync/bench/item`, {

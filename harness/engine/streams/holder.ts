@@ -31,8 +31,15 @@ export type HolderOptions = {
   readonly say: (message: FromHolder) => void;
 };
 
-/** Those of one reader: the first `active` of them are there. */
-type Crowd = { readonly members: readonly Member[]; active: number; curve: PopulationCurve };
+/** Those of one reader: the first `active` of them are there. One is made when it is first needed, and keeps its view when it goes. */
+type Crowd = {
+  readonly plan: ReaderPlan;
+  readonly reader: number;
+  readonly firstPlace: number;
+  readonly members: Member[];
+  active: number;
+  curve: PopulationCurve;
+};
 
 /** An account's own stream of its devices' presence: counted as no reader of the scenario. */
 const watcherPlan: ReaderPlan = {
@@ -50,8 +57,8 @@ export class Holder {
   readonly #kit: Kit;
   readonly #crowds: readonly Crowd[];
   readonly #watchers: readonly Member[];
-  /** By their place. */
-  readonly #members: readonly Member[];
+  /** By their place: one that was not needed yet is missing. */
+  readonly #members: (Member | undefined)[];
   #second: number;
 
   constructor(options: HolderOptions) {
@@ -63,15 +70,16 @@ export class Holder {
     this.#kit = this.#kitOf(plans, places);
     let place = 0;
     this.#crowds = input.readers.map((plan, reader) => {
-      const count = shareOf(plan.count, input.process, input.processes);
-      const members = Array.from({ length: count }, (_, i) => this.#memberOf({ plan, reader, index: i * input.processes + input.process, place: place++ }));
-      return { members, active: 0, curve: restingPopulation };
+      const firstPlace = place;
+      place += shareOf(plan.count, input.process, input.processes);
+      return { plan, reader, firstPlace, members: [], active: 0, curve: restingPopulation };
     });
     this.#watchers = input.watchers.map((authorization, index) => {
       const start = { kit: this.#kit, place: place++, reader: input.readers.length, plan: watcherPlan, index, user: -1, device: undefined, authorization };
       return new Listener(start);
     });
-    this.#members = [...this.#crowds.flatMap(({ members }) => members), ...this.#watchers];
+    this.#members = new Array<Member | undefined>(places).fill(undefined);
+    for (const watcher of this.#watchers) this.#members[watcher.place] = watcher;
     this.#second = Math.floor(nowMs() / 1000);
   }
 
@@ -94,7 +102,7 @@ export class Holder {
     this.#stops.observe(nowMs);
     for (const crowd of this.#crowds) this.#move(crowd, nowMs);
     const { dueMs } = this.#kit;
-    for (let place = 0; place < dueMs.length; place++) if ((dueMs[place] as number) <= nowMs) (this.#members[place] as Member).attend(nowMs);
+    for (let place = 0; place < dueMs.length; place++) if ((dueMs[place] as number) <= nowMs) this.#members[place]?.attend(nowMs);
     if (nowMs >= (this.#second + 1) * 1000) this.handOver(nowMs);
   }
 
@@ -122,7 +130,7 @@ export class Holder {
   }
 
   release(): void {
-    for (const member of this.#members) member.release();
+    for (const member of this.#members) member?.release();
   }
 
   /** Waits until everybody who listens has what the log has, or for so long. */
@@ -139,7 +147,7 @@ export class Holder {
   }
 
   stop(): void {
-    for (const member of this.#members) member.stop();
+    for (const member of this.#members) member?.stop();
   }
 
   #kitOf(plans: readonly ReaderPlan[], places: number): Kit {
@@ -162,19 +170,27 @@ export class Holder {
     };
   }
 
-  #memberOf({ plan, reader, index, place }: Pick<MemberStart, 'plan' | 'reader' | 'index' | 'place'>): Member {
-    const { population, credential, authorizations } = this.#options.input;
+  /** The next of a crowd, made where it was never there before. */
+  #memberAt({ plan, reader, firstPlace, members }: Crowd, at: number): Member {
+    const present = members[at];
+    if (present !== undefined) return present;
+    const { population, credential, authorizations, process, processes } = this.#options.input;
+    const place = firstPlace + at;
+    const index = at * processes + process;
     const user = index % population.users;
     const device = credential === 'device' ? index % population.devices : undefined;
     const start: MemberStart = { kit: this.#kit, place, reader, plan, index, user, device, authorization: authorizations[device ?? user] as string };
-    return plan.way.kind === 'poll' ? new Poller(start) : new Listener(start);
+    const made = plan.way.kind === 'poll' ? new Poller(start) : new Listener(start);
+    members[at] = made;
+    this.#members[place] = made;
+    return made;
   }
 
   #move(crowd: Crowd, nowMs: number): void {
     const { process, processes } = this.#options.input;
     const wanted = shareOf(wantedAt(crowd.curve, nowMs), process, processes);
-    while (crowd.active < wanted) (crowd.members[crowd.active++] as Member).start();
-    while (crowd.active > wanted) (crowd.members[--crowd.active] as Member).stop();
+    while (crowd.active < wanted) this.#memberAt(crowd, crowd.active++).start();
+    while (crowd.active > wanted) this.#memberAt(crowd, --crowd.active).stop();
   }
 
   #noteHeld(reader: number, members: readonly Member[]): void {
