@@ -13,6 +13,7 @@ export type ScenarioArguments = {
   readonly credentials?: string | undefined;
   readonly seed: number;
   readonly set: readonly string[];
+  readonly fullTime?: boolean | undefined;
   readonly repeat: number;
   readonly out?: string | undefined;
   readonly quiet: boolean;
@@ -32,7 +33,7 @@ export async function runScenarios(args: ScenarioArguments, around: Surroundings
     around.say.err(`which scenario? There is ${scenarioNames().join(', ')}; npm run scenario -- --help says more\n`);
     return usageExitCode;
   }
-  const checked = await readScenario(args.name, args.set, around);
+  const checked = await readScenario(args.name, args.fullTime === true ? [...args.set, 'clock.scale=1'] : args.set, around);
   if (typeof checked === 'string') {
     around.say.err(`${checked}\n`);
     return usageExitCode;

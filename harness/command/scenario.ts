@@ -22,6 +22,7 @@ export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
       .option('credentials', { type: 'string', requiresArg: true, describe: 'JSON file with the account(s) to use at the target', implies: 'target' })
       .option('seed', { type: 'number', requiresArg: true, default: 1, describe: 'the same seed gives the same arrivals' })
       .option('set', { type: 'string', array: true, nargs: 1, default: [], describe: 'change one place, as in fleet.devices=500; repeatable' })
+      .option('full-time', { type: 'boolean', default: false, describe: 'a scenario on a faster clock takes the time that it is about: --set clock.scale=1' })
       .option('repeat', { type: 'number', requiresArg: true, default: 1, describe: 'run it N times and judge over the runs' })
       .option('out', { type: 'string', requiresArg: true, describe: "folder for the run's own folder (default: reports)" })
       .option('quiet', { type: 'boolean', default: false, describe: 'no live view, only the verdict' })
