@@ -52,6 +52,7 @@ function unionErrors(branches: readonly SchemaNode[], value: unknown, path: stri
   if (kinds.length === 0) {
     const words = branches.flatMap((branch) => branch.const ?? []);
     if (words.includes(value as string)) return [];
+    if (words.length === 0) return simpleErrors(branches, value, path);
     return [{ path, message: `must be one of ${words.join(', ')}, not ${shown(value)}` }];
   }
   if (!isRecord(value)) return [{ path, message: `must be an object with a kind: ${kinds.join(', ')}` }];
@@ -60,6 +61,12 @@ function unionErrors(branches: readonly SchemaNode[], value: unknown, path: stri
   const kind = value.kind;
   const message = kind === undefined ? `is missing: one of ${kinds.join(', ')}` : `is unknown: ${shown(kind)}${offer(String(kind), kinds)}`;
   return [{ path: joinPath(path, 'kind'), message }];
+}
+
+/** One of several simple types, as a setting may be. */
+function simpleErrors(branches: readonly SchemaNode[], value: unknown, path: string): readonly ScenarioError[] {
+  if (branches.some((branch) => schemaErrors(branch, value, path).length === 0)) return [];
+  return [{ path, message: `must be a ${branches.map(({ type }) => type).join(' or ')}, not ${shown(value)}` }];
 }
 
 function arrayErrors(schema: SchemaNode, items: SchemaNode, value: unknown, path: string): readonly ScenarioError[] {

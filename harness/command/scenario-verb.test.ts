@@ -76,9 +76,14 @@ describe('--repeat', () => {
   });
 });
 
+test('--full-time takes the clock back', async () => {
+  expect((await typed({ name: 'heartbeat-timeout' })).runs[0]?.scenario.clock).toEqual({ scale: 25 });
+  expect((await typed({ name: 'heartbeat-timeout', fullTime: true })).runs[0]?.scenario.clock).toEqual({ scale: 1 });
+});
+
 test.each<[Partial<ScenarioArguments>, string]>([
   [{ name: 'smok' }, 'there is no scenario "smok"; did you mean "smoke"?'],
-  [{ name: undefined }, 'which scenario? There is smoke, '],
+  [{ name: undefined }, 'which scenario? There is heartbeat-timeout, '],
   [{ name: 'nowhere.json' }, 'there is no file nowhere.json'],
   [{ set: ['fleet.devises=1'] }, '--set fleet.devises: there is no fleet.devises; did you mean "devices"?'],
   [{ set: ['fleet.devices=0'] }, 'smoke is not a scenario that can be run:\n  fleet.devices: must be >= 1, not 0'],
