@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { operations } from '#harness/target/operations.ts';
 import { defineScenario, type Scenario } from './scenario.ts';
 import { loadScenario, scenarioNames } from './scenario-load.ts';
 import { applyOverrides } from './scenario-overrides.ts';
 import { formatScenarioErrors, parseScenario } from './scenario-parse.ts';
 
-const context = { source: 'mine.ts', operations: ['ingest', 'authenticate'] };
+const context = { source: 'mine.ts', operations: ['ingest', 'authenticate', 'put-item'] };
 const good: Scenario = defineScenario({
   name: 'mine',
   description: '',
@@ -40,6 +41,11 @@ const withSet = (...overrides: readonly string[]): unknown => {
   if (applied.kind === 'errors') throw new Error(applied.errors.map((error) => `${error.path}: ${error.message}`).join('\n'));
   return applied.value;
 };
+/** The good one with accounts of two and one reader, changed. */
+function withStreams(changes: object, ...overrides: readonly string[]): unknown {
+  const streams = { users: 4, readers: [{ name: 'apps' }], ...changes };
+  return withSet('fleet.accounts=2', `streams=${JSON.stringify(streams)}`, ...overrides);
+}
 
 test('a right scenario comes back with its thresholds parsed', () => {
   const parsed = parseScenario(good, context);
@@ -93,6 +99,42 @@ describe('what is wrong is said with its place', () => {
       'a baseline that is not there',
       withSet('thresholds[0].metric=recovery_seconds{phase:spike,baseline:clam}', 'thresholds[0].expression=value<5'),
       'thresholds[0].metric: \n',
+    ],
+    ['items without users', withSet('chains.change=["put-item"]'), 'chains.change: writes items, and items belong to users'],
+    [
+      'a fault in a phase that is not there',
+      withSet('faults=[{"kind":"kill-worker","phase":"spiek","atSeconds":1}]'),
+      'faults[0].phase: there is no phase "spiek"',
+    ],
+    ['a fault behind the end', withSet('faults=[{"kind":"kill-worker","phase":"spike","atSeconds":9999}]'), 'faults[0].atSeconds: must lie inside'],
+    ['a drop without a balancer', withSet('faults=[{"kind":"drop-connections","how":"rst","phase":"spike","atSeconds":1}]'), 'faults: '],
+    [
+      'a setting that is no value',
+      withSet('system={"settings":{"drain-window-ms":[1]}}'),
+      'system.settings.drain-window-ms: must be a string or number or boolean',
+    ],
+    [
+      'a population of nobody',
+      withSet('phases.spike.population=[{"reader":"apps","target":1,"perSecond":1}]'),
+      'phases[1].population[0].reader: there is no reader "apps"',
+    ],
+    ['users that are not whole', withStreams({ users: 3 }), 'streams.users: must be a multiple of fleet.accounts (2)'],
+    ['more users than devices', withStreams({ users: 2000 }), 'streams.users: must not be more than fleet.devices'],
+    ['presence of whom', withStreams({ credential: 'user', watchPresence: true }), 'streams.watchPresence: needs credential "device"'],
+    [
+      'two readers of one name',
+      withStreams({ readers: [{ name: 'apps' }, { name: 'apps' }] }),
+      'streams.readers[1].name: "apps" is the name of readers[0] too',
+    ],
+    [
+      'a poll of two channels',
+      withStreams({ readers: [{ name: 'apps', way: { kind: 'poll', everySeconds: 5 }, channels: ['sync:a', 'inbox'] }] }),
+      'streams.readers[0].channels: a poll asks for one collection',
+    ],
+    [
+      'a threshold on a reader that is not there',
+      withStreams({}, 'thresholds[0].metric=streams_lost{reader:aps}', 'thresholds[0].expression=count==0'),
+      'unknown reader "aps"; did you mean "apps"?',
     ],
     ['a threshold that cannot be read', withSet('thresholds[0].expression=p(99)'), 'thresholds[0].expression: \np(99)\n     ^ expected one of'],
   ])('%s', (_, value, expected) => {
@@ -186,7 +228,7 @@ test('every scenario of the house can be run', async () => {
   expect(scenarioNames()).toEqual(expect.arrayContaining(['smoke', 'spike', 'steady']));
   for (const name of scenarioNames()) {
     const loaded = await loadScenario(name);
-    const parsed = loaded.kind === 'ok' ? parseScenario(loaded.value, { ...context, source: name }) : loaded;
+    const parsed = loaded.kind === 'ok' ? parseScenario(loaded.value, { source: name, operations: operations.map((one) => one.name) }) : loaded;
     expect(parsed).toMatchObject({ kind: 'ok', scenario: { name } });
   }
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { exampleRun, thresholdOf } from '#harness/gates/example-run.ts';
 import { judge } from '#harness/gates/judge.ts';
 import { exitCodes, type Verdict, type VerdictKind } from '#harness/run-result.ts';
+import { operations } from '#harness/target/operations.ts';
 import type { RunOptions } from './run-options.ts';
 import { runScenarios, type ScenarioArguments } from './scenario-verb.ts';
 
@@ -17,7 +18,7 @@ async function typed(args: Partial<ScenarioArguments>, kinds: readonly VerdictKi
     { ...given, ...args },
     {
       say: { out: (text) => out.push(text), err: (text) => err.push(text) },
-      operationNames: async () => ['ingest'],
+      operationNames: async () => operations.map(({ name }) => name),
       runScenario: async (options): Promise<Verdict> => {
         const kind = kinds[runs.length] as VerdictKind;
         runs.push(options);

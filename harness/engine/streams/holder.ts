@@ -8,11 +8,13 @@ import { createRandom } from '#harness/pacing/random.ts';
 import type { Acknowledgements, WorkerLag } from '#harness/run-result.ts';
 import { parseDeviceName } from '#harness/target/item-laws.ts';
 import type { Frame } from '#system/protocol/frames.ts';
+import { limits } from '#system/protocol/limits.ts';
 import { compareMembers } from './compare.ts';
 import type { Kit, Member, MemberStart, ReaderPlan } from './kit.ts';
 import { LagBook, type LagSample } from './lag-book.ts';
 import { Listener } from './listener.ts';
 import type { Comparison, FromHolder, HolderInput, PhaseStart, PopulationNow, UserLog } from './messages.ts';
+import { heartbeatMsDefault } from './plan.ts';
 import { Poller } from './poller.ts';
 import { type PopulationCurve, restingPopulation, shareOf, wantedAt } from './population.ts';
 import { referenceLaw } from './reconnect.ts';
@@ -42,14 +44,16 @@ type Crowd = {
 };
 
 /** An account's own stream of its devices' presence: counted as no reader of the scenario. */
-const watcherPlan: ReaderPlan = {
-  name: 'presence-watcher',
+const watcherPlan = (scale: number): ReaderPlan => ({
+  name: watcherName,
   channels: ['devices'],
-  way: { kind: 'stream', heartbeatMs: 25_000 },
+  // Behind a balancer whose clock is faster it has to beat faster too.
+  way: { kind: 'stream', heartbeatMs: Math.max(limits.heartbeatMsMin, Math.round(heartbeatMsDefault / scale)) },
   pace: { kind: 'normal' },
   reconnect: referenceLaw,
   count: 0,
-};
+});
+const watcherName = 'presence-watcher';
 
 export class Holder {
   readonly #options: HolderOptions;
@@ -65,7 +69,7 @@ export class Holder {
     const { input, nowMs } = options;
     this.#options = options;
     this.#stops = new Stops({ spoiledAboveMs: options.spoiledAboveMs, sleepMaxMs: options.sleepMaxMs, nowMs: nowMs() });
-    const plans = input.watchers.length === 0 ? input.readers : [...input.readers, watcherPlan];
+    const plans = input.watchers.length === 0 ? input.readers : [...input.readers, watcherPlan(input.scale)];
     const places = plans.reduce((sum, { count }) => sum + shareOf(count, input.process, input.processes), input.watchers.length);
     this.#kit = this.#kitOf(plans, places);
     let place = 0;
@@ -75,7 +79,16 @@ export class Holder {
       return { plan, reader, firstPlace, members: [], active: 0, curve: restingPopulation };
     });
     this.#watchers = input.watchers.map((authorization, index) => {
-      const start = { kit: this.#kit, place: place++, reader: input.readers.length, plan: watcherPlan, index, user: -1, device: undefined, authorization };
+      const start = {
+        kit: this.#kit,
+        place: place++,
+        reader: input.readers.length,
+        plan: watcherPlan(input.scale),
+        index,
+        user: -1,
+        device: undefined,
+        authorization,
+      };
       return new Listener(start);
     });
     this.#members = new Array<Member | undefined>(places).fill(undefined);
@@ -111,7 +124,7 @@ export class Holder {
     for (const [reader, { members }] of this.#crowds.entries()) this.#noteHeld(reader, members);
     const lag = { worker: input.process, second: this.#second, ...this.#stops.takeLag(), ...takeLag() };
     // What watches presence is the harness's own.
-    const cells = this.#kit.recorder.take().filter(({ reader }) => reader !== watcherPlan.name);
+    const cells = this.#kit.recorder.take().filter(({ reader }) => reader !== watcherName);
     say({ kind: 'delta', delta: { cells, lag }, now: this.populationNow() });
     this.#second = Math.floor(nowMs / 1000);
   }
