@@ -2,7 +2,7 @@
 
 import { peakPerSecond } from '#harness/pacing/rate.ts';
 import type { RunResult } from '#harness/run-result.ts';
-import { sumStreams } from './stream-samples.ts';
+import { needsNoEventLedger, sumStreams } from './stream-samples.ts';
 import { failedScrapes, type Saying } from './validity.ts';
 import { plural, shortNumber } from './wording.ts';
 
@@ -61,9 +61,9 @@ function stoodStill({ phases }: RunResult, spoiled: ReadonlySet<number>): readon
   return [{ code: 'spoiled-seconds', text }];
 }
 
-function ledgerNotes({ ledger, cells, streams }: RunResult): readonly Saying[] {
-  // Of streams alone nothing was acknowledged.
-  if (ledger === undefined && cells.length === 0 && streams !== undefined) return [];
+function ledgerNotes(result: RunResult): readonly Saying[] {
+  const { ledger } = result;
+  if (needsNoEventLedger(result)) return [];
   if (ledger === undefined) return [{ code: 'not-verified', text: 'nothing was read back: whether what was acknowledged is there is not known' }];
   const notes: Saying[] = [];
   if (ledger.refusedFound > 0)

@@ -12,6 +12,13 @@ export function selectStreamCells({ streams, phases }: Pick<JudgedData, 'streams
   return (streams?.cells ?? []).filter((cell) => wanted.has(cell.phase) && (reader === undefined || cell.reader === reader));
 }
 
+/** Nothing was asked of the service but streams: what reports of requests is left out. */
+export const isOfStreamsAlone = ({ cells, streams }: Pick<JudgedData, 'cells' | 'streams'>): boolean => cells.length === 0 && streams !== undefined;
+
+/** Nothing of events was read back, and nothing had to be: there were none, or what was written were items, which have a ledger of their own. */
+export const needsNoEventLedger = (data: Pick<JudgedData, 'cells' | 'streams' | 'items' | 'ledger'>): boolean =>
+  data.ledger === undefined && (data.items !== undefined || isOfStreamsAlone(data));
+
 export const sumStreams = (cells: readonly Pick<StreamCell, 'counts'>[], ...names: readonly (keyof StreamCounts)[]): number =>
   cells.reduce((sum, { counts }) => sum + names.reduce((all, name) => all + counts[name], 0), 0);
 export const sumSpoiled = (cells: readonly Pick<StreamCell, 'spoiled'>[], ...names: readonly (keyof StreamCounts)[]): number =>

@@ -7,22 +7,32 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { requirePart } from '#harness/parts/find.ts';
 import { readPageAssets } from '#harness/run-folder/page-assets.ts';
+import type { RunResult, Verdict } from '#harness/run-result.ts';
 import { exampleSpike } from './example-spike.ts';
+import { exampleStorm } from './example-streams.ts';
 import { indexHtml } from './index-html.ts';
 
 const quiet = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
 const plotsExpected = ['rate', 'failures', 'latency-ingest', 'percentiles', 'generator', 'cpu', 'backlog', 'lag'];
 const { result, verdict } = exampleSpike({ troubled: true });
+const ofStreams = ['held', 'delivery-maps', 'delivery-asking', 'frames', 'ended'];
+const storm = exampleStorm({ troubled: true });
+const writing = exampleStorm({ writes: true, troubled: true });
+const { faults: _faults, ...undisturbed } = storm.result;
 
 let browser: Browser;
 let folder: string;
 let address: string;
 
+async function write(name: string, ...[run, itsVerdict]: [run: RunResult, verdict: Verdict]): Promise<string> {
+  const file = join(folder, name);
+  await writeFile(file, indexHtml(run, itsVerdict, await readPageAssets()));
+  return pathToFileURL(file).href;
+}
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'headroom-page-'));
-  const file = join(folder, 'index.html');
-  await writeFile(file, indexHtml(result, verdict, await readPageAssets()));
-  address = pathToFileURL(file).href;
+  address = await write('index.html', result, verdict);
   browser = await chromium.launch({ executablePath: requirePart('chromium'), headless: true, args: quiet });
 });
 afterAll(async () => {
@@ -32,14 +42,14 @@ afterAll(async () => {
 
 type Opened = { readonly page: Page; readonly complaints: readonly string[]; readonly requests: readonly string[] };
 
-async function open(colorScheme: 'light' | 'dark', width: number): Promise<Opened> {
+async function open(colorScheme: 'light' | 'dark', width: number, url = address): Promise<Opened> {
   const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
   const complaints: string[] = [];
   const requests: string[] = [];
   page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('request', (request) => requests.push(request.url()));
-  await page.goto(address);
+  await page.goto(url);
   await page.locator('#theme:visible').waitFor();
   return { page, complaints, requests };
 }
@@ -129,4 +139,36 @@ test('what comes from outside stays text: a reason with a tag in it is read, not
   const { page } = await open('light', 1400);
   expect(await page.getByRole('rowheader', { name: 'status 503 </script><b>' }).count()).toBe(1);
   await page.close();
+});
+
+describe.each([
+  ['of streams alone', storm, [...ofStreams, 'generator', 'cpu']],
+  ['of streams and requests', writing, ['rate', 'latency-put-item', ...ofStreams.slice(0, 5), 'percentiles', 'generator', 'cpu']],
+] as const)('a run %s', (name, one, expected) => {
+  test.each([1400, 380])('every plot is drawn and says what it shows, nothing complains, %i px', async (width) => {
+    const url = await write(`${name.replaceAll(' ', '-')}.html`, one.result, one.verdict);
+    const { page, complaints, requests } = await open(width === 380 ? 'dark' : 'light', width, url);
+    const drawn = await coloursOf(page);
+    expect(Object.keys(drawn)).toEqual(expected);
+    for (const [plot, colours] of Object.entries(drawn)) {
+      expect(colours, plot).toBeGreaterThan(5);
+      expect(await page.locator(`[data-plot="${plot}"] canvas`).getAttribute('aria-label'), plot).toMatch(/\d/);
+    }
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+    expect(await page.getByRole('rowheader', { name: 'storm · maps · cut rst </script><b>' }).count()).toBe(1);
+    expect(complaints).toEqual([]);
+    expect(requests).toEqual([url]);
+    await page.close();
+  });
+});
+
+test('what was done to the service is marked in every plot over time', async () => {
+  const canvasOf = async (url: string, plot: string): Promise<string> => {
+    const { page } = await open('light', 1400, url);
+    const pixels = (await page.evaluate(`document.querySelector('[data-plot="${plot}"] canvas').toDataURL()`)) as string;
+    await page.close();
+    return pixels;
+  };
+  const [marked, unmarked] = [await write('marked.html', storm.result, storm.verdict), await write('unmarked.html', undisturbed, storm.verdict)];
+  for (const plot of ['held', 'cpu']) expect(await canvasOf(marked, plot)).not.toBe(await canvasOf(unmarked, plot));
 });

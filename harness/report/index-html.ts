@@ -2,9 +2,12 @@
 import type { RunResult, Verdict } from '#harness/run-result.ts';
 import { type Html, html, raw, scriptJson, scriptText, styleText } from './html.ts';
 import { firstCurve, percentileCurves, whyTheyDiffer } from './percentiles.ts';
-import { phaseMarks, type Shade, shadesOf, type TimePlot, timePlots } from './plots.ts';
-import { generatorSection, latencySection, reasonsSection, runSection, thresholdsSection, totalsSection, verdictSection } from './sections.ts';
+import type { TimePlot } from './plot.ts';
+import { faultMarks, phaseMarks, type Shade, shadesOf, timePlots } from './plots.ts';
+import { generatorSection, latencySection, reasonsSection, runSection, thresholdsSection, verdictSection } from './sections.ts';
 import { secondsOf } from './series.ts';
+import { streamSections } from './stream-sections.ts';
+import { totalsSection } from './totals.ts';
 
 /** Texts of files, given by who may read files: the plot library's, and this room's page/page.js and page/page.css. */
 export type PageAssets = { readonly plotScript: string; readonly plotStyle: string; readonly pageScript: string; readonly pageStyle: string };
@@ -20,6 +23,7 @@ export function indexHtml(result: RunResult, verdict: Verdict, assets: PageAsset
   const data = {
     seconds: Array.from({ length: secondsOf(result) }, (_, second) => second),
     phases: phaseMarks(result),
+    faults: faultMarks(result),
     shades,
     plots: plots.map(({ about: _about, spoken, ...plot }) => ({ ...plot, spoken })),
     curves,
@@ -51,6 +55,7 @@ ${shadeLegend(shades)}
 <div class="plots">${before.map((plot) => timeFigure(plot))}
 ${curves.length === 0 ? undefined : percentileFigure(curves, first)}
 ${after.map((plot) => timeFigure(plot))}</div></section>
+${streamSections(result, verdict)}
 ${latencySection(verdict)}
 ${reasonsSection(result)}
 ${generatorSection(result, verdict)}

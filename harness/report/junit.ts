@@ -8,7 +8,7 @@ import { metricText } from './numbers.ts';
 
 /** These reasons are about a threshold, whose own test case says it. */
 const reasonsOfThresholds: ReadonlySet<string> = new Set(['threshold-broken', 'threshold-unknown', 'failure-not-trusted', 'no-samples']);
-const brokenPromises: ReadonlySet<string> = new Set(['events-lost']);
+const brokenPromises: ReadonlySet<string> = new Set(['events-lost', 'changes-lost', 'changes-leaked']);
 
 export function junitXml({ run }: RunResult, verdict: Verdict): string {
   const builder = (junit.default as unknown as import('junit-report-builder').Builder).newBuilder();

@@ -1,9 +1,10 @@
 /** Percentile curves: x = −log10(1−q), so that each further nine takes the same room, and y in milliseconds. */
+import { timesOf } from '#harness/metrics/fold.ts';
 import { countOf, quantileMicros, type SparseHistogram } from '#harness/metrics/histogram.ts';
 import type { RunResult } from '#harness/run-result.ts';
 import { ms } from './numbers.ts';
 import { cellsByPhaseAndOperation } from './plots.ts';
-import { bothOf, type Column } from './series.ts';
+import type { Column } from './series.ts';
 
 export type Curve = {
   readonly label: string;
@@ -25,8 +26,8 @@ const ninesMax = 6;
 export function percentileCurves(result: RunResult): readonly Curve[] {
   const timeoutMs = result.run.scenario.fleet.timeoutMs;
   return cellsByPhaseAndOperation(result).flatMap(({ phase, operation, cells }) => {
-    const service = bothOf(cells, 'service');
-    const response = bothOf(cells, 'response');
+    const service = timesOf(cells, 'service');
+    const response = timesOf(cells, 'response');
     const failed = cells.reduce((sum, { counts }) => sum + counts.failed, 0);
     const total = countOf(service) + failed;
     if (countOf(service) === 0) return [];

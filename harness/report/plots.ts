@@ -1,37 +1,18 @@
 /** What is drawn, as data: the page's script knows nothing of runs, only of columns, bands, shades and marks. */
 import { defaultLimits, spoiledSeconds } from '#harness/gates/samples.ts';
-import type { Cell, RunResult, Verdict } from '#harness/run-result.ts';
+import { isOfStreamsAlone } from '#harness/gates/stream-samples.ts';
+import { timesOf } from '#harness/metrics/fold.ts';
+import type { Cell, CellCounts, RunResult, TimeName, Verdict, WorkerLag } from '#harness/run-result.ts';
 import { metricNames } from '#system/protocol/metric-names.ts';
-import { conditionOf, ms } from './numbers.ts';
-import { type Column, countColumn, maxOf, quantileColumns, recordColumn, scrapedSum, secondsOf, sumOf } from './series.ts';
-
-/** Colours are names that the style sheet gives a value for light and for dark. */
-export type Line = {
-  readonly label: string;
-  readonly values: Column;
-  readonly colour: string;
-  readonly look: 'line' | 'dashed' | 'dots' | 'area';
-  /** Index of the line below: the space between them is filled. */
-  readonly fillTo?: number;
-};
-/** A threshold as a line over the time it is about. */
-export type LimitLine = { readonly label: string; readonly value: number; readonly fromSeconds: number; readonly toSeconds: number };
-export type TimePlot = {
-  readonly id: string;
-  readonly title: string;
-  readonly about: string;
-  readonly unit: string;
-  readonly log: boolean;
-  readonly shaded: boolean;
-  readonly wide: boolean;
-  readonly lines: readonly Line[];
-  readonly limits: readonly LimitLine[];
-  /** What somebody hears who cannot see it. */
-  readonly spoken: string;
-};
+import { ms } from './numbers.ts';
+import { type Line, limitsOf, most, plain, type TimePlot } from './plot.ts';
+import { type Column, maxOf, type Quantiles, quantileColumns, recordColumn, scrapedSum, secondsOf, sumColumn, sumOf } from './series.ts';
+import { streamPlots } from './stream-plots.ts';
 
 export type ShadeKind = 'unknown' | 'stop' | 'gc' | 'steal' | 'lag';
 export type Shade = { readonly kind: ShadeKind; readonly label: string; readonly seconds: readonly number[] };
+/** Something that was done to the service. */
+export type FaultMark = { readonly label: string; readonly fromSeconds: number; readonly toSeconds: number };
 export type PhaseMark = { readonly name: string; readonly measured: boolean; readonly fromSeconds: number; readonly toSeconds: number };
 
 /** From here on a second is shaded. A pause of 10 ms moves a p99 of some ms; the others are the usual warning levels, half of what spoils a second. */
@@ -40,18 +21,31 @@ const shadedFrom = { gcMs: 10, stealShare: 0.05, lagMs: 5 } as const;
 export const phaseMarks = ({ phases }: RunResult): readonly PhaseMark[] =>
   phases.map(({ name, measured, startSeconds, endSeconds }) => ({ name, measured, fromSeconds: startSeconds, toSeconds: endSeconds }));
 
+export const faultMarks = ({ faults }: RunResult): readonly FaultMark[] =>
+  (faults ?? []).map(({ kind, startSeconds, endSeconds, trouble }) => ({
+    label: trouble === undefined ? kind : `${kind} (not done)`,
+    fromSeconds: startSeconds,
+    toSeconds: endSeconds,
+  }));
+
+/** Workers that drive requests and processes that hold streams. */
+const threadsOf = ({ workers, streams }: RunResult): readonly WorkerLag[] => [...workers, ...(streams?.processes ?? [])];
+
+const quantilesOf = (seconds: number, cells: readonly Cell[], time: TimeName): Quantiles =>
+  quantileColumns(seconds, cells, (some: readonly Cell[]) => timesOf(some, time));
+
 /** Seconds in which the generator or the machine had trouble of its own, strongest first. */
 export function shadesOf(result: RunResult): readonly Shade[] {
   const seconds = secondsOf(result);
   const above = (values: Column, limit: number): readonly number[] => values.flatMap((value, second) => (value !== null && value >= limit ? [second] : []));
-  const lag = quantileColumns(seconds, result.cells, 'dispatch_delay').p99;
+  const lag = quantilesOf(seconds, result.cells, 'dispatch_delay').p99;
   const shades: readonly Shade[] = [
     { kind: 'unknown', label: 'arrivals count as unknown', seconds: [...spoiledSeconds(result, defaultLimits)].sort((a, b) => a - b) },
     {
       kind: 'stop',
       label: 'generator stood still',
       seconds: above(
-        recordColumn(seconds, result.workers, (one) => one.stopMsTotal),
+        recordColumn(seconds, threadsOf(result), (one) => one.stopMsTotal),
         Number.MIN_VALUE,
       ),
     },
@@ -59,7 +53,7 @@ export function shadesOf(result: RunResult): readonly Shade[] {
       kind: 'gc',
       label: `garbage collection ≥ ${shadedFrom.gcMs} ms`,
       seconds: above(
-        recordColumn(seconds, result.workers, (one) => one.gcMsMax),
+        recordColumn(seconds, threadsOf(result), (one) => one.gcMsMax),
         shadedFrom.gcMs,
       ),
     },
@@ -78,9 +72,10 @@ export function shadesOf(result: RunResult): readonly Shade[] {
 
 export function timePlots(result: RunResult, verdict: Verdict): readonly TimePlot[] {
   return [
-    ratePlot(result),
+    ...ratePlot(result),
     ...failurePlots(result),
     ...operationsOf(result).map((operation) => latencyPlot(result, verdict, operation)),
+    ...streamPlots(result, verdict),
     generatorPlot(result),
     cpuPlot(result),
     ...pipelinePlots(result),
@@ -89,25 +84,23 @@ export function timePlots(result: RunResult, verdict: Verdict): readonly TimePlo
 
 export const operationsOf = ({ cells }: RunResult): readonly string[] => [...new Set(cells.map(({ operation }) => operation))];
 
-const plain = { log: false, shaded: false, wide: false, limits: [] } as const;
-const most = (line: Line | undefined): string => String(maxOf(line?.values ?? []) ?? 'nothing');
+const countColumn = (result: RunResult, name: keyof CellCounts): Column => sumColumn(secondsOf(result), result.cells, ({ counts }) => counts[name]);
 
-function ratePlot(result: RunResult): TimePlot {
-  const seconds = secondsOf(result);
-  const { cells } = result;
+function ratePlot(result: RunResult): readonly TimePlot[] {
+  if (isOfStreamsAlone(result)) return [];
+  const counted = (name: keyof CellCounts): Column => countColumn(result, name);
   const lines: readonly Line[] = [
-    { label: 'planned', values: countColumn(seconds, cells, 'planned'), colour: 'planned', look: 'area' },
-    { label: 'fired', values: countColumn(seconds, cells, 'fired'), colour: 'fired', look: 'line' },
-    { label: 'answered', values: countColumn(seconds, cells, 'answered'), colour: 'answered', look: 'dashed' },
+    { label: 'planned', values: counted('planned'), colour: 'planned', look: 'area' },
+    { label: 'fired', values: counted('fired'), colour: 'fired', look: 'line' },
+    { label: 'answered', values: counted('answered'), colour: 'answered', look: 'dashed' },
   ];
   const spoken = `Requests per second, at most ${most(lines[0])} planned, ${most(lines[1])} fired and ${most(lines[2])} answered in a second.`;
   const about = 'A request is planned in the second of its intended start, fired when its first byte was written, answered when its last byte was read.';
-  return { ...plain, id: 'rate', title: 'Rate', about, unit: '/s', wide: true, lines, spoken };
+  return [{ ...plain, id: 'rate', title: 'Rate', about, unit: '/s', wide: true, lines, spoken }];
 }
 
 /** Only where there is something to see. */
 function failurePlots(result: RunResult): readonly TimePlot[] {
-  const seconds = secondsOf(result);
   const lines = (
     [
       ['failed', 'bad'],
@@ -115,7 +108,7 @@ function failurePlots(result: RunResult): readonly TimePlot[] {
       ['dropped', 'muted'],
     ] as const
   )
-    .map(([name, colour]): Line => ({ label: name, values: countColumn(seconds, result.cells, name), colour, look: 'line' }))
+    .map(([name, colour]): Line => ({ label: name, values: countColumn(result, name), colour, look: 'line' }))
     .filter((line) => sumOf(line.values) > 0);
   if (lines.length === 0) return [];
   const spoken = `Per second: ${lines.map((line) => `at most ${most(line)} ${line.label}`).join(', ')}.`;
@@ -127,7 +120,7 @@ function failurePlots(result: RunResult): readonly TimePlot[] {
 function latencyPlot(result: RunResult, verdict: Verdict, operation: string): TimePlot {
   const cells = result.cells.filter((cell) => cell.operation === operation);
   const time = cells.some((cell) => cell.times.response !== undefined) ? 'response' : 'service';
-  const { p50, p90, p99, max } = quantileColumns(secondsOf(result), cells, time);
+  const { p50, p90, p99, max } = quantilesOf(secondsOf(result), cells, time);
   const lines: readonly Line[] = [
     { label: 'p50', values: p50, colour: 'p50', look: 'line' },
     { label: 'p90', values: p90, colour: 'p90', look: 'line', fillTo: 0 },
@@ -143,32 +136,24 @@ function latencyPlot(result: RunResult, verdict: Verdict, operation: string): Ti
     shaded: true,
     wide: true,
     lines,
-    limits: limitsOf(result, verdict, `${time}_ms`, operation),
+    limits: limitsOf(result, verdict, `${time}_ms`, { operation }),
     spoken: `${time} of ${operation} in milliseconds by second: p50 at most ${ms(maxOf(p50))}, p99 at most ${ms(maxOf(p99))}, slowest ${ms(maxOf(max))}.`,
   };
 }
 
-function limitsOf({ phases }: RunResult, { thresholds }: Verdict, metric: string, operation: string): readonly LimitLine[] {
-  return thresholds.flatMap(({ metric: name, selector, expression }) => {
-    const condition = conditionOf(expression);
-    if (name !== metric || condition === undefined || condition.limit <= 0 || (selector.operation ?? operation) !== operation) return [];
-    const concerned = phases.filter((phase) => (selector.phase === undefined ? phase.measured : phase.name === selector.phase));
-    return concerned.map((phase) => ({ label: expression, value: condition.limit, fromSeconds: phase.startSeconds, toSeconds: phase.endSeconds }));
-  });
-}
-
 function generatorPlot(result: RunResult): TimePlot {
   const seconds = secondsOf(result);
-  const { p50, p99, max } = quantileColumns(seconds, result.cells, 'dispatch_delay');
+  const { p50, p99, max } = quantilesOf(seconds, result.cells, 'dispatch_delay');
   const lines: readonly Line[] = [
     { label: 'dispatch p50', values: p50, colour: 'p50', look: 'line' },
     { label: 'dispatch p99', values: p99, colour: 'p99', look: 'line' },
     { label: 'dispatch max', values: max, colour: 'max', look: 'dots' },
-    { label: 'loop delay max', values: recordColumn(seconds, result.workers, (one) => one.loopDelayMaxMs), colour: 'gc', look: 'dashed' },
+    { label: 'loop delay max', values: recordColumn(seconds, threadsOf(result), (one) => one.loopDelayMaxMs), colour: 'gc', look: 'dashed' },
   ];
   const about = 'Dispatch delay: from the planned instant to the first byte written. Loop delay: how long the generator’s own threads were kept from running.';
-  const spoken = `Dispatch delay in milliseconds by second: p50 at most ${ms(maxOf(p50))}, p99 at most ${ms(maxOf(p99))}, worst ${ms(maxOf(max))}.`;
-  return { ...plain, id: 'generator', title: 'Generator’s own delay', about, unit: 'ms', log: true, shaded: true, lines, spoken };
+  const known = lines.filter((line) => maxOf(line.values) !== undefined);
+  const spoken = `The generator’s own delay in milliseconds by second: ${known.map((line) => `${line.label} at most ${ms(maxOf(line.values))}`).join(', ')}.`;
+  return { ...plain, id: 'generator', title: 'Generator’s own delay', about, unit: 'ms', log: true, shaded: true, lines: known, spoken };
 }
 
 const processColours = ['fired', 'lag', 'gc', 'steal', 'answered', 'p99'] as const;

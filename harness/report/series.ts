@@ -1,12 +1,14 @@
 /** A run's records as columns by second, all of one length: what is drawn over time. */
-import { emptyHistogram, mergeHistograms, quantileMicros, type SparseHistogram } from '#harness/metrics/histogram.ts';
-import type { Cell, CellCounts, RunResult, TimeName } from '#harness/run-result.ts';
+import { emptyHistogram, quantileMicros, type SparseHistogram } from '#harness/metrics/histogram.ts';
+import type { RunResult } from '#harness/run-result.ts';
 
 export type Column = readonly (number | null)[];
+type Timed = { readonly second: number };
 
 /** One more than the last second that any record has. */
-export function secondsOf({ cells, machine, scrapes, phases }: RunResult): number {
-  const last = Math.max(0, ...[...cells, ...machine, ...scrapes].map(({ second }) => second), ...phases.map(({ endSeconds }) => Math.ceil(endSeconds) - 1));
+export function secondsOf({ cells, streams, machine, scrapes, phases }: RunResult): number {
+  const records = [...cells, ...(streams?.cells ?? []), ...machine, ...scrapes];
+  const last = Math.max(0, ...records.map(({ second }) => second), ...phases.map(({ endSeconds }) => Math.ceil(endSeconds) - 1));
   return last + 1;
 }
 
@@ -20,23 +22,20 @@ function column(seconds: number, at: (second: number) => number | undefined): Co
 }
 
 /** A sum by second; a second in which nothing was recorded is 0, since the run lasted through it. */
-export function countColumn(seconds: number, cells: readonly Cell[], name: keyof CellCounts): Column {
+export function sumColumn<C extends Timed>(seconds: number, cells: readonly C[], value: (cell: C) => number): Column {
   const sums = new Array<number>(seconds).fill(0);
-  for (const { second, counts } of cells) if (second < seconds) sums[second] = (sums[second] ?? 0) + counts[name];
+  for (const cell of cells) if (cell.second < seconds) sums[cell.second] = (sums[cell.second] ?? 0) + value(cell);
   return sums;
 }
-
-export const bothOf = (cells: readonly Cell[], time: TimeName): SparseHistogram =>
-  mergeHistograms(cells.flatMap(({ times }) => (times[time] === undefined ? [] : [times[time].clean, times[time].spoiled])));
 
 export type Quantiles = Readonly<Record<'p50' | 'p90' | 'p99' | 'max', Column>>;
 
 /** Of good answers, in milliseconds: a failure has no latency, it is counted. */
-export function quantileColumns(seconds: number, cells: readonly Cell[], time: TimeName): Quantiles {
+export function quantileColumns<C extends Timed>(seconds: number, cells: readonly C[], timesOf: (cells: readonly C[]) => SparseHistogram): Quantiles {
   const bySecond = Map.groupBy(cells, ({ second }) => second);
   const histograms = Array.from({ length: seconds }, (_, second) => {
     const here = bySecond.get(second);
-    return here === undefined ? emptyHistogram : bothOf(here, time);
+    return here === undefined ? emptyHistogram : timesOf(here);
   });
   const at = (q: number): Column =>
     column(seconds, (second) => {
@@ -47,7 +46,7 @@ export function quantileColumns(seconds: number, cells: readonly Cell[], time: T
 }
 
 /** Records of one second (of several workers, say) combined; null where none has a value. */
-export function recordColumn<T extends { readonly second: number }>(
+export function recordColumn<T extends Timed>(
   seconds: number,
   records: readonly T[],
   value: (record: T) => number | undefined,

@@ -1,19 +1,45 @@
 /** Markdown for a pull request or a step summary. */
+import { isOfStreamsAlone, needsNoEventLedger } from '#harness/gates/stream-samples.ts';
 import type { RunResult, Verdict } from '#harness/run-result.ts';
+import { markdownCell as cell, markdownTable as table } from './markdown.ts';
+import { streamParts } from './summary-streams.ts';
 
-/** A count is shown whole: whoever compares planned with acknowledged needs its last digit. */
-const cell = (value: number | string | null | undefined): string =>
-  value === null || value === undefined ? '–' : typeof value === 'string' ? value : String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
-const row = (values: readonly (number | string | null | undefined)[]): string => `| ${values.map((value) => cell(value).replaceAll('|', '\\|')).join(' | ')} |`;
-const table = (head: readonly string[], rows: readonly (readonly (number | string | null | undefined)[])[]): string =>
-  [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
 const holdsText = { yes: 'holds', no: '**broken**', unknown: 'cannot be told' } as const;
 
-export function summaryMarkdown({ run, phases, ledger }: RunResult, verdict: Verdict): string {
+export function summaryMarkdown(result: RunResult, verdict: Verdict): string {
+  const { run, phases } = result;
   const thresholds = verdict.thresholds.map(({ metric, selector, expression, observed, best, worst, samples, holds }) => {
     const labels = Object.entries(selector).map(([name, value]) => `${name}:${value}`);
     return [`\`${metric}${labels.length === 0 ? '' : `{${labels.join(',')}}`}\``, `\`${expression}\``, observed, best, worst, samples, holdsText[holds]];
   });
+  return `${[
+    `# ${run.scenario.name}: ${verdict.verdict}`,
+    verdict.reasons.length === 0
+      ? 'Every threshold holds, and the measurement can be trusted.'
+      : verdict.reasons.map(({ code, text }) => `- \`${code}\` ${text}`).join('\n'),
+    verdict.notes.length === 0 ? '' : verdict.notes.map(({ text }) => `- note: ${text}`).join('\n'),
+    '## Thresholds',
+    table(['metric', 'threshold', 'observed', 'best', 'worst', 'samples', 'verdict'], thresholds),
+    ...(isOfStreamsAlone(result) ? [] : requestParts(result, verdict)),
+    ...streamParts(result, verdict),
+    '## Run',
+    table(
+      ['phase', 'measured', 'from s', 'to s', 'planned'],
+      phases.map(({ name, measured, startSeconds, endSeconds, planned }) => [name, measured ? 'yes' : 'no', startSeconds, endSeconds, planned]),
+    ),
+    `Seed ${run.seed}, plan ${run.planHash}, revision ${run.gitRevision}, ${run.runtime}, ${run.machine.cores} × ${run.machine.cpu}, ${run.target.url} (${run.target.durability ?? 'durability unknown'}).`,
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')}\n`;
+}
+
+function readPart({ ledger }: RunResult): string {
+  if (ledger === undefined) return 'The ledger was not read.';
+  return `Everything was read back in ${ledger.readSeconds.toFixed(1)} s${ledger.incomplete === undefined ? '' : `, **but not to its end: ${ledger.incomplete}**`}.`;
+}
+
+function requestParts(result: RunResult, verdict: Verdict): readonly string[] {
+  const { totals } = verdict;
   const latency = Object.entries(verdict.latencyMs).flatMap(([phase, operations]) =>
     Object.entries(operations).flatMap(([operation, times]) =>
       Object.entries(times).map(([time, set]) => [phase, operation, time, set.count, set.p50, set.p90, set.p99, set.p999, set.max]),
@@ -30,20 +56,10 @@ export function summaryMarkdown({ run, phases, ledger }: RunResult, verdict: Ver
     addedP99Ms,
     cpuMicrosPerRequest,
   ]);
-  const { totals } = verdict;
-  return `${[
-    `# ${run.scenario.name}: ${verdict.verdict}`,
-    verdict.reasons.length === 0
-      ? 'Every threshold holds, and the measurement can be trusted.'
-      : verdict.reasons.map(({ code, text }) => `- \`${code}\` ${text}`).join('\n'),
-    verdict.notes.length === 0 ? '' : verdict.notes.map(({ text }) => `- note: ${text}`).join('\n'),
-    '## Thresholds',
-    table(['metric', 'threshold', 'observed', 'best', 'worst', 'samples', 'verdict'], thresholds),
+  return [
     '## Totals',
     table(Object.keys(totals), [Object.values(totals)]),
-    ledger === undefined
-      ? 'The ledger was not read.'
-      : `Everything was read back in ${ledger.readSeconds.toFixed(1)} s${ledger.incomplete === undefined ? '' : `, **but not to its end: ${ledger.incomplete}**`}.`,
+    ...(needsNoEventLedger(result) ? [] : [readPart(result)]),
     '## Latency, milliseconds',
     '`service` runs from the first byte written; `response` from the instant the arrival was planned for, so it also holds what a stalled service kept waiting.',
     table(['phase', 'operation', 'time', 'samples', 'p50', 'p90', 'p99', 'p99.9', 'max'], latency),
@@ -52,13 +68,5 @@ export function summaryMarkdown({ run, phases, ledger }: RunResult, verdict: Ver
     '## Generator',
     table(['calibration', 'asked/s', 'achieved/s', 'added p50 ms', 'added p99 ms', 'µs a request'], calibration),
     `CPU a request: generator ${cell(verdict.cpu.generator)} µs, service ${cell(verdict.cpu.system)} µs.`,
-    '## Run',
-    table(
-      ['phase', 'measured', 'from s', 'to s', 'planned'],
-      phases.map(({ name, measured, startSeconds, endSeconds, planned }) => [name, measured ? 'yes' : 'no', startSeconds, endSeconds, planned]),
-    ),
-    `Seed ${run.seed}, plan ${run.planHash}, revision ${run.gitRevision}, ${run.runtime}, ${run.machine.cores} × ${run.machine.cpu}, ${run.target.url} (${run.target.durability ?? 'durability unknown'}).`,
-  ]
-    .filter((part) => part !== '')
-    .join('\n\n')}\n`;
+  ];
 }

@@ -26,86 +26,110 @@ const digits = (value) => {
 const compact = (value) => (Math.abs(value) >= 10_000 ? `${Number((value / 1000).toPrecision(3))}k` : digits(value));
 const shown = (value, unit) => (value === null || value === undefined ? '–' : `${digits(value)}${unit === '/s' ? '/s' : ` ${unit}`}`);
 
-// ---- what is drawn below the lines: unmeasured phases, shaded seconds, phases' borders and names ----
-function drawPhases(u) {
+// ---- what is drawn beside the lines: unmeasured phases and their names, shaded seconds, what was done to the service, limits ----
+/** Draws within a plot's box, and so far above it. */
+function inside(u, draw, above = 0) {
   const { ctx, bbox } = u;
   const ratio = window.devicePixelRatio || 1;
   ctx.save();
   ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top - 18 * ratio, bbox.width, bbox.height + 18 * ratio);
+  ctx.rect(bbox.left, bbox.top - above * ratio, bbox.width, bbox.height + above * ratio);
   ctx.clip();
-  ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.setLineDash([]);
   ctx.textBaseline = 'alphabetic';
   ctx.textAlign = 'left';
-  for (const phase of data.phases) {
-    const from = u.valToPos(phase.fromSeconds, 'x', true);
-    const to = u.valToPos(phase.toSeconds, 'x', true);
-    if (!phase.measured) {
-      ctx.fillStyle = colour('soft', 0.07);
-      ctx.fillRect(from, bbox.top, to - from, bbox.height);
-    }
-    ctx.strokeStyle = colour('soft', 0.45);
-    ctx.lineWidth = ratio;
-    ctx.setLineDash([3 * ratio, 3 * ratio]);
-    ctx.beginPath();
-    ctx.moveTo(Math.round(from) + 0.5, bbox.top - 14 * ratio);
-    ctx.lineTo(Math.round(from) + 0.5, bbox.top + bbox.height);
-    ctx.stroke();
-    const label = phase.measured ? phase.name : `${phase.name} (not measured)`;
-    const room = to - from - 8 * ratio;
-    const text = [label, phase.name].find((one) => ctx.measureText(one).width <= room);
-    ctx.fillStyle = colour('soft');
-    if (text !== undefined) ctx.fillText(text, Math.max(from, bbox.left) + 4 * ratio, bbox.top - 5 * ratio);
-  }
+  draw(ctx, bbox, ratio);
   ctx.restore();
+}
+const fontOf = (ratio, weight = 400) => `${weight} ${11 * ratio}px system-ui, sans-serif`;
+
+function drawPhases(u) {
+  const draw = (ctx, bbox, ratio) => {
+    ctx.font = fontOf(ratio);
+    for (const phase of data.phases) {
+      const from = u.valToPos(phase.fromSeconds, 'x', true);
+      const to = u.valToPos(phase.toSeconds, 'x', true);
+      if (!phase.measured) {
+        ctx.fillStyle = colour('soft', 0.07);
+        ctx.fillRect(from, bbox.top, to - from, bbox.height);
+      }
+      ctx.strokeStyle = colour('soft', 0.45);
+      ctx.lineWidth = ratio;
+      ctx.setLineDash([3 * ratio, 3 * ratio]);
+      ctx.beginPath();
+      ctx.moveTo(Math.round(from) + 0.5, bbox.top - 14 * ratio);
+      ctx.lineTo(Math.round(from) + 0.5, bbox.top + bbox.height);
+      ctx.stroke();
+      const label = phase.measured ? phase.name : `${phase.name} (not measured)`;
+      const room = to - from - 8 * ratio;
+      const text = [label, phase.name].find((one) => ctx.measureText(one).width <= room);
+      ctx.fillStyle = colour('soft');
+      if (text !== undefined) ctx.fillText(text, Math.max(from, bbox.left) + 4 * ratio, bbox.top - 5 * ratio);
+    }
+  };
+  inside(u, draw, 18);
+}
+
+// A line where it began, a shadow until it was done. Names of marks that are close stand below each other.
+function drawFaults(u) {
+  inside(u, (ctx, bbox, ratio) => {
+    ctx.font = fontOf(ratio, 600);
+    const rows = [];
+    for (const fault of data.faults) {
+      const from = Math.round(u.valToPos(fault.fromSeconds, 'x', true)) + 0.5;
+      const to = u.valToPos(fault.toSeconds, 'x', true);
+      ctx.fillStyle = colour('caution', 0.12);
+      ctx.fillRect(from, bbox.top, Math.max(0, to - from), bbox.height);
+      ctx.strokeStyle = colour('caution');
+      ctx.lineWidth = 1.5 * ratio;
+      ctx.beginPath();
+      ctx.moveTo(from, bbox.top);
+      ctx.lineTo(from, bbox.top + bbox.height);
+      ctx.stroke();
+      const width = ctx.measureText(fault.label).width + 8 * ratio;
+      const start = from + width > bbox.left + bbox.width ? from - width : from;
+      const free = rows.findIndex((end) => end <= start);
+      const row = free < 0 ? rows.length : free;
+      rows[row] = start + width;
+      ctx.fillStyle = colour('caution');
+      ctx.fillText(fault.label, start + 4 * ratio, bbox.top + (38 + row * 14) * ratio);
+    }
+  });
 }
 
 // Each kind has a height of its own in the strip on top, so that seconds with several kinds can still be told apart.
 function drawShades(u) {
-  const { ctx, bbox } = u;
-  const ratio = window.devicePixelRatio || 1;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
-  for (const [row, shade] of data.shades.entries()) {
-    for (const second of shade.seconds) {
-      const from = u.valToPos(second, 'x', true);
-      const width = u.valToPos(second + 1, 'x', true) - from;
-      ctx.fillStyle = colour(`c-${shade.kind}`, 0.13);
-      ctx.fillRect(from, bbox.top, width, bbox.height);
-      ctx.fillStyle = colour(`c-${shade.kind}`, 0.95);
-      ctx.fillRect(from, bbox.top + row * 5 * ratio, width, 4 * ratio);
+  inside(u, (ctx, bbox, ratio) => {
+    for (const [row, shade] of data.shades.entries()) {
+      for (const second of shade.seconds) {
+        const from = u.valToPos(second, 'x', true);
+        const width = u.valToPos(second + 1, 'x', true) - from;
+        ctx.fillStyle = colour(`c-${shade.kind}`, 0.13);
+        ctx.fillRect(from, bbox.top, width, bbox.height);
+        ctx.fillStyle = colour(`c-${shade.kind}`, 0.95);
+        ctx.fillRect(from, bbox.top + row * 5 * ratio, width, 4 * ratio);
+      }
     }
-  }
-  ctx.restore();
+  });
 }
 
 function drawLimits(u, limits) {
-  const { ctx, bbox } = u;
-  const ratio = window.devicePixelRatio || 1;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
-  ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
-  ctx.textBaseline = 'alphabetic';
-  ctx.textAlign = 'left';
-  for (const limit of limits) {
-    const y = Math.round(u.valToPos(limit.value, 'y', true)) + 0.5;
-    const from = u.valToPos(limit.fromSeconds, 'x', true);
-    const to = u.valToPos(limit.toSeconds, 'x', true);
-    ctx.strokeStyle = colour('bad');
-    ctx.fillStyle = colour('bad');
-    ctx.lineWidth = 1.5 * ratio;
-    ctx.setLineDash([]);
-    ctx.beginPath();
-    ctx.moveTo(from, y);
-    ctx.lineTo(to, y);
-    ctx.stroke();
-    ctx.fillText(limit.label, from + 4 * ratio, y + 14 * ratio);
-  }
-  ctx.restore();
+  inside(u, (ctx, _bbox, ratio) => {
+    ctx.font = fontOf(ratio, 600);
+    for (const limit of limits) {
+      const y = Math.round(u.valToPos(limit.value, 'y', true)) + 0.5;
+      const from = u.valToPos(limit.fromSeconds, 'x', true);
+      const to = u.valToPos(limit.toSeconds, 'x', true);
+      ctx.strokeStyle = colour('bad');
+      ctx.fillStyle = colour('bad');
+      ctx.lineWidth = 1.5 * ratio;
+      ctx.beginPath();
+      ctx.moveTo(from, y);
+      ctx.lineTo(to, y);
+      ctx.stroke();
+      ctx.fillText(limit.label, from + 4 * ratio, y + 14 * ratio);
+    }
+  });
 }
 
 // ---- parts of a plot's options ----
@@ -201,7 +225,7 @@ function drawTime(spec, element) {
     cursor: { sync: { key: 'time' }, y: false, points: cursorPoints(spec.lines), drag: { x: true, y: false } },
     hooks: {
       drawClear: [drawPhases, ...(spec.shaded ? [drawShades] : [])],
-      draw: [(u) => drawLimits(u, spec.limits)],
+      draw: [drawFaults, (u) => drawLimits(u, spec.limits)],
       setScale: [(u, key) => key === 'x' && u.status === 1 && sameTime(u)],
     },
   };

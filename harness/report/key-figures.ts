@@ -1,0 +1,77 @@
+/** What one would say of the run in a sentence. */
+import { observeCpu } from '#harness/gates/observe-single.ts';
+import { bySecond } from '#harness/gates/stream-samples.ts';
+import { quantileSet } from '#harness/gates/verdict-figures.ts';
+import { timesOf } from '#harness/metrics/fold.ts';
+import type { RunResult, StreamCell, Verdict } from '#harness/run-result.ts';
+import { type Html, html } from './html.ts';
+import { count, figure, ms } from './numbers.ts';
+
+const fact = (name: string, value: string, unit: string): Html => html`<div><dt>${name}</dt><dd>${value} <small>${unit}</small></dd></div>`;
+const known = (value: number | null, of: number | null): string => (value === null ? 'not known' : `of ${count(of)}`);
+const keys = (facts: readonly Html[]): Html => html`<dl class="keys" aria-label="Key figures">${facts}</dl>`;
+
+/** Of the measured phase with the most arrivals; where none has any, of the one with the most streams. */
+export function keyFigures(result: RunResult, verdict: Verdict): Html | undefined {
+  const { phases, streams } = result;
+  const asked = heaviestPhase(phases);
+  return (phases[asked]?.planned ?? 0) === 0 && streams !== undefined ? ofStreams(result, verdict, streams.cells) : ofRequests(result, verdict, asked);
+}
+
+const changesLost = ({ changesLost: lost, changesExpected }: NonNullable<Verdict['streams']>): Html =>
+  fact('changes lost', count(lost), known(lost, changesExpected));
+
+function ofRequests({ phases, cells }: RunResult, { latencyMs, totals, cpu, streams }: Verdict, main: number): Html | undefined {
+  const operation = cells.find((cell) => cell.phase === main)?.operation;
+  const phase = phases[main];
+  if (phase === undefined || operation === undefined) return undefined;
+  const lastedSeconds = phase.endSeconds - phase.startSeconds;
+  const fired = cells.reduce((sum, cell) => sum + (cell.phase === main && cell.operation === operation ? cell.counts.fired : 0), 0);
+  const times = latencyMs[phase.name]?.[operation];
+  const quantiles = times?.response ?? times?.service;
+  const time = times?.response === undefined ? 'service' : 'response';
+  return keys([
+    fact(`${phase.name}: ${operation} fired`, count(Math.round(fired / lastedSeconds)), `/s for ${figure(Number(lastedSeconds.toFixed(1)))} s`),
+    fact(`${time} p50`, ms(quantiles?.p50), 'ms'),
+    fact(`${time} p99`, ms(quantiles?.p99), 'ms'),
+    fact('failed', count(totals.failed), `of ${count(totals.planned)}`),
+    // Where no event was acknowledged, what was written were items.
+    streams === undefined || totals.acknowledged > 0 ? fact('lost', count(totals.lost), known(totals.lost, totals.acknowledged)) : changesLost(streams),
+    fact('service', figure(cpu.system), 'µs a request'),
+  ]);
+}
+
+function ofStreams(result: RunResult, { streams }: Verdict, cells: readonly StreamCell[]): Html | undefined {
+  const heldIn = (phase: number): number =>
+    Math.max(
+      0,
+      ...bySecond(
+        cells.filter((cell) => cell.phase === phase),
+        ({ held }) => held.live,
+      ).values(),
+    );
+  const main = heaviestBy(result.phases, heldIn);
+  const phase = result.phases[main];
+  if (phase === undefined || streams === undefined) return undefined;
+  const lag = quantileSet(
+    timesOf(
+      cells.filter((cell) => cell.phase === main),
+      'delivery_lag',
+    ),
+  );
+  return keys([
+    fact(`${phase.name}: held`, count(heldIn(main)), `streams for ${figure(Number((phase.endSeconds - phase.startSeconds).toFixed(1)))} s`),
+    fact('delivery lag p50', ms(lag.p50), 'ms'),
+    fact('delivery lag p99', ms(lag.p99), 'ms'),
+    fact('streams lost', count(streams.lost), `of ${count(streams.opened)} opened`),
+    changesLost(streams),
+    fact('service', figure(observeCpu(result, { process: 'system' }, 'frame').figure?.seen), 'µs a frame'),
+  ]);
+}
+
+const heaviestPhase = (phases: RunResult['phases']): number => heaviestBy(phases, (index) => phases[index]?.planned ?? 0);
+
+function heaviestBy(phases: RunResult['phases'], weigh: (index: number) => number): number {
+  const measured = phases.flatMap((phase, index) => (phase.measured ? [index] : []));
+  return measured.reduce((most, index) => (weigh(index) > weigh(most) ? index : most), measured[0] ?? 0);
+}
