@@ -2,11 +2,13 @@
  * Cells as they stand in series.json: a histogram is one list of gap, count, gap, count …, where a gap is the distance to the bucket
  * before; and what has no samples is left out. A spike of a minute takes 3 MB instead of 5.
  */
+import type { Timed } from '#harness/metrics/closed-cell.ts';
 import { emptyHistogram, type SparseHistogram } from '#harness/metrics/histogram.ts';
-import type { Cell, TimeHistograms, TimeName } from '#harness/run-result.ts';
+import type { TimeHistograms } from '#harness/run-result.ts';
 
 type PackedTimes = { readonly clean?: readonly number[]; readonly spoiled?: readonly number[] };
-export type PackedCell = Omit<Cell, 'times'> & { readonly times: Partial<Record<TimeName, PackedTimes>> };
+/** Of requests or of streams. */
+export type Packed<C extends Timed> = Omit<C, 'times'> & { readonly times: Readonly<Record<string, PackedTimes>> };
 
 function pack({ index, count }: SparseHistogram): readonly number[] {
   return index.flatMap((bucket, i) => [bucket - (index[i - 1] ?? 0), count[i] as number]);
@@ -25,7 +27,7 @@ function unpack(packed: readonly number[] | undefined): SparseHistogram {
   return { index, count };
 }
 
-const mapTimes = <A, B>(times: Partial<Record<TimeName, A>>, change: (one: A) => B): Partial<Record<TimeName, B>> =>
+const mapTimes = <A, B>(times: Readonly<Partial<Record<string, A>>>, change: (one: A) => B): Readonly<Record<string, B>> =>
   Object.fromEntries(Object.entries(times).map(([name, one]) => [name, change(one as A)]));
 
 const packTimes = ({ clean, spoiled }: TimeHistograms): PackedTimes => ({
@@ -34,5 +36,5 @@ const packTimes = ({ clean, spoiled }: TimeHistograms): PackedTimes => ({
 });
 const unpackTimes = ({ clean, spoiled }: PackedTimes): TimeHistograms => ({ clean: unpack(clean), spoiled: unpack(spoiled) });
 
-export const packCell = (cell: Cell): PackedCell => ({ ...cell, times: mapTimes(cell.times, packTimes) });
-export const unpackCell = (cell: PackedCell): Cell => ({ ...cell, times: mapTimes(cell.times, unpackTimes) });
+export const packCell = <C extends Timed>(cell: C): Packed<C> => ({ ...cell, times: mapTimes(cell.times, packTimes) });
+export const unpackCell = <C extends Timed>(cell: Packed<C>): C => ({ ...cell, times: mapTimes(cell.times, unpackTimes) }) as unknown as C;

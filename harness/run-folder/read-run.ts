@@ -1,20 +1,32 @@
 /** Reading a run back. What is wrong is said with the file's name and what to do about it. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RunResult } from '#harness/run-result.ts';
-import { type PackedCell, unpackCell } from './packed-cells.ts';
+import type { Cell, RunResult, StreamCell, StreamsRecord } from '#harness/run-result.ts';
+import { type Packed, unpackCell } from './packed-cells.ts';
 import { type PackedScrapes, unpackScrapes } from './packed-scrapes.ts';
 
 type Json = Readonly<Record<string, unknown>>;
+
+/** What series.json holds. */
+export type PackedSeries = Omit<RunResult, 'run' | 'scrapes' | 'cells' | 'streams'> & {
+  readonly cells: readonly Packed<Cell>[];
+  /** Only of runs with streams. */
+  readonly streams?: Omit<StreamsRecord, 'cells'> & { readonly cells: readonly Packed<StreamCell>[] };
+};
 
 /** Rejects with a sentence. */
 export async function readRun(folder: string): Promise<RunResult> {
   const head = await readPart(folder, 'run.json', { run: 'object' });
   const series = await readPart(folder, 'series.json', { phases: 'array', cells: 'array', machine: 'array', processes: 'array', workers: 'array' });
   const scraped = await readPart(folder, 'scrapes.json', { seconds: 'array', ok: 'array', values: 'object' });
-  const { cells, ...rest } = series as Json & { readonly cells: readonly PackedCell[] };
-  const result = { ...rest, run: head.run, cells: cells.map(unpackCell), scrapes: unpackScrapes(scraped as unknown as PackedScrapes) };
-  return result as unknown as RunResult;
+  const { cells, streams, ...rest } = series as unknown as PackedSeries;
+  return {
+    ...rest,
+    run: head.run as RunResult['run'],
+    cells: cells.map((cell) => unpackCell(cell)),
+    ...(streams === undefined ? {} : { streams: { ...streams, cells: streams.cells.map((cell) => unpackCell(cell)) } }),
+    scrapes: unpackScrapes(scraped as unknown as PackedScrapes),
+  };
 }
 
 async function readPart(folder: string, name: string, shape: Readonly<Record<string, 'object' | 'array'>>): Promise<Json> {

@@ -5,10 +5,11 @@ import fc from 'fast-check';
 import * as hdr from 'hdr-histogram-js';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { judge } from '#harness/gates/judge.ts';
-import { countOf, mergeHistograms, quantileMicros } from '#harness/metrics/histogram.ts';
+import { timesOf } from '#harness/metrics/fold.ts';
+import { countOf, quantileMicros } from '#harness/metrics/histogram.ts';
 import { exampleSpike } from '#harness/report/example-spike.ts';
-import { bothOf } from '#harness/report/series.ts';
-import type { Cell, ScrapeSecond } from '#harness/run-result.ts';
+import { exampleStorm } from '#harness/report/example-streams.ts';
+import type { Cell, ScrapeSecond, StreamCell } from '#harness/run-result.ts';
 import { hdrLog } from './hdr-log.ts';
 import { packCell, unpackCell } from './packed-cells.ts';
 import { packScrapes, unpackScrapes } from './packed-scrapes.ts';
@@ -44,6 +45,17 @@ describe('writing and reading', () => {
   });
   test('what was measured reads back as it was', async () => {
     expect(await readRun(folder)).toEqual(result);
+  });
+  test.each([false, true])('a run of streams reads back as it was, with requests: %s', async (writes) => {
+    const storm = exampleStorm({ writes, troubled: true });
+    await writeRun(folder, storm.result, storm.verdict);
+    expect(await readRun(folder)).toEqual(storm.result);
+    expect(await textOf('verdict.json')).toContain('"changesLost": 1');
+    expect((await writeReports(folder)).verdict).toBe(storm.verdict.verdict);
+  });
+  test('a run without streams has no field of them', async () => {
+    expect(Object.keys(await readRun(folder)).filter((name) => ['streams', 'items', 'faults'].includes(name))).toEqual([]);
+    expect(await textOf('series.json')).not.toContain('"streams"');
   });
   test('every report made again is the same to the byte', async () => {
     const before = await textsOf(reports);
@@ -109,6 +121,15 @@ describe('packing', () => {
       }),
     );
   });
+  test('so does one of streams, whatever its second brought', () => {
+    const stream = exampleStorm().result.streams?.cells[30] as StreamCell;
+    fc.assert(
+      fc.property(histogram, histogram, (clean, spoiled) => {
+        const cell: StreamCell = { ...stream, times: { resume: { clean, spoiled } }, spoiled: { lost: 3 } };
+        expect(unpackCell(JSON.parse(JSON.stringify(packCell(cell))))).toEqual(cell);
+      }),
+    );
+  });
   test('scrapes unpack to what they were, with samples that come and go, NaN and infinity', () => {
     const scrape = fc.record({
       second: fc.nat(1000),
@@ -132,17 +153,17 @@ describe('packing', () => {
 
 describe('the HDR log', () => {
   const log = hdrLog(result);
-  const read = (): readonly hdr.Histogram[] => {
+  const read = (log: string): readonly hdr.Histogram[] => {
     const reader = new hdr.HistogramLogReader(log);
     const histograms: hdr.Histogram[] = [];
     for (let next = reader.nextIntervalHistogram(); next !== null; next = reader.nextIntervalHistogram()) histograms.push(next as hdr.Histogram);
     return histograms;
   };
   test('the library’s own reader gives every sample back, with its tag', () => {
-    const ofSpike = read().filter(({ tag }) => tag === 'spike.ingest.response');
+    const ofSpike = read(log).filter(({ tag }) => tag === 'spike.ingest.response');
     const cells = result.cells.filter(({ phase }) => result.phases[phase]?.name === 'spike');
     expect(ofSpike).toHaveLength(cells.length);
-    const whole = mergeHistograms(cells.map((cell) => bothOf([cell], 'response')));
+    const whole = timesOf(cells, 'response');
     expect(ofSpike.reduce((sum, { totalCount }) => sum + totalCount, 0)).toBe(countOf(whole));
     const merged = hdr.build({ highestTrackableValue: 3_600_000_000, numberOfSignificantValueDigits: 3, bitBucketSize: 64 });
     for (const one of ofSpike) merged.add(one as never);
@@ -150,6 +171,13 @@ describe('the HDR log', () => {
       const ours = quantileMicros(whole, percentile / 100) ?? 0;
       expect(Math.abs(merged.getValueAtPercentile(percentile) - ours) / ours).toBeLessThan(1 / 512);
     }
+  });
+  test('times of streams are tagged with their reader', () => {
+    const { result: storm } = exampleStorm();
+    const ofHerd = read(hdrLog(storm)).filter(({ tag }) => tag === 'storm.maps.resume');
+    expect(ofHerd.map(({ totalCount }) => totalCount)).toEqual([2000]);
+    const cells = (storm.streams?.cells ?? []).filter(({ phase, reader }) => phase === 3 && reader === 'asking');
+    expect(read(hdrLog(storm)).filter(({ tag }) => tag === 'asking.asking.delivery_lag')).toHaveLength(cells.length);
   });
   test('seconds stand at their own time', () => {
     const first = log.split('\n').find((line) => line.startsWith('Tag=calm.ingest.service'));

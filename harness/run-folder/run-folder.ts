@@ -12,7 +12,7 @@ import { hdrLog } from './hdr-log.ts';
 import { packCell } from './packed-cells.ts';
 import { packScrapes } from './packed-scrapes.ts';
 import { readPageAssets } from './page-assets.ts';
-import { readRun } from './read-run.ts';
+import { type PackedSeries, readRun } from './read-run.ts';
 
 export { readRun };
 
@@ -32,8 +32,14 @@ async function write(folder: string, name: string, text: string): Promise<void> 
  */
 export async function writeRun(folder: string, result: RunResult, verdict: Verdict): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const { run, version, cells, scrapes, ...series } = result;
-  await write(folder, 'series.json', `${JSON.stringify({ version, ...series, cells: cells.map(packCell) })}\n`);
+  const { run, version, cells, streams, scrapes, ...rest } = result;
+  const series: PackedSeries = {
+    version,
+    ...rest,
+    cells: cells.map((cell) => packCell(cell)),
+    ...(streams === undefined ? {} : { streams: { ...streams, cells: streams.cells.map((cell) => packCell(cell)) } }),
+  };
+  await write(folder, 'series.json', `${JSON.stringify(series)}\n`);
   await write(folder, 'scrapes.json', `${JSON.stringify({ version, ...packScrapes(scrapes) })}\n`);
   await write(folder, 'run.json', `${JSON.stringify({ version, run }, undefined, 2)}\n`);
   await writeDerived(folder, result, verdict);
@@ -58,7 +64,8 @@ export async function writeReports(folder: string, judgeAgain: (result: RunResul
 const judgeByOwnThresholds = (result: RunResult): Verdict => judge(result, thresholdsOf(result));
 
 function thresholdsOf({ run: { scenario } }: RunResult): readonly ParsedThreshold[] {
-  const names = { phases: scenario.phases.map(({ name }) => name), operations: operations.map(({ name }) => name) };
+  const readers = scenario.streams?.readers.map(({ name }) => name) ?? [];
+  const names = { phases: scenario.phases.map(({ name }) => name), operations: operations.map(({ name }) => name), readers };
   return scenario.thresholds.map((threshold) => {
     const parsed = parseThreshold(threshold, names);
     if (parsed.kind !== 'ok') throw new Error(`the run's threshold ${threshold.metric} ${threshold.expression} is not understood by this Headroom`);
