@@ -1,9 +1,10 @@
 /** What stands before the nodes: the model balancer or a real HAProxy, as the scenario chose. */
 import { dirname, join } from 'node:path';
-import { connectionsAllowed, type ModelChoice } from '#harness/balancer/choice.ts';
+import { connectionsAllowed, type ModelChoice, modelSettings } from '#harness/balancer/choice.ts';
 import { startBalancerProcess } from '#harness/balancer/start-balancer.ts';
 import { readDescriptorLimit } from '#harness/metrics/proc.ts';
 import type { WatchedProcess } from '#harness/metrics/watch.ts';
+import { requirePart } from '#harness/parts/find.ts';
 import type { BalancerChoice } from '#harness/scenario.ts';
 import { startHaproxy } from './haproxy.ts';
 import { watchReadiness } from './readiness.ts';
@@ -26,6 +27,12 @@ export type FrontOptions = {
   /** `balancer.log`, beside which HAProxy's configuration is left. */
   readonly logFile: string;
 };
+
+/** Throws where this machine cannot have it: before nodes are started for nothing. */
+export function checkFront(choice: BalancerChoice): void {
+  if (choice.kind === 'model') modelSettings(choice, readDescriptorLimit());
+  else requirePart('haproxy');
+}
 
 export const startFront = (choice: BalancerChoice, options: FrontOptions): Promise<Front> =>
   choice.kind === 'model' ? startModel(choice, options) : startReal(choice, options);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
 import type { Fault, System } from '#harness/scenario.ts';
 import { metricNames } from '#system/protocol/metric-names.ts';
@@ -169,7 +169,14 @@ test('settings that the service does not take are a usage error in its own words
     name: 'UsageError',
     message: expect.stringMatching(/harness sets this one itself/),
   });
-  await expect(attempt({ balancer: { kind: 'model', preset: 'alb', connectionsMax: 1_000_000 } })).rejects.toMatchObject({ name: 'UsageError' });
+});
+
+test('what this machine does not have is said before anything is started', async () => {
+  vi.stubEnv('HEADROOM_HAPROXY', '/nowhere/haproxy');
+  stops.push(() => vi.unstubAllEnvs());
+  await expect(start({ balancer: { kind: 'haproxy' } })).rejects.toThrow(/haproxy is missing.*HEADROOM_HAPROXY is "\/nowhere\/haproxy"/);
+  await expect(start({ balancer: { kind: 'model', preset: 'alb', connectionsMax: 1_000_000 } })).rejects.toMatchObject({ name: 'UsageError' });
+  expect(existsSync(join(folder, 'service.log'))).toBe(false);
 });
 
 test('nobody outlives who started them, even when that one is killed in the midst of a fault', async () => {

@@ -8,7 +8,7 @@ import type { Fault, System } from '#harness/scenario.ts';
 import { UsageError } from '#harness/usage-error.ts';
 import { createAccount } from './accounts.ts';
 import { inflict, refuse } from './faults.ts';
-import { type Front, frontLogFile, startFront } from './front.ts';
+import { checkFront, type Front, frontLogFile, startFront } from './front.ts';
 import { startNodes } from './nodes.ts';
 import type { AccountCredentials } from './provision.ts';
 import type { ServiceNode } from './service-node.ts';
@@ -58,6 +58,7 @@ export async function startTarget({ workers = 1, accounts, folder, logFile, scal
   const system: System = { workers, ...own.system };
   const trouble = systemTrouble({ system, clock: { scale } });
   if (trouble !== undefined) throw new UsageError(trouble);
+  if (system.balancer !== undefined) checkFront(system.balancer);
   const nodes = await startNodes({ system, scale, folder, logFile });
   let front: Front | undefined;
   try {
