@@ -17,6 +17,7 @@ import {
   sumSamples,
   unknownOf,
 } from './samples.ts';
+import { withoutUnfinishedSeconds } from './stream-samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 import { timeFigure } from './time-figure.ts';
 
@@ -121,7 +122,10 @@ function arrivalsToCome(data: JudgedData, threshold: ParsedThreshold, plannedByP
  */
 export function canStillHold(data: JudgedData, threshold: ParsedThreshold, plannedByPhase: ReadonlyMap<string, number>): boolean {
   const { kind } = threshold.metric.source;
-  if (kind === 'stream-time' || kind === 'stream-count' || kind === 'held') return streamsCanStillHold(observe(data, threshold), threshold);
+  if (kind === 'stream-time' || kind === 'stream-count' || kind === 'held') {
+    const streams = data.streams === undefined ? {} : { streams: withoutUnfinishedSeconds(data.streams) };
+    return streamsCanStillHold(observe({ ...data, ...streams }, threshold), threshold);
+  }
   if (kind !== 'time' && kind !== 'count') return true;
   return observe(data, threshold, arrivalsToCome(data, threshold, plannedByPhase)).holds !== 'no';
 }

@@ -62,6 +62,15 @@ export function sumStreamTimes(cells: readonly StreamCell[], time: StreamTimeNam
   };
 }
 
+/**
+ * Of a run that goes on. Processes hand over a second one after another: of the newest two some may not have said whom they hold, who would
+ * seem to be gone.
+ */
+export function withoutUnfinishedSeconds({ cells }: { readonly cells: readonly StreamCell[] }): { readonly cells: readonly StreamCell[] } {
+  const newest = cells.reduce((most, { second }) => Math.max(most, second), 0);
+  return { cells: cells.filter(({ second }) => second < newest - 1) };
+}
+
 export const heldOf = ({ held }: StreamCell): number => held.live + held.opening + held.waiting;
 
 /** By second, what the cells of it add up to. */

@@ -80,9 +80,9 @@ export function createLiveView({ stream, isTerminal, columns, quiet, noColour = 
 }
 
 function standingsOf(state: LiveState, phases: readonly PhaseRecord[]): readonly Standing[] {
-  const { scenario, thresholds } = state;
-  const cells = state.allCells();
-  return thresholds.map((threshold) => standingOf(threshold, { scenario, cells, phases }));
+  const { scenario, thresholds, streams } = state;
+  const soFar = { scenario, cells: state.allCells(), phases, ...(streams === undefined ? {} : { streams: { cells: streams.allCells() } }) };
+  return thresholds.map((threshold) => standingOf(threshold, soFar));
 }
 
 /** When the phases that have begun began: a phase may end before its time, so its start has to be seen. */

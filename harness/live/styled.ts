@@ -27,3 +27,5 @@ export function cut(line: Line, columns: number): Line {
 
 export const written = (line: Line, paint: Paint): string =>
   line.map((part) => (typeof part === 'string' || part.text === '' ? textOf(part) : paint[part.style](part.text))).join('');
+
+export const titled = (title: string, ...parts: readonly Part[]): Line => [styled('dim', title.padEnd(10)), ...parts];

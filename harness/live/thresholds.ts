@@ -1,9 +1,11 @@
 /** How thresholds stand while the run goes on. Pure. */
 import type { Observation } from '#harness/gates/holds.ts';
+import type { MetricSource } from '#harness/gates/metric.ts';
 import { observe } from '#harness/gates/observe.ts';
+import { withoutUnfinishedSeconds } from '#harness/gates/stream-samples.ts';
 import type { ParsedThreshold } from '#harness/gates/threshold.ts';
 import { figureText, thresholdText } from '#harness/gates/wording.ts';
-import type { Cell, PhaseRecord } from '#harness/run-result.ts';
+import type { Cell, PhaseRecord, StreamsRecord } from '#harness/run-result.ts';
 import type { Scenario } from '#harness/scenario.ts';
 
 export type Standing = {
@@ -13,14 +15,21 @@ export type Standing = {
   readonly observed: string;
 };
 
-export type SoFar = { readonly scenario: Scenario; readonly cells: readonly Cell[]; readonly phases: readonly PhaseRecord[] };
+export type SoFar = {
+  readonly scenario: Scenario;
+  readonly cells: readonly Cell[];
+  readonly phases: readonly PhaseRecord[];
+  /** Only of a scenario with streams. */
+  readonly streams?: Pick<StreamsRecord, 'cells'>;
+};
 
+const kinds: ReadonlySet<string> = new Set<MetricSource['kind']>(['time', 'count', 'stream-time', 'stream-count', 'held']);
 const states = { yes: 'holding', no: 'broken', unknown: 'unknown' } as const;
 
 /** `phases` are those that have begun, the last one of them running: recovery is looked for in phases that are over. */
-export function standingOf(threshold: ParsedThreshold, { scenario, cells, phases }: SoFar): Standing {
+export function standingOf(threshold: ParsedThreshold, soFar: SoFar): Standing {
   const text = thresholdText(threshold);
-  const figure = isTold(threshold, phases) ? observed(threshold, { scenario, cells, phases }) : undefined;
+  const figure = isTold(threshold, soFar.phases) ? observed(threshold, soFar) : undefined;
   if (figure?.figure === undefined) return { text, state: 'not-yet', observed: '' };
   return { text, state: states[figure.holds], observed: figureText(figure.figure.seen, threshold) };
 }
@@ -29,11 +38,20 @@ export function standingOf(threshold: ParsedThreshold, { scenario, cells, phases
 function isTold({ metric, selector }: ParsedThreshold, phases: readonly PhaseRecord[]): boolean {
   const { kind } = metric.source;
   if (kind === 'recovery') return phases.slice(0, -1).some(({ name }) => name === selector.phase);
-  return kind === 'time' || kind === 'count';
+  return kinds.has(kind);
 }
 
-const observed = (threshold: ParsedThreshold, { scenario, cells, phases }: SoFar): Observation =>
+const observed = (threshold: ParsedThreshold, { scenario, streams, ...soFar }: SoFar): Observation =>
   observe(
-    { run: { scenario }, cells, phases, processes: [], scrapes: [], ledger: undefined, pipelineDrainSeconds: undefined, interrupted: { kind: 'no' } },
+    {
+      ...soFar,
+      run: { scenario },
+      ...(streams === undefined ? {} : { streams: withoutUnfinishedSeconds(streams) }),
+      processes: [],
+      scrapes: [],
+      ledger: undefined,
+      pipelineDrainSeconds: undefined,
+      interrupted: { kind: 'no' },
+    },
     threshold,
   );

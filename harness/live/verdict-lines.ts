@@ -1,6 +1,7 @@
 /** Verdict → the last lines of a run, the same on a terminal and in a log but for colour. Pure. */
 import type { Verdict, VerdictKind } from '#harness/run-result.ts';
 import { type Line, type Part, type Style, styled } from './styled.ts';
+import { whole } from './texts.ts';
 
 const tones: Readonly<Record<VerdictKind, Style>> = { pass: 'green', fail: 'red', invalid: 'yellow', inconclusive: 'yellow', interrupted: 'yellow' };
 const marks: Readonly<Record<'yes' | 'no' | 'unknown', Part>> = { yes: styled('green', '✓'), no: styled('red', '✗'), unknown: styled('yellow', '?') };
@@ -13,12 +14,12 @@ const shown = (value: number | string | null): string =>
       : Math.abs(value) >= 10_000
         ? whole(Math.round(value))
         : String(Number(value.toPrecision(4)));
-const whole = (value: number): string => value.toLocaleString('en-US');
 const counted = (value: number | null): string => (value === null ? 'not known' : whole(value));
 const micros = (value: number | null): string => (value === null ? 'not measurable' : `${shown(value)} µs`);
 
 export function verdictLines(verdict: Verdict, folder: string): readonly Line[] {
-  const { totals, cpu } = verdict;
+  const { totals, cpu, streams } = verdict;
+  const ofStreamsAlone = streams !== undefined && totals.planned === 0;
   const names = verdict.thresholds.map(({ metric, selector, expression }) => {
     const labels = Object.entries(selector).map(([name, value]) => `${name}:${value}`);
     return `${metric}${labels.length === 0 ? '' : `{${labels.join(',')}}`} ${expression}`;
@@ -33,17 +34,34 @@ export function verdictLines(verdict: Verdict, folder: string): readonly Line[] 
     [styled('bold', `${verdict.scenario}: `), styled(tones[verdict.verdict], verdict.verdict.toUpperCase()), styled('dim', `   exit code ${verdict.exitCode}`)],
     ...verdict.reasons.map(({ text }): Line => [`  ${text}`]),
     ...thresholds,
-    [
-      styled('dim', '  requests  '),
-      `planned ${whole(totals.planned)}, fired ${whole(totals.fired)}, answered ${whole(totals.answered)}, failed ${whole(totals.failed)}, shed ${whole(totals.shed)}, dropped ${whole(totals.dropped)}`,
-    ],
-    [
-      styled('dim', '  ledger    '),
-      `acknowledged ${whole(totals.acknowledged)}, lost ${counted(totals.lost)}, duplicated ${counted(totals.duplicated)}, reordered ${counted(totals.reordered)}`,
-    ],
-    [styled('dim', '  cpu       '), `a request: generator ${micros(cpu.generator)}, service ${micros(cpu.system)}`],
+    ...(ofStreamsAlone ? [] : [requestLine(totals)]),
+    // Items have a ledger of their own.
+    ...(streams !== undefined && totals.acknowledged === 0 ? [] : [ledgerLine(totals)]),
+    ...(streams === undefined ? [] : streamLines(streams)),
+    ...(ofStreamsAlone ? [] : [[styled('dim', '  cpu       '), `a request: generator ${micros(cpu.generator)}, service ${micros(cpu.system)}`]]),
     ...verdict.notes.map(({ text }): Line => [styled('dim', `  note: ${text}`)]),
     [styled('dim', '  report    '), `${folder}/index.html`],
     [],
   ];
 }
+
+const requestLine = (totals: Verdict['totals']): Line => [
+  styled('dim', '  requests  '),
+  `planned ${whole(totals.planned)}, fired ${whole(totals.fired)}, answered ${whole(totals.answered)}, failed ${whole(totals.failed)}, shed ${whole(totals.shed)}, dropped ${whole(totals.dropped)}`,
+];
+
+const ledgerLine = (totals: Verdict['totals']): Line => [
+  styled('dim', '  ledger    '),
+  `acknowledged ${whole(totals.acknowledged)}, lost ${counted(totals.lost)}, duplicated ${counted(totals.duplicated)}, reordered ${counted(totals.reordered)}`,
+];
+
+const streamLines = (streams: NonNullable<Verdict['streams']>): readonly Line[] => [
+  [
+    styled('dim', '  streams   '),
+    `held ${whole(streams.heldMin)} to ${whole(streams.heldMax)}, opened ${whole(streams.opened)}, lost ${whole(streams.lost)}, byes ${whole(streams.byes)}, refused ${whole(streams.refused)}`,
+  ],
+  [
+    styled('dim', '  changes   '),
+    `expected ${counted(streams.changesExpected)}, seen ${counted(streams.changesSeen)}, lost ${counted(streams.changesLost)}, duplicated ${counted(streams.changesDuplicated)}, reordered ${counted(streams.changesReordered)}, leaked ${counted(streams.changesLeaked)}`,
+  ],
+];
