@@ -82,7 +82,7 @@ export function simulateStreams(options: SimulatedStreams): SimulatedOutcome {
   holder.phase({ phase: 0, startMs: 0, population: population(listeners) });
   if (options.acknowledged !== undefined) holder.acknowledged(options.acknowledged);
   const turn = (): void => {
-    holder.turn();
+    while (holder.turn());
     queue.at(seenAt(queue.nowMs + turnEveryMs), turn);
   };
   turn();

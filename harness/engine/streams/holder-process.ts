@@ -28,7 +28,11 @@ function begin(input: HolderInput): Holder {
     takeLag: watchThread(() => 0),
     say,
   });
-  setInterval(() => begun.turn(), turnEveryMs);
+  const turn = (): void => {
+    if (begun.turn()) setImmediate(turn);
+    else setTimeout(turn, turnEveryMs);
+  };
+  turn();
   say({ kind: 'ready', wire: wires[0]?.name ?? '' });
   return begun;
 }

@@ -33,6 +33,9 @@ export type HolderOptions = {
   readonly say: (message: FromHolder) => void;
 };
 
+/** A dial costs about 0.1 ms: a herd that is due at once must not keep the loop from what comes in. */
+const attendedAtOnceMax = 128;
+
 /** Those of one reader: the first `active` of them are there. One is made when it is first needed, and keeps its view when it goes. */
 type Crowd = {
   readonly plan: ReaderPlan;
@@ -64,6 +67,7 @@ export class Holder {
   /** By their place: one that was not needed yet is missing. */
   readonly #members: (Member | undefined)[];
   #second: number;
+  #firstPlace = 0;
 
   constructor(options: HolderOptions) {
     const { input, nowMs } = options;
@@ -109,14 +113,28 @@ export class Holder {
     for (const [i, key] of keys.entries()) this.#kit.lags.acknowledged(key, atMs[i] as number);
   }
 
-  /** To be called every few milliseconds. */
-  turn(): void {
+  /** To be called every few milliseconds, and again at once where it says that there is more: sockets have their turn in between. */
+  turn(): boolean {
     const nowMs = this.#options.nowMs();
     this.#stops.observe(nowMs);
-    for (const crowd of this.#crowds) this.#move(crowd, nowMs);
-    const { dueMs } = this.#kit;
-    for (let place = 0; place < dueMs.length; place++) if ((dueMs[place] as number) <= nowMs) this.#members[place]?.attend(nowMs);
+    let left = attendedAtOnceMax;
+    for (const crowd of this.#crowds) left = this.#move(crowd, nowMs, left);
+    left = this.#attend(nowMs, left);
     if (nowMs >= (this.#second + 1) * 1000) this.handOver(nowMs);
+    return left === 0;
+  }
+
+  /** From where the last turn had to stop, so that nobody waits behind the same others twice. */
+  #attend(nowMs: number, atMost: number): number {
+    const { dueMs } = this.#kit;
+    let left = atMost;
+    for (let i = 0; i < dueMs.length && left > 0; i++) {
+      const place = (this.#firstPlace + i) % dueMs.length;
+      if ((dueMs[place] as number) > nowMs) continue;
+      this.#members[place]?.attend(nowMs);
+      if (--left === 0) this.#firstPlace = (place + 1) % dueMs.length;
+    }
+    return left;
   }
 
   handOver(nowMs = this.#options.nowMs()): void {
@@ -174,6 +192,11 @@ export class Holder {
       nowMs,
       chance: createRandom(input.seed, input.process),
       stops: this.#stops,
+      observe: () => {
+        const atMs = nowMs();
+        this.#stops.observe(atMs);
+        return atMs;
+      },
       recorder,
       lags: new LagBook((sample) => this.#noteLag(sample)),
       dueMs: new Float64Array(places).fill(Number.POSITIVE_INFINITY),
@@ -199,11 +222,13 @@ export class Holder {
     return made;
   }
 
-  #move(crowd: Crowd, nowMs: number): void {
+  #move(crowd: Crowd, nowMs: number, atMost: number): number {
     const { process, processes } = this.#options.input;
     const wanted = shareOf(wantedAt(crowd.curve, nowMs), process, processes);
-    while (crowd.active < wanted) this.#memberAt(crowd, crowd.active++).start();
-    while (crowd.active > wanted) this.#memberAt(crowd, --crowd.active).stop();
+    let left = atMost;
+    for (; crowd.active < wanted && left > 0; left--) this.#memberAt(crowd, crowd.active++).start();
+    for (; crowd.active > wanted && left > 0; left--) this.#memberAt(crowd, --crowd.active).stop();
+    return left;
   }
 
   #noteHeld(reader: number, members: readonly Member[]): void {

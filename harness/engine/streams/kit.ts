@@ -31,6 +31,8 @@ export type Kit = {
   readonly nowMs: () => number;
   readonly chance: () => number;
   readonly stops: Stops;
+  /** Looks for a stop of ours before what has just happened counts; gives the time. */
+  readonly observe: () => number;
   readonly recorder: StreamRecorder;
   readonly lags: LagBook;
   /** By a member's place: when it wants to be attended to. Infinity: never. */

@@ -34,6 +34,7 @@ class Held implements ConnectionEvents, FrameEvents {
   }
 
   onOpen(): void {
+    this.#listener.kit.observe();
     if (this.#isCurrent) this.#listener.ask(this);
   }
 
@@ -45,6 +46,7 @@ class Held implements ConnectionEvents, FrameEvents {
   }
 
   onClose(code: string): void {
+    this.#listener.kit.observe();
     if (this.#isCurrent) this.#listener.cut(code);
   }
 
@@ -155,11 +157,8 @@ export class Listener implements Member {
     held.wire.write(text);
   }
 
-  /** Looks for a stop of ours before what was read counts. */
   readBytes(count: number): void {
-    const atMs = this.kit.nowMs();
-    this.kit.stops.observe(atMs);
-    note(this, 'bytesIn', { atMs, by: count });
+    note(this, 'bytesIn', { atMs: this.kit.observe(), by: count });
   }
 
   /** False: it is no stream. */

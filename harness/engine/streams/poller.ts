@@ -31,9 +31,7 @@ class Line implements ConnectionEvents {
 
   onData(buffer: Buffer, start: number, end: number): void {
     if (this.#poller.line !== this) return;
-    const atMs = this.#poller.kit.nowMs();
-    this.#poller.kit.stops.observe(atMs);
-    note(this.#poller, 'bytesIn', { atMs, by: end - start });
+    note(this.#poller, 'bytesIn', { atMs: this.#poller.kit.observe(), by: end - start });
     const progress = this.parser.push(buffer, start, end);
     if (progress === 'done') this.#poller.answered(this);
     else if (progress === 'broken') this.#poller.cut(this.parser.trouble);
