@@ -379,8 +379,23 @@ test('the description is OpenAPI 3.1 and names every route', async () => {
   );
 });
 
+const controls = { adminToken: 'let-me-in', startDrain: () => undefined, restartWorkers: async () => 'alone' as const };
+
+test.each([
+  ['started', 202, undefined],
+  ['running', 409, 'restart-running'],
+  ['draining', 503, 'draining'],
+  ['alone', 404, 'not-found'],
+] as const)('a restart of the workers that is %s is answered with %i', async (outcome, status, code) => {
+  const admin = await buildAdminApp({ ...deps, ...controls, restartWorkers: async () => outcome });
+  const ask = (authorization: string) => admin.inject({ method: 'POST', url: '/admin/v1/restart-workers', headers: { authorization } });
+  expect((await ask('Bearer wrong')).statusCode).toBe(401);
+  const answer = await ask('Bearer let-me-in');
+  expect([answer.statusCode, answer.json().code]).toEqual([status, code]);
+});
+
 test('accounts are made on the admin listener, with its token only', async () => {
-  const admin = await buildAdminApp({ ...deps, adminToken: 'let-me-in', startDrain: () => undefined });
+  const admin = await buildAdminApp({ ...deps, ...controls });
   const make = (authorization?: string) =>
     admin.inject({ method: 'POST', url: '/admin/v1/accounts', headers: authorization === undefined ? {} : { authorization }, payload: { name: 'n' } });
   expect((await make()).statusCode).toBe(401);

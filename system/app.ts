@@ -9,7 +9,7 @@ import type { Clock } from './clock.ts';
 import { createDevices } from './devices/devices.ts';
 import { Problem, type ProblemCode, problemDocument, problems } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
-import { adminRoutes } from './routes-admin.ts';
+import { type AdminControls, adminRoutes } from './routes-admin.ts';
 import { deviceRoutes } from './routes-devices.ts';
 import { ingestRoutes } from './routes-ingest.ts';
 import { serviceRoutes } from './routes-service.ts';
@@ -70,7 +70,8 @@ const timeoutCheckMs = 2000;
 // An idle connection is ended by the balancer and not by the service: a request on its way to a closed one is a 502.
 const keepAliveFactor = 1.2;
 
-export type TlsFiles = { readonly cert: Buffer; readonly key: Buffer };
+/** `ticketKeys`: 48 bytes that all who share sessions have. */
+export type TlsFiles = { readonly cert: Buffer; readonly key: Buffer; readonly ticketKeys?: Buffer };
 
 /** `accounts` has to be made from the same deps where nobody put in others. */
 export type PlainDeps = Omit<AppDeps, 'accounts'> & { readonly accounts?: Accounts };
@@ -122,10 +123,11 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
 }
 
 /** The admin listener's own app: loopback only, its own token. */
-export async function buildAdminApp(given: PlainDeps & { readonly adminToken: string; readonly startDrain: () => void }): Promise<FastifyInstance> {
+export async function buildAdminApp(given: PlainDeps & AdminControls): Promise<FastifyInstance> {
   const deps = withAccounts(given);
   const app = createServer(deps);
-  adminRoutes(app, { ...deps, adminToken: given.adminToken, startDrain: given.startDrain });
+  const { adminToken, startDrain, restartWorkers } = given;
+  adminRoutes(app, { ...deps, adminToken, startDrain, restartWorkers });
   return app;
 }
 

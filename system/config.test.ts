@@ -7,6 +7,12 @@ test('a flag beats the environment, which beats the default', () => {
   expect(readConfig({ HEADROOM_PORT: '9000' }, { port: 9001 }).port).toBe(9001);
 });
 
+test('one address or several', () => {
+  expect(readConfig({}, {}).hosts).toEqual(['127.0.0.1']);
+  expect(readConfig({}, { host: '::' }).hosts).toEqual(['::']);
+  expect(readConfig({ HEADROOM_HOST: '127.0.0.1, 127.0.0.2' }, {}).hosts).toEqual(['127.0.0.1', '127.0.0.2']);
+});
+
 test.each([
   [{ HEADROOM_WORKERS: 'many' }, {}, 'HEADROOM_WORKERS: expected a whole number from 1 to 64, got "many"'],
   [{}, { workers: 0 }, '--workers: expected a whole number from 1 to 64, got "0"'],
@@ -18,6 +24,9 @@ test.each([
 });
 
 test.each([
+  [{ host: '127.0.0.1,,127.0.0.2' }, /--host: expected up to 16 different addresses/],
+  [{ host: '127.0.0.1,127.0.0.1' }, /--host: expected up to 16 different addresses/],
+  [{ host: '0.0.0.0,127.0.0.2' }, /stand alone/],
   [{ 'proxy-trusted': 'nonsense' }, /--proxy-trusted: expected networks/],
   [{ 'proxy-trusted': '10.0.0.0/33' }, /--proxy-trusted: expected networks/],
   [{ 'proxy-protocol': 'v3' }, /--proxy-protocol: expected off, v1 or v2/],

@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os';
 import { networksOf } from './edge/proxy-listener.ts';
 
 export type Config = {
-  readonly host: string;
+  /** Addresses, at least one. */
+  readonly hosts: readonly string[];
   readonly port: number;
   readonly adminPort: number;
   readonly workers: number;
@@ -62,8 +63,25 @@ function readNetworks(value: string): readonly string[] | undefined {
   }
 }
 
+const hostsMax = 16;
+
+function readHosts(value: string): readonly string[] | undefined {
+  const hosts = value.split(',').map((host) => host.trim());
+  const areDifferent = new Set(hosts).size === hosts.length && hosts.length <= hostsMax;
+  // Whoever listens on every address leaves none of them for a listener of its own.
+  const standsAlone = hosts.length === 1 || !hosts.some((host) => host === '0.0.0.0' || host === '::');
+  return hosts.every((host) => host !== '') && areDifferent && standsAlone ? hosts : undefined;
+}
+
 const settings = {
-  host: { flag: 'host', env: 'HEADROOM_HOST', about: 'address to listen on', ...text, byDefault: '127.0.0.1' },
+  hosts: {
+    flag: 'host',
+    env: 'HEADROOM_HOST',
+    about: 'address to listen on, or several with commas between: all get the same port',
+    read: readHosts,
+    expected: `up to ${hostsMax} different addresses with commas between; 0.0.0.0 and :: stand alone`,
+    byDefault: ['127.0.0.1'] as readonly string[],
+  },
   port: { flag: 'port', env: 'HEADROOM_PORT', about: 'port of the service; 0 takes a free one', ...integer(0, 65_535), byDefault: 8080 },
   adminPort: { flag: 'admin-port', env: 'HEADROOM_ADMIN_PORT', about: 'port of the admin listener, on 127.0.0.1', ...integer(0, 65_535), byDefault: 8081 },
   workers: {

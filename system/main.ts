@@ -5,8 +5,11 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { type Config, ConfigError, readConfig, settingNames } from './config.ts';
 import { openServiceStore, restoreServiceStore } from './service-store.ts';
-import type { ToSupervisor, ToWorker } from './supervisor/messages.ts';
-import { supervise, withBoundPorts } from './supervisor/supervisor.ts';
+import { createChannel } from './supervisor/channel.ts';
+import { connectionsMax } from './supervisor/descriptors.ts';
+import { portEnvironment, settlePorts, withSettledPorts } from './supervisor/ports.ts';
+import { readyLine } from './supervisor/ready-line.ts';
+import { supervise } from './supervisor/supervisor.ts';
 import { type RunningWorker, startWorker } from './supervisor/worker.ts';
 
 const log = (level: 'info' | 'error', text: string) =>
@@ -22,6 +25,9 @@ async function main(): Promise<void> {
   const parser = yargs(hideBin(process.argv))
     .scriptName('npm run system --')
     .usage('$0 [options]\n$0 account NAME   make an account at a running service')
+    .epilogue(
+      'SIGTERM drains: not ready any more, requests finish, streams say goodbye. SIGHUP, or POST /admin/v1/restart-workers, replaces one worker after the other while the service goes on.',
+    )
     .command('account <name>', 'make an account through the admin listener and print its keys', (command) =>
       command.positional('name', { type: 'string', demandOption: true }),
     )
@@ -61,34 +67,38 @@ async function runSupervisor(config: Config, exitWithParent: boolean): Promise<v
   });
   if (epoch !== undefined) log('info', `restored ${config.restoreFrom} into ${config.dataFolder}; the epoch is ${epoch} now`);
   if (config.durability === 'fsync') await (await openServiceStore({ config, log, withPipeline: false })).close();
-  const { drain, ended } = supervise({
+  const ports = await settlePorts(config).catch((error: unknown) => {
+    throw new Error(explain(error, config));
+  });
+  const { drain, restart, ended } = supervise({
     workers: config.workers,
     drainTimeoutMs: config.drainTimeoutMs,
-    workerEnvironment: { HEADROOM_ADMIN_TOKEN: adminToken },
-    onReady: ({ url, adminUrl, proxyUrl, workers }) =>
-      process.stdout.write(
-        `${JSON.stringify({ ready: true, url, admin_url: adminUrl, ...(proxyUrl === undefined ? {} : { proxy_url: proxyUrl }), ...(config.adminToken === undefined ? { admin_token: adminToken } : {}), pid: process.pid, workers })}\n`,
-      ),
+    workerEnvironment: { HEADROOM_ADMIN_TOKEN: adminToken, [ticketKeysVariable]: randomBytes(48).toString('hex'), ...portEnvironment(ports) },
+    onReady: ({ workers, ...addresses }) =>
+      void process.stdout.write(readyLine({ addresses, adminToken: config.adminToken === undefined ? adminToken : undefined, workers })),
     onWorkers: (workers) => process.stdout.write(`${JSON.stringify({ workers })}\n`),
     log,
   });
   process.on('SIGTERM', drain);
   process.on('SIGINT', drain);
+  process.on('SIGHUP', () => {
+    const outcome = restart();
+    if (outcome !== 'started')
+      log('info', `SIGHUP starts nothing: ${outcome === 'draining' ? 'the service is going down' : 'the workers are being started already'}`);
+  });
   if (exitWithParent) process.stdin.resume().on('end', drain).on('error', drain);
   process.exit(await ended);
 }
 
+const ticketKeysVariable = 'HEADROOM_TICKET_KEYS';
 // What is in flight when the store is lost gets its 503; a drain that hangs with the disk is not waited for.
 const lostDrainMs = 2000;
 
 async function runWorker(given: Config): Promise<void> {
-  const config = withBoundPorts(given, process.env);
-  const say = (message: ToSupervisor) => process.send?.(message);
-  // Ctrl-C reaches the whole group; the supervisor decides.
-  process.on('SIGINT', () => undefined);
-  process.on('SIGTERM', () => undefined);
-  const waiting = new Map<number, (text: string) => void>();
-  let nextId = 0;
+  const config = withSettledPorts(given, process.env);
+  const channel = createChannel(process);
+  // Ctrl-C and a terminal's end reach the whole group; the supervisor decides.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => undefined);
   let running: RunningWorker | undefined;
   const onLost = (trouble: Error) => {
     log('error', `the store is lost to this process, which ends: ${trouble.message}`);
@@ -98,34 +108,23 @@ async function runWorker(given: Config): Promise<void> {
   };
   try {
     const store = await openServiceStore({ config, log, withPipeline: true, onLost, onDeviceNews: (devices) => running?.deviceNews(devices) });
-    const metrics = () =>
-      new Promise<string>((resolve) => {
-        const id = nextId++;
-        waiting.set(id, resolve);
-        say({ kind: 'metrics-wanted', id });
-      });
-    const worker = await startWorker({
+    running = await startWorker({
       config,
       adminToken: config.adminToken ?? '',
       store,
-      metrics,
+      metrics: channel.metrics,
       log,
-      relay: { news: (news) => say({ kind: 'news', news }), watch: (accounts) => say({ kind: 'watch', accounts }) },
-      startDrain: () => say({ kind: 'drain-wanted' }),
+      relay: { news: (news) => channel.say({ kind: 'news', news }), watch: (accounts) => channel.say({ kind: 'watch', accounts }) },
+      startDrain: () => channel.say({ kind: 'drain-wanted' }),
+      restartWorkers: channel.restart,
+      connectionsMax: connectionsMax(),
+      ticketKeys: Buffer.from(process.env[ticketKeysVariable] ?? '', 'hex'),
     });
-    running = worker;
-    process.on('message', (message: ToWorker) => {
-      if (message.kind === 'news') worker.hear(message.news);
-      else if (message.kind === 'watch') worker.hearWatch(message.worker, message.accounts);
-      else if (message.kind === 'snapshot-wanted') void worker.snapshot().then((snapshot) => say({ kind: 'snapshot', id: message.id, snapshot }));
-      else if (message.kind === 'metrics') {
-        waiting.get(message.id)?.(message.text);
-        waiting.delete(message.id);
-      } else void worker.drain().then(() => process.exit(0));
-    });
-    say({ kind: 'listening', url: worker.url, adminUrl: worker.adminUrl, proxyUrl: worker.proxyUrl });
+    channel.serve(running, () => process.exit(0));
+    const { urls, adminUrl, proxyUrl } = running;
+    channel.say({ kind: 'listening', addresses: { urls, adminUrl, proxyUrl } });
   } catch (error) {
-    say({ kind: 'failed', text: explain(error, config) });
+    channel.say({ kind: 'failed', text: explain(error, config) });
     setTimeout(() => process.exit(1), 100);
   }
 }
@@ -136,6 +135,7 @@ function explain(error: unknown, config: Config): string {
     const ports = [config.port, config.adminPort, ...(config.proxyProtocol === 'off' ? [] : [config.proxyPort])];
     return `port ${ports.filter((port) => port !== 0).join(' or ')} is taken; choose others with --port, --admin-port and --proxy-port (0 takes a free one)`;
   }
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `this machine has not all the addresses ${config.hosts.join(', ')}; give its own with --host`;
   if (code === 'EACCES') return `port ${config.port} may not be used by this user; choose one above 1023 with --port`;
   return sentence(error);
 }

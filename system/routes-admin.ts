@@ -6,16 +6,20 @@ import { Problem } from './protocol/errors.ts';
 import { AccountAnswer, AccountBody, BackupBody } from './protocol/schemas.ts';
 import type { Store } from './store/store.ts';
 
-export type AdminDeps = {
-  readonly accounts: Accounts;
+/** What became of the wish to restart all workers. `alone`: there is nobody who could start another process. */
+export type RestartOutcome = 'started' | 'running' | 'draining' | 'alone';
+
+export type AdminControls = {
   readonly adminToken: string;
-  readonly store: Store;
-  readonly clock: Clock;
   /** As SIGTERM does. */
   readonly startDrain: () => void;
+  /** As SIGHUP does. */
+  readonly restartWorkers: () => Promise<RestartOutcome>;
 };
 
-export function adminRoutes(app: FastifyInstance, { accounts, adminToken, store, clock, startDrain }: AdminDeps): void {
+export type AdminDeps = AdminControls & { readonly accounts: Accounts; readonly store: Store; readonly clock: Clock };
+
+export function adminRoutes(app: FastifyInstance, { accounts, adminToken, store, clock, startDrain, restartWorkers }: AdminDeps): void {
   const expected = hash('sha256', `Bearer ${adminToken}`, 'buffer');
   app.addHook('onRequest', (request, _reply, done) => {
     const presented = hash('sha256', request.headers.authorization ?? '', 'buffer');
@@ -37,5 +41,12 @@ export function adminRoutes(app: FastifyInstance, { accounts, adminToken, store,
   app.post('/admin/v1/drain', async (_, reply) => {
     startDrain();
     return reply.code(202).send({ draining: true });
+  });
+  app.post('/admin/v1/restart-workers', async (_, reply) => {
+    const outcome = await restartWorkers();
+    if (outcome === 'running') throw new Problem('restart-running', 'One worker after the other is being replaced.');
+    if (outcome === 'draining') throw new Problem('draining', 'This service is going down.');
+    if (outcome === 'alone') throw new Problem('not-found', 'This process has no supervisor that could restart it.');
+    return reply.code(202).send({ restarting: true });
   });
 }

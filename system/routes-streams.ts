@@ -44,7 +44,7 @@ async function stream(request: FastifyRequest, reply: FastifyReply, deps: Deps):
   const logChannels = channels.filter(({ kind }) => kind === 'collection' || kind === 'inbox').map(({ name }) => name);
   const format = formatOf(request);
   const heartbeatMs = readHeartbeat(query.hb, heartbeatMsMax(deps.balancerIdleTimeoutMs));
-  if (deps.isDraining() || deps.hub.isDraining()) throw new Problem('draining', 'This service is going down.');
+  if (deps.isDraining()) throw new Problem('draining', 'This service is going down.');
   const quota = await deps.accounts.quota(caller.account, 'streams', deps.streamsMax);
   if (deps.hub.heldBy(caller.account) >= quota || deps.hub.held() >= deps.streamsMax)
     throw new Problem('too-many-streams', `This account holds ${deps.hub.heldBy(caller.account)} streams of ${quota}.`);

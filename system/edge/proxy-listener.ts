@@ -8,21 +8,18 @@ export type ProxyListenerOptions = {
   /** Networks as `10.0.0.0/8`: whoever else connects is closed. */
   readonly trusted: readonly string[];
   readonly http: HttpServer;
-  readonly connectionsMax: number | undefined;
 };
 
 const headerDeadlineMs = 3000;
 
 /** Not listening yet. */
-export function createProxyListener({ version, trusted, http, connectionsMax }: ProxyListenerOptions): Server {
+export function createProxyListener({ version, trusted, http }: ProxyListenerOptions): Server {
   const networks = networksOf(trusted);
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+  return createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const { remoteAddress = '' } = socket;
     if (!networks.check(plain(remoteAddress), isIPv6(plain(remoteAddress)) ? 'ipv6' : 'ipv4')) socket.destroy();
     else readHeader(socket, version, () => http.emit('connection', socket));
   });
-  if (connectionsMax !== undefined) server.maxConnections = connectionsMax;
-  return server;
 }
 
 /** An IPv4 client of a socket that listens on IPv6. */

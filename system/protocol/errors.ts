@@ -20,6 +20,7 @@ export const problems = {
   'device-deleted': problem(409, 'The device was deleted'),
   conflict: problem(409, 'Somebody else was faster', true),
   'share-exists': problem(409, 'The item is shared with this recipient already'),
+  'restart-running': problem(409, 'The workers are being restarted already', true),
   'too-many': problem(409, 'There are as many as there may be'),
   'cursor-expired': problem(410, 'The cursor is older than what is retained'),
   'cursor-from-future': problem(410, 'The cursor lies behind the end of the log'),

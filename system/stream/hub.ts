@@ -19,8 +19,8 @@ export type Hub = {
   readonly held: () => number;
   readonly heldBy: (account: string) => number;
   readonly counts: StreamCounts;
-  /** Says goodbye to everybody, spread over the window; resolves when nobody is left. */
-  readonly drain: (windowMs: number) => Promise<void>;
+  /** Says goodbye to everybody, spread over the window, to come back after at most `retryMsMax` (the window without it); resolves when nobody is left. */
+  readonly drain: (spread: { readonly windowMs: number; readonly retryMsMax?: number }) => Promise<void>;
   readonly isDraining: () => boolean;
   readonly close: () => void;
 };
@@ -45,6 +45,7 @@ export function createHub(options: HubOptions): Hub {
     topics: () => topics,
     states: createStates({ ...options, push: (subscriber, bytes, frames) => push(kit, subscriber, bytes, frames) }),
     emptied: { notify: () => undefined },
+    drain: undefined,
   };
   const topics: Topics = createTopics({
     store: options.store,
@@ -53,7 +54,6 @@ export function createHub(options: HubOptions): Hub {
     onTrouble: options.onTrouble,
   });
   const listeners = socketListeners(kit);
-  let draining = false;
   const ticking = setInterval(() => void tick(kit), tickMs).unref();
   const touching = setInterval(() => void touch(kit, kit.subscribers).catch(options.onTrouble), settings.presenceTimeoutMs / touchesPerTimeout).unref();
   const checking = setInterval(() => {
@@ -68,16 +68,14 @@ export function createHub(options: HubOptions): Hub {
     held: () => kit.subscribers.size,
     heldBy: (account) => kit.byAccount.get(account) ?? 0,
     counts: kit.counts,
-    isDraining: () => draining,
-    drain: async (windowMs) => {
-      draining = true;
+    isDraining: () => kit.drain !== undefined,
+    drain: async ({ windowMs, retryMsMax = windowMs }) => {
+      const nowMs = clock.monotonicMs();
+      kit.drain = { endsAtMs: nowMs + windowMs, retryMsMax };
       topics.wakeWaiters();
       if (kit.subscribers.size === 0) return;
-      const nowMs = clock.monotonicMs();
       for (const subscriber of kit.subscribers) {
-        subscriber.endCode = 'drain';
-        subscriber.endRetryMs = Math.round(kit.random() * windowMs);
-        subscriber.endsAtMs = nowMs + kit.random() * windowMs;
+        Object.assign(subscriber, endOf(kit, nowMs));
         kit.wheel.place(subscriber, subscriber.endsAtMs);
       }
       await new Promise<void>((resolve) => {
@@ -93,6 +91,13 @@ export function createHub(options: HubOptions): Hub {
       for (const { socket } of kit.subscribers) socket.destroy();
     },
   };
+}
+
+/** Who comes while the others are being told is told within what is left of their window. */
+function endOf({ settings, random, drain }: Kit, nowMs: number): Pick<Subscriber, 'endsAtMs' | 'endCode' | 'endRetryMs'> {
+  if (drain === undefined) return { endsAtMs: nowMs + Math.round(settings.ageMs * (1 + random())), endCode: 'age', endRetryMs: 0 };
+  const endRetryMs = Math.round(random() * drain.retryMsMax);
+  return { endsAtMs: nowMs + random() * Math.max(0, drain.endsAtMs - nowMs), endCode: 'drain', endRetryMs };
 }
 
 type Listeners = {
@@ -124,9 +129,9 @@ function socketListeners(kit: Kit): Listeners {
 }
 
 function open(kit: Kit, opening: Opening, listeners: Listeners): void {
-  const { clock, settings, random } = kit;
+  const { clock, random } = kit;
   const nowMs = clock.monotonicMs();
-  const ageMs = Math.round(settings.ageMs * (1 + random()));
+  const end = endOf(kit, nowMs);
   const { socket, first, format } = opening;
   const subscriber: Subscriber = {
     bucket: -1,
@@ -140,9 +145,7 @@ function open(kit: Kit, opening: Opening, listeners: Listeners): void {
     position: '',
     heartbeatMs: opening.heartbeatMs,
     lastWriteMs: nowMs,
-    endsAtMs: nowMs + ageMs,
-    endCode: 'age',
-    endRetryMs: 0,
+    ...end,
     expiresAtMs: opening.expiresAtMs === undefined ? Number.POSITIVE_INFINITY : nowMs + opening.expiresAtMs - clock.wallMs(),
     undrainedSinceMs: 0,
     onDrain: undefined,
@@ -163,7 +166,7 @@ function open(kit: Kit, opening: Opening, listeners: Listeners): void {
     ...(first === undefined || from === undefined ? {} : { epoch: first.epoch, from }),
     resumed,
     hb,
-    age: ageMs,
+    age: Math.round(end.endsAtMs - nowMs),
     ack: kit.store.ackLevel,
   };
   const retryMs = 1000 + Math.round(random() * retryMsMax);

@@ -70,6 +70,8 @@ export type Kit = HubOptions & {
   readonly states: States;
   readonly random: () => number;
   readonly emptied: { notify: () => void };
+  /** Undefined before a drain. */
+  drain: { readonly endsAtMs: number; readonly retryMsMax: number } | undefined;
 };
 
 /** As the bus brings it. */

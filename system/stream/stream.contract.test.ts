@@ -381,11 +381,28 @@ describe('streams', () => {
     await start();
     const all = Array.from({ length: 20 }, () => open('ch=sync:trips'));
     await Promise.all(all.map((reader) => until(reader, 'sync')));
-    await app.hub.drain(500);
+    await app.hub.drain({ windowMs: 500 });
     await Promise.all(all.map(({ ended }) => ended));
     expect(all.map(({ frames }) => frames.at(-1)?.code)).toEqual(Array(20).fill('drain'));
     expect(new Set(all.map(({ frames }) => frames.at(-1)?.retry_ms)).size).toBeGreaterThan(10);
     expect(app.hub.held()).toBe(0);
+  });
+
+  test('who comes while a drain goes on is told too; a node that goes takes nobody', async () => {
+    const first = open('ch=sync:trips');
+    await until(first, 'sync');
+    const drained = app.hub.drain({ windowMs: 300, retryMsMax: 10 });
+    const late = open('ch=sync:trips');
+    await Promise.all([first, late].map((reader) => until(reader, 'bye')));
+    for (const { frames } of [first, late]) {
+      expect(frames.at(-1)).toMatchObject({ code: 'drain', c: expect.any(String) });
+      expect(frames.at(-1)?.retry_ms).toBeLessThanOrEqual(10);
+    }
+    await drained;
+    const after = open('ch=sync:trips');
+    await until(after, 'bye');
+    expect(after.frames.map(({ t }) => t)).toEqual(['hello', 'sync', 'bye']);
+    await start({ isDraining: () => true });
     expect((await ask('/v1/stream?ch=sync:trips')).json.code).toBe('draining');
   });
 

@@ -1,19 +1,26 @@
-/** What supervisor and workers say to each other. */
+/** What supervisor and workers say to each other. An `id` is of a question: its answer has the same. */
 import type { News } from '#system/bus.ts';
+import type { RestartOutcome } from '#system/routes-admin.ts';
 import type { Snapshot } from '#system/telemetry/counts.ts';
+import type { Addresses } from './worker.ts';
 
 export type ToWorker =
   | { readonly kind: 'drain' }
+  | { readonly kind: 'leave' }
   | { readonly kind: 'news'; readonly news: News }
   | { readonly kind: 'watch'; readonly worker: number; readonly accounts: readonly string[] }
   | { readonly kind: 'snapshot-wanted'; readonly id: number }
-  | { readonly kind: 'metrics'; readonly id: number; readonly text: string };
+  | { readonly kind: 'metrics'; readonly id: number; readonly text: string }
+  | { readonly kind: 'restart'; readonly id: number; readonly outcome: RestartOutcome };
 
 export type ToSupervisor =
-  | { readonly kind: 'listening'; readonly url: string; readonly adminUrl: string; readonly proxyUrl: string | undefined }
+  | { readonly kind: 'listening'; readonly addresses: Addresses }
   | { readonly kind: 'drain-wanted' }
+  | { readonly kind: 'restart-wanted'; readonly id: number }
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'snapshot'; readonly id: number; readonly snapshot: Snapshot }
+  /** Before it ends by itself. */
+  | { readonly kind: 'last-snapshot'; readonly snapshot: Snapshot }
   | { readonly kind: 'metrics-wanted'; readonly id: number }
   | { readonly kind: 'news'; readonly news: News }
   | { readonly kind: 'watch'; readonly accounts: readonly string[] };

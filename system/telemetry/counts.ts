@@ -38,6 +38,12 @@ export type Snapshot = {
     | undefined;
 };
 
+/** What goes on counting when a worker has ended; `ended` stands for all of those. A snapshot is one of them. */
+export type Past = Pick<Snapshot, 'requests' | 'routes' | 'appends' | 'cpuSeconds'> & {
+  readonly worker: number | 'ended';
+  readonly streams: Omit<Snapshot['streams'], 'held'>;
+};
+
 export type Counts = {
   /** `lane` is ingest, read, registration, token or other. */
   readonly record: (lane: string, route: string, status: number, elapsedMs: number) => void;
@@ -92,6 +98,26 @@ export function mergeCounts(snapshots: readonly Pick<Snapshot, 'requests' | 'rou
     }
   }
   return merged;
+}
+
+/** Workers that ended, as one. */
+export function mergePast(all: readonly Past[]): Past {
+  const sum = (pick: (past: Past) => number): number => all.reduce((total, past) => total + pick(past), 0);
+  const ended: Record<string, number> = {};
+  for (const { streams } of all) for (const [code, count] of Object.entries(streams.ended)) ended[code] = (ended[code] ?? 0) + count;
+  return {
+    worker: 'ended',
+    ...mergeCounts(all),
+    cpuSeconds: sum(({ cpuSeconds }) => cpuSeconds),
+    streams: {
+      opened: sum(({ streams }) => streams.opened),
+      frames: sum(({ streams }) => streams.frames),
+      heartbeats: sum(({ streams }) => streams.heartbeats),
+      bytes: sum(({ streams }) => streams.bytes),
+      catchUps: sum(({ streams }) => streams.catchUps),
+      ended,
+    },
+  };
 }
 
 function addAll(sum: RouteCounts, { buckets, sumSeconds }: Snapshot['appends']): void {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { metricNames } from '#system/protocol/metric-names.ts';
-import { createCounts, type Snapshot } from './counts.ts';
+import { createCounts, mergePast, type Snapshot } from './counts.ts';
 import { createPrinter } from './prometheus.ts';
 
 const snapshotOf = (worker: number, record: (counts: ReturnType<typeof createCounts>) => void): Snapshot => {
@@ -31,4 +31,20 @@ test('every name of the protocol is printed, with what all workers counted toget
   expect(text).toMatch(/^headroom_store_flush_duration_seconds_bucket\{le="0.05"\} 2$/m);
   expect(text).toMatch(/^headroom_store_flush_duration_seconds_sum 0.042$/m);
   expect(text).toMatch(/^headroom_events_received_total 8$/m);
+});
+
+test('what ended workers counted goes on counting, once however many they were; what they held is gone', async () => {
+  const counted = (worker: number) => snapshotOf(worker, (counts) => counts.record('ingest', '/v1/events', 202, 3));
+  const printer = createPrinter();
+  const text = await printer.print([counted(3)], [mergePast([mergePast([counted(1)]), counted(2)])]);
+  await printer.close();
+  expect(text).toMatch(/^headroom_requests_total\{lane="ingest",outcome="good"\} 3$/m);
+  expect(text).toMatch(/^headroom_request_duration_seconds_count\{route="\/v1\/events"\} 3$/m);
+  expect(text).toMatch(/^headroom_streams_opened_total 6$/m);
+  expect(text).toMatch(/^headroom_streams_ended_total\{code="age"\} 3$/m);
+  expect(text.match(/^headroom_worker_cpu_seconds_total\{.*$/gm)).toEqual([
+    'headroom_worker_cpu_seconds_total{worker="3"} 1',
+    'headroom_worker_cpu_seconds_total{worker="ended"} 2',
+  ]);
+  expect(text.match(/^headroom_(streams|connections)\{.*$/gm)).toEqual(['headroom_connections{worker="3"} 4', 'headroom_streams{worker="3"} 1']);
 });

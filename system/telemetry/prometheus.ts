@@ -5,19 +5,23 @@ import { emptyResource } from '@opentelemetry/resources';
 import { AggregationTemporality, DataPointType, type MetricData, type MetricProducer } from '@opentelemetry/sdk-metrics';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { metricNames } from '#system/protocol/metric-names.ts';
-import { mergeCounts, type RouteCounts, requestBucketsSeconds, type Snapshot } from './counts.ts';
+import { mergePast, type Past, requestBucketsSeconds, type Snapshot } from './counts.ts';
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = { readonly value: number; readonly labels: Labels };
 
-export type Printer = { readonly print: (snapshots: readonly Snapshot[]) => Promise<string>; readonly close: () => Promise<void> };
+export type Printer = {
+  /** `past`: of workers that ended, or did not answer. */
+  readonly print: (present: readonly Snapshot[], past?: readonly Past[]) => Promise<string>;
+  readonly close: () => Promise<void>;
+};
 
 export function createPrinter(): Printer {
-  let current: readonly Snapshot[] = [];
+  let current: readonly MetricData[] = [];
   const producer: MetricProducer = {
     collect: async () => ({
       errors: [],
-      resourceMetrics: { resource: emptyResource(), scopeMetrics: [{ scope: { name: 'headroom' }, metrics: metricsOf(current) }] },
+      resourceMetrics: { resource: emptyResource(), scopeMetrics: [{ scope: { name: 'headroom' }, metrics: [...current] }] },
     }),
   };
   const exporter = new PrometheusExporter({ preventServerStart: true, metricProducers: [producer] });
@@ -25,8 +29,8 @@ export function createPrinter(): Printer {
   sdk.start();
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
   return {
-    print: async (snapshots) => {
-      current = snapshots;
+    print: async (present, past = []) => {
+      current = metricsOf(present, past);
       const { resourceMetrics } = await exporter.collect();
       return serializer.serialize(resourceMetrics);
     },
@@ -83,7 +87,7 @@ function metric(key: MetricKey, kind: 'counter' | 'gauge', samples: readonly Sam
   } as MetricData;
 }
 
-type HistogramSample = { readonly labels: Labels; readonly counts: RouteCounts };
+type HistogramSample = { readonly labels: Labels; readonly counts: Snapshot['appends'] };
 
 function histogram(key: MetricKey, samples: readonly HistogramSample[]): MetricData {
   const time = now();
@@ -95,108 +99,87 @@ function histogram(key: MetricKey, samples: readonly HistogramSample[]): MetricD
       startTime: time,
       endTime: time,
       attributes: labels,
-      value: { buckets: { boundaries: [...requestBucketsSeconds], counts: buckets }, count: buckets.reduce((sum, count) => sum + count, 0), sum: sumSeconds },
+      value: {
+        buckets: { boundaries: [...requestBucketsSeconds], counts: [...buckets] },
+        count: buckets.reduce((sum, count) => sum + count, 0),
+        sum: sumSeconds,
+      },
     })),
   } as MetricData;
 }
 
-function metricsOf(snapshots: readonly Snapshot[]): MetricData[] {
-  const { requests, routes, appends } = mergeCounts(snapshots);
-  const one = (value: number): readonly Sample[] => [{ value, labels: {} }];
+function metricsOf(present: readonly Snapshot[], past: readonly Past[]): MetricData[] {
+  const all = mergePast([...present, ...past]);
   const perWorker = (pick: (snapshot: Snapshot) => number): readonly Sample[] =>
-    snapshots.map((snapshot) => ({ value: pick(snapshot), labels: { worker: String(snapshot.worker) } }));
-  // The store is shared: any worker's answer is everybody's, and the last one asked is the freshest.
-  const store = snapshots.findLast((snapshot) => snapshot.store !== undefined)?.store;
+    present.map((snapshot) => ({ value: pick(snapshot), labels: { worker: String(snapshot.worker) } }));
   return [
-    metric(
+    counter(
       'requests',
-      'counter',
-      Object.entries(requests).map(([key, value]) => ({ value, labels: { lane: key.split(' ')[0] as string, outcome: key.split(' ')[1] as string } })),
+      samplesOf(all.requests, (key) => ({ lane: key.split(' ')[0] as string, outcome: key.split(' ')[1] as string })),
     ),
     histogram(
       'requestSeconds',
-      Object.entries(routes).map(([route, counts]) => ({ labels: { route }, counts })),
+      Object.entries(all.routes).map(([route, counts]) => ({ labels: { route }, counts })),
     ),
-    histogram('flushSeconds', [{ labels: {}, counts: appends }]),
-    metric(
+    histogram('flushSeconds', [{ labels: {}, counts: all.appends }]),
+    counter(
       'workerCpuSeconds',
-      'counter',
-      perWorker(({ cpuSeconds }) => cpuSeconds),
+      [...present, ...past].map(({ worker, cpuSeconds }) => ({ value: cpuSeconds, labels: { worker: String(worker) } })),
     ),
-    metric(
+    gauge(
       'workerResidentBytes',
-      'gauge',
       perWorker(({ residentBytes }) => residentBytes),
     ),
-    metric(
+    gauge(
       'eventLoopDelaySeconds',
-      'gauge',
       perWorker(({ loopDelaySeconds }) => loopDelaySeconds),
     ),
-    metric(
+    gauge(
       'connections',
-      'gauge',
       perWorker(({ connections }) => connections),
     ),
-    ...streamMetrics(snapshots, one),
-    metric(
+    gauge(
       'streams',
-      'gauge',
       perWorker(({ streams }) => streams.held),
     ),
-    ...(store === undefined
-      ? []
-      : [
-          metric('eventsReceived', 'counter', one(store.accepted + store.duplicate + store.rejected)),
-          metric('eventsAccepted', 'counter', one(store.accepted)),
-          metric('eventsDuplicate', 'counter', one(store.duplicate)),
-          metric('eventsRejected', 'counter', one(store.rejected)),
-          metric('eventsKept', 'counter', one(store.kept)),
-          metric(
-            'eventsFiltered',
-            'counter',
-            Object.entries(store.filtered).map(([reason, value]) => ({ value, labels: { reason } })),
-          ),
-          metric('eventsPending', 'gauge', one(store.pending)),
-          metric('pipelineLagSeconds', 'gauge', one(store.lagSeconds)),
-        ]),
+    ...streamCounters(all.streams),
+    ...storeMetrics(present),
   ];
 }
 
-function streamMetrics(snapshots: readonly Snapshot[], one: (value: number) => readonly Sample[]): MetricData[] {
-  const sum = (pick: (streams: Snapshot['streams']) => number): readonly Sample[] => one(snapshots.reduce((total, { streams }) => total + pick(streams), 0));
-  const ended: Record<string, number> = {};
-  for (const { streams } of snapshots) for (const [code, count] of Object.entries(streams.ended)) ended[code] = (ended[code] ?? 0) + count;
+const counter = (key: MetricKey, samples: readonly Sample[]): MetricData => metric(key, 'counter', samples);
+const gauge = (key: MetricKey, samples: readonly Sample[]): MetricData => metric(key, 'gauge', samples);
+const one = (value: number): readonly Sample[] => [{ value, labels: {} }];
+const samplesOf = (counts: Readonly<Record<string, number>>, labelsOf: (key: string) => Labels): readonly Sample[] =>
+  Object.entries(counts).map(([key, value]) => ({ value, labels: labelsOf(key) }));
+
+const streamCounters = ({ opened, ended, frames, heartbeats, bytes, catchUps }: Past['streams']): readonly MetricData[] => [
+  counter('streamsOpened', one(opened)),
+  counter(
+    'streamsEnded',
+    samplesOf(ended, (code) => ({ code })),
+  ),
+  counter('streamFrames', one(frames)),
+  counter('streamHeartbeats', one(heartbeats)),
+  counter('streamBytes', one(bytes)),
+  counter('streamCatchUps', one(catchUps)),
+];
+
+/** The store is shared: any worker's answer is everybody's, and the last one asked is the freshest. */
+function storeMetrics(present: readonly Snapshot[]): readonly MetricData[] {
+  const store = present.findLast((snapshot) => snapshot.store !== undefined)?.store;
+  if (store === undefined) return [];
   return [
-    metric(
-      'streamsOpened',
-      'counter',
-      sum(({ opened }) => opened),
+    counter('eventsReceived', one(store.accepted + store.duplicate + store.rejected)),
+    counter('eventsAccepted', one(store.accepted)),
+    counter('eventsDuplicate', one(store.duplicate)),
+    counter('eventsRejected', one(store.rejected)),
+    counter('eventsKept', one(store.kept)),
+    counter(
+      'eventsFiltered',
+      samplesOf(store.filtered, (reason) => ({ reason })),
     ),
-    metric(
-      'streamsEnded',
-      'counter',
-      Object.entries(ended).map(([code, value]) => ({ value, labels: { code } })),
-    ),
-    metric(
-      'streamFrames',
-      'counter',
-      sum(({ frames }) => frames),
-    ),
-    metric(
-      'streamHeartbeats',
-      'counter',
-      sum(({ heartbeats }) => heartbeats),
-    ),
-    metric(
-      'streamBytes',
-      'counter',
-      sum(({ bytes }) => bytes),
-    ),
-    metric(
-      'streamCatchUps',
-      'counter',
-      sum(({ catchUps }) => catchUps),
-    ),
+    gauge('eventsPending', one(store.pending)),
+    gauge('pipelineLagSeconds', one(store.lagSeconds)),
   ];
 }

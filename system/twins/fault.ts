@@ -10,6 +10,8 @@ export type Fault = {
   readonly breaks: readonly string[];
   readonly about: string;
   readonly apply: (deps: PlainDeps) => PlainDeps;
+  /** It knows no limit of descriptors. */
+  readonly acceptsAll?: boolean;
   /** A restore does not renew the epoch. */
   readonly keepsEpoch?: boolean;
   /** A trouble of the disk rather than a fault: the service has to notice. Only once devices have their tokens. */

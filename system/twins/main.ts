@@ -5,6 +5,8 @@ import { parseArgs } from 'node:util';
 import { noRelay } from '#system/bus.ts';
 import { readConfig } from '#system/config.ts';
 import { openServiceStore, restoreServiceStore } from '#system/service-store.ts';
+import { connectionsMax } from '#system/supervisor/descriptors.ts';
+import { readyLine } from '#system/supervisor/ready-line.ts';
 import { startWorker } from '#system/supervisor/worker.ts';
 import { createPrinter } from '#system/telemetry/prometheus.ts';
 import { faults } from './faults.ts';
@@ -13,6 +15,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     port: { type: 'string' },
+    host: { type: 'string' },
     'admin-port': { type: 'string' },
     workers: { type: 'string' },
     data: { type: 'string' },
@@ -42,12 +45,12 @@ const worker = await startWorker({
   log,
   relay: noRelay,
   startDrain: () => drain(),
+  restartWorkers: async () => 'alone',
+  connectionsMax: fault.acceptsAll === true ? undefined : connectionsMax(),
   customise: fault.apply,
 });
 const drain = () => void worker.drain().then(() => process.exit(0));
 process.on('SIGTERM', drain);
 process.on('SIGINT', drain);
 if (values['exit-with-parent'] === true) process.stdin.resume().on('end', drain).on('error', drain);
-process.stdout.write(
-  `${JSON.stringify({ ready: true, url: worker.url, admin_url: worker.adminUrl, ...(worker.proxyUrl === undefined ? {} : { proxy_url: worker.proxyUrl }), admin_token: adminToken, pid: process.pid, workers: [process.pid] })}\n`,
-);
+process.stdout.write(readyLine({ addresses: worker, adminToken, workers: [process.pid] }));

@@ -258,13 +258,11 @@ export const streamFaults: readonly Fault[] = [
     name: 'dies-of-descriptors',
     breaks: ['R54'],
     about: 'accepts without a limit, and ends where it cannot open a file',
-    apply: (deps) => ({
-      ...deps,
-      customise: (app) => {
-        Object.defineProperty(app.server, 'maxConnections', { get: () => undefined, set: () => undefined });
-        setInterval(() => readFileSync('/proc/self/stat'), 20).unref();
-      },
-    }),
+    acceptsAll: true,
+    apply: (deps) => {
+      setInterval(() => readFileSync('/proc/self/stat'), 20).unref();
+      return deps;
+    },
   },
   {
     name: 'believes-forwarded',

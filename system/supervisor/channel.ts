@@ -1,0 +1,52 @@
+/** A worker's side of the talk with its supervisor: questions, and what comes unasked. */
+import type { RestartOutcome } from '#system/routes-admin.ts';
+import type { ToSupervisor, ToWorker } from './messages.ts';
+import type { RunningWorker } from './worker.ts';
+
+export type Channel = {
+  readonly say: (message: ToSupervisor) => void;
+  /** One answer for all workers. */
+  readonly metrics: () => Promise<string>;
+  readonly restart: () => Promise<RestartOutcome>;
+  /** Hears for `worker` from now on; `exit` once it has ended as it was told to. */
+  readonly serve: (worker: RunningWorker, exit: () => void) => void;
+};
+
+type Question = 'metrics-wanted' | 'restart-wanted';
+
+export function createChannel(worker: Pick<NodeJS.Process, 'send' | 'on'>): Channel {
+  const waiting = new Map<number, (answer: unknown) => void>();
+  let nextId = 0;
+  const say: Channel['say'] = (message) => void worker.send?.(message);
+  const ask = <T>(kind: Question): Promise<T> =>
+    new Promise((resolve) => {
+      const id = nextId++;
+      waiting.set(id, resolve as (answer: unknown) => void);
+      say({ kind, id });
+    });
+  const answer = (id: number, value: unknown): void => {
+    waiting.get(id)?.(value);
+    waiting.delete(id);
+  };
+  return {
+    say,
+    metrics: () => ask<string>('metrics-wanted'),
+    restart: () => ask<RestartOutcome>('restart-wanted'),
+    serve: (running, exit) => {
+      const end = async (ending: () => Promise<void>): Promise<void> => {
+        await ending();
+        const snapshot = await running.snapshot();
+        // The process ends once this is out: what it counted is counted on.
+        worker.send?.({ kind: 'last-snapshot', snapshot } satisfies ToSupervisor, undefined, {}, exit);
+      };
+      worker.on('message', (message: ToWorker) => {
+        if (message.kind === 'news') running.hear(message.news);
+        else if (message.kind === 'watch') running.hearWatch(message.worker, message.accounts);
+        else if (message.kind === 'snapshot-wanted') void running.snapshot().then((snapshot) => say({ kind: 'snapshot', id: message.id, snapshot }));
+        else if (message.kind === 'metrics') answer(message.id, message.text);
+        else if (message.kind === 'restart') answer(message.id, message.outcome);
+        else void end(message.kind === 'drain' ? running.drain : running.leave);
+      });
+    },
+  };
+}

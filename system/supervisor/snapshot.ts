@@ -1,0 +1,59 @@
+/** What one worker says of itself when it is asked. */
+import cluster from 'node:cluster';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { FastifyInstance } from 'fastify';
+import { systemClock } from '#system/clock.ts';
+import type { Store } from '#system/store/store.ts';
+import type { Counts, Snapshot } from '#system/telemetry/counts.ts';
+
+type Watching = {
+  readonly store: Store;
+  readonly counts: Counts;
+  readonly app: FastifyInstance;
+  readonly connections: () => Promise<number>;
+};
+
+const loopDelayResolutionMs = 10;
+
+export function createSnapshots({ store, counts, app, connections }: Watching): () => Promise<Snapshot> {
+  const loopDelay = monitorEventLoopDelay({ resolution: loopDelayResolutionMs });
+  loopDelay.enable();
+  return async () => {
+    const cpu = process.cpuUsage();
+    const [open, stored] = await Promise.all([connections(), readStore(store)]);
+    const loopDelaySeconds = loopDelay.max / 1e9;
+    loopDelay.reset();
+    return {
+      worker: cluster.worker?.id ?? 1,
+      requests: counts.requests,
+      routes: counts.routes,
+      appends: counts.appends,
+      cpuSeconds: (cpu.user + cpu.system) / 1e6,
+      residentBytes: readResident(),
+      loopDelaySeconds,
+      connections: open,
+      streams: { ...app.hub.counts, held: app.hub.held() },
+      store: stored,
+    };
+  };
+}
+
+async function readStore(store: Store): Promise<Snapshot['store']> {
+  try {
+    const [counters, backlog] = await Promise.all([store.readCounters(), store.readBacklog()]);
+    const lagSeconds = backlog.oldestReceivedAtMs === undefined ? 0 : Math.max(0, (systemClock.wallMs() - backlog.oldestReceivedAtMs) / 1000);
+    return { ...counters, pending: backlog.pending, lagSeconds };
+  } catch {
+    // Without its store a worker still tells the rest; the missing samples are what an alarm looks for.
+    return undefined;
+  }
+}
+
+/** At the descriptor limit memoryUsage throws, since it opens a file: a metric must not end a worker. */
+function readResident(): number {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return 0;
+  }
+}
