@@ -15,9 +15,11 @@ export function selectStreamCells({ streams, phases }: Pick<JudgedData, 'streams
 /** Nothing was asked of the service but streams: what reports of requests is left out. */
 export const isOfStreamsAlone = ({ cells, streams }: Pick<JudgedData, 'cells' | 'streams'>): boolean => cells.length === 0 && streams !== undefined;
 
-/** Nothing of events was read back, and nothing had to be: there were none, or what was written were items, which have a ledger of their own. */
-export const needsNoEventLedger = (data: Pick<JudgedData, 'cells' | 'streams' | 'items' | 'ledger'>): boolean =>
-  data.ledger === undefined && (data.items !== undefined || isOfStreamsAlone(data));
+/** No event was sent, and nothing of events had to be read back: there were streams alone, or what was written were items, which have a ledger of their own. */
+export function needsNoEventLedger(data: Pick<JudgedData, 'cells' | 'streams' | 'items' | 'ledger'>): boolean {
+  const { acknowledged, refused, unknown, foreign } = data.ledger ?? { acknowledged: 0, refused: 0, unknown: 0, foreign: 0 };
+  return acknowledged + refused + unknown + foreign === 0 && (data.items !== undefined || isOfStreamsAlone(data));
+}
 
 export const sumStreams = (cells: readonly Pick<StreamCell, 'counts'>[], ...names: readonly (keyof StreamCounts)[]): number =>
   cells.reduce((sum, { counts }) => sum + names.reduce((all, name) => all + counts[name], 0), 0);
@@ -82,7 +84,7 @@ export function bySecond(cells: readonly StreamCell[], value: (cell: StreamCell)
 
 /** What a generator that stands still may bring about: streams end and are dialled again, beats come late. It makes no frame, and ends no stream for good. */
 const ownDoing = ['dialled', 'opened', 'resumed', 'refused', 'failed', 'lost', 'byes', 'resynced', 'heartbeatsLate', 'heartbeatsMissed'] as const;
-/** Times that are measured in the second in which they stand. The others begin or end far from it: the engine says of each whether a stop touched it. */
+/** Times that are short beside a second, or end in theirs. The others reach far beyond it: the engine says of each whether a stop touched it. */
 const timesOfTheSecond = ['hello', 'delivery_lag', 'frame_gap'] as const;
 
 type StreamsPart<S> = { readonly streams?: S };

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { exampleLedger } from '#harness/gates/example-run.ts';
+import { exampleStreamCell } from '#harness/gates/example-streams.ts';
 import { judge } from '#harness/gates/judge.ts';
 import type { RunResult } from '#harness/run-result.ts';
 import { exampleSpike } from './example-spike.ts';
@@ -100,6 +102,13 @@ describe('tables', () => {
       ['storm', 'maps', 0, 2000],
       ['asking', 'asking', 2000, 0],
     ]);
+  });
+  test('a reader of whom nobody was there has no row, and no event’s ledger stands where no event was sent', () => {
+    const cells = (calm.result.streams?.cells ?? []).flatMap((cell) => [cell, exampleStreamCell({ second: cell.second, phase: cell.phase, reader: 'nobody' })]);
+    const run: RunResult = { ...calm.result, ledger: { ...exampleLedger, acknowledged: 0 }, streams: { cells, processes: [] } };
+    expect(readerRows(run)).toEqual(readerRows(calm.result));
+    expect(indexHtml(run, calm.verdict, assets)).not.toContain('id="ledger"');
+    expect(indexHtml({ ...run, ledger: exampleLedger }, calm.verdict, assets)).toContain('id="ledger"');
   });
   test('who came back, and who never did', () => {
     expect(herdRows(calm.result)).toMatchObject([{ phase: 'storm', ended: 2000, away: 0, back99Ms: expect.closeTo(19_900, -3) }]);

@@ -1,6 +1,6 @@
 /** Streams by phase and reader, as rows of figures for the page and the summary alike. */
 import { heldExtremes } from '#harness/gates/observe-held.ts';
-import { sumStreams, sumStreamTimes } from '#harness/gates/stream-samples.ts';
+import { heldOf, sumStreams, sumStreamTimes } from '#harness/gates/stream-samples.ts';
 import { mergeHistograms, quantileMicros } from '#harness/metrics/histogram.ts';
 import type { RunResult, StreamCell, StreamCounts } from '#harness/run-result.ts';
 
@@ -40,11 +40,13 @@ export type ReaderRow = {
   readonly counts: Readonly<Record<(typeof readerCounts)[number], number>>;
 };
 
+/** A reader of whom nobody was there in a phase, and to whom nothing happened in it, has no row of it. */
 export function readerRows(result: RunResult): readonly ReaderRow[] {
-  return cellsByPhaseAndReader(result).map(({ phase, reader, cells }) => {
+  return cellsByPhaseAndReader(result).flatMap(({ phase, reader, cells }) => {
     const held = heldExtremes(result, { phase, reader });
     const counts = Object.fromEntries(readerCounts.map((name) => [name, sumStreams(cells, name)])) as ReaderRow['counts'];
-    return { phase, reader, heldMin: held?.min ?? null, heldMax: held?.max ?? null, counts };
+    const isThere = cells.some((cell) => heldOf(cell) > 0) || Object.values(counts).some((count) => count > 0);
+    return isThere ? [{ phase, reader, heldMin: held?.min ?? null, heldMax: held?.max ?? null, counts }] : [];
   });
 }
 
