@@ -13,13 +13,18 @@ export function streamPlots(result: RunResult, verdict: Verdict): readonly TimeP
   const { cells } = result.streams;
   return [
     heldPlot(result, cells),
-    ...readersOf(cells).map((reader) => lagPlot(result, verdict, reader, cells)),
+    ...readersOf(result, cells).map((reader) => lagPlot(result, verdict, reader, cells)),
     framesPlot(result, cells),
     endedPlot(result, cells),
   ];
 }
 
-const readersOf = (cells: readonly StreamCell[]): readonly string[] => [...new Set(cells.map(({ reader }) => reader))];
+/** As the scenario names them; watchers of presence are in no list of its. */
+function readersOf({ run }: RunResult, cells: readonly StreamCell[]): readonly string[] {
+  const there = new Set(cells.map(({ reader }) => reader));
+  const named = (run.scenario.streams?.readers ?? []).map(({ name }) => name).filter((name) => there.has(name));
+  return [...new Set([...named, ...there])];
+}
 
 const heldColumn = (seconds: number, cells: readonly StreamCell[], name: keyof StreamCell['held']): Column =>
   recordColumn(
@@ -31,7 +36,7 @@ const heldColumn = (seconds: number, cells: readonly StreamCell[], name: keyof S
 
 function heldPlot(result: RunResult, cells: readonly StreamCell[]): TimePlot {
   const seconds = secondsOf(result);
-  const live = readersOf(cells).map(
+  const live = readersOf(result, cells).map(
     (reader, index): Line => ({
       label: `${reader} live`,
       values: heldColumn(
@@ -62,7 +67,7 @@ function lagPlot(result: RunResult, verdict: Verdict, reader: string, all: reado
     id: `delivery-${reader}`,
     title: `Delivery lag of ${reader}`,
     about:
-      'From the acknowledgement of a write to the arrival of its change, by the second of its arrival. Shaded seconds are the generator’s or the machine’s own trouble.',
+      'From the acknowledgement of a write to the arrival of its change, by the second of the acknowledgement. Shaded seconds are the generator’s or the machine’s own trouble.',
     unit: 'ms',
     log: true,
     shaded: true,
