@@ -22,6 +22,12 @@ test('a run of streams alone passes, and its figures stand in the verdict', () =
   expect(verdict.streams?.timesMs.spike?.maps?.delivery_lag).toMatchObject({ count: 200, p50: expect.closeTo(5, 1) });
 });
 
+test('who listens for the generator’s own sake is no reader: no threshold and no total sees it', () => {
+  const watcher = exampleStreamCell({ reader: 'presence-watcher', counts: { lost: 1, dialled: 1 }, held: { live: 5 } });
+  const verdict = judge(exampleStreams([watcher]), [of('streams_lost', 'count==0'), of('streams_held', 'max<=100')]);
+  expect(verdict).toMatchObject({ verdict: 'pass', streams: { heldMax: 100, lost: 0 } });
+});
+
 test('a run without streams says nothing of them', () => {
   expect(judge(exampleRun(), [])).not.toHaveProperty('streams');
 });

@@ -2,7 +2,7 @@
 import type { StreamCell } from '#harness/run-result.ts';
 import { secondsOf } from './observe-single.ts';
 import type { JudgedData, SampledFigure } from './samples.ts';
-import { bySecond, selectStreamCells, sumSpoiled } from './stream-samples.ts';
+import { bySecond, readerCells, selectStreamCells, sumSpoiled } from './stream-samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 
 type Held = { readonly live: number; readonly liveMost: number };
@@ -24,9 +24,9 @@ function heldBySecond(data: JudgedData, selector: Readonly<Record<string, string
 }
 
 /** Until a second, and over all phases, since who was lost in one may be away in the next. */
-function lostByOwnStops({ streams }: JudgedData, reader: string | undefined): (second: number) => number {
-  const spoiled = (streams?.cells ?? []).filter((cell) => reader === undefined || cell.reader === reader);
-  const ended = [...bySecond(spoiled, (cell: StreamCell) => sumSpoiled([cell], 'lost', 'byes', 'refused', 'failed'))].filter(([, count]) => count > 0);
+function lostByOwnStops(data: JudgedData, reader: string | undefined): (second: number) => number {
+  const cells = readerCells(data).filter((cell) => reader === undefined || cell.reader === reader);
+  const ended = [...bySecond(cells, (cell: StreamCell) => sumSpoiled([cell], 'lost', 'byes', 'refused', 'failed'))].filter(([, count]) => count > 0);
   return (second) => ended.reduce((sum, [at, count]) => (at <= second ? sum + count : sum), 0);
 }
 

@@ -40,7 +40,7 @@ export function secondsOf(data: Pick<JudgedData, 'phases'>, selector: Readonly<R
   return seconds;
 }
 
-type Measured = Pick<JudgedData, 'cells' | 'streams' | 'phases' | 'processes'>;
+type Measured = Pick<JudgedData, 'run' | 'cells' | 'streams' | 'phases' | 'processes'>;
 
 /** Microseconds a fired request or an arrived frame, over those seconds in which every process of the role could be measured. */
 export function observeCpu(data: Measured, selector: Readonly<Record<string, string>>, per: 'request' | 'frame'): SampledFigure {

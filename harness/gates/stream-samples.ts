@@ -6,10 +6,16 @@ import { type JudgedData, phasesOf } from './samples.ts';
 
 type Selector = Readonly<Record<string, string>>;
 
-export function selectStreamCells({ streams, phases }: Pick<JudgedData, 'streams' | 'phases'>, selector: Selector): readonly StreamCell[] {
-  const wanted = phasesOf({ phases }, selector);
+/** Without those who listen for the generator's own sake, as watchers of presence do: the scenario names no such reader. */
+export function readerCells({ streams, run }: Pick<JudgedData, 'streams' | 'run'>): readonly StreamCell[] {
+  const named = new Set(run.scenario.streams?.readers.map(({ name }) => name));
+  return (streams?.cells ?? []).filter(({ reader }) => named.has(reader));
+}
+
+export function selectStreamCells(data: Pick<JudgedData, 'streams' | 'phases' | 'run'>, selector: Selector): readonly StreamCell[] {
+  const wanted = phasesOf(data, selector);
   const { reader } = selector;
-  return (streams?.cells ?? []).filter((cell) => wanted.has(cell.phase) && (reader === undefined || cell.reader === reader));
+  return readerCells(data).filter((cell) => wanted.has(cell.phase) && (reader === undefined || cell.reader === reader));
 }
 
 /** Nothing was asked of the service but streams: what reports of requests is left out. */

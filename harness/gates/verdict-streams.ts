@@ -2,14 +2,14 @@
 import { timesOf } from '#harness/metrics/fold.ts';
 import { type QuantileSet, type RunResult, type StreamCell, type StreamTimeName, streamTimeNames, type Verdict } from '#harness/run-result.ts';
 import { heldExtremes } from './observe-held.ts';
-import { bySecond, sumStreams } from './stream-samples.ts';
+import { bySecond, readerCells, sumStreams } from './stream-samples.ts';
 import { quantileSet } from './verdict-figures.ts';
 
 /** Nothing of a run without streams. Counts are of the whole run, as the ledger is; the fewest held of its measured phases. */
 export function streamFiguresOf(result: RunResult): Pick<Verdict, 'streams'> {
   const { streams, items } = result;
   if (streams === undefined) return {};
-  const { cells } = streams;
+  const cells = readerCells(result);
   const known = (value: number | undefined): number | null => (value === undefined || items?.incomplete !== undefined ? null : value);
   return {
     streams: {
