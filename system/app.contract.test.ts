@@ -9,6 +9,7 @@ import { deviceSteps } from './pipeline/pipeline.ts';
 import { limits } from './protocol/limits.ts';
 import { createMemoryStore } from './store/memory/memory-store.ts';
 import { partitionOf, type Store, StoreUnavailable } from './store/store.ts';
+import { createOwnPermits } from './stream/permits.ts';
 import { createCounts } from './telemetry/counts.ts';
 
 let nowMs = 1_790_000_000_000;
@@ -50,6 +51,7 @@ beforeEach(async () => {
     streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 120_000 },
     balancerIdleTimeoutMs: 60_000,
     streamsMax: 1000,
+    permits: createOwnPermits(),
     log: () => undefined,
   };
   app = await buildApp(deps);

@@ -18,6 +18,7 @@ import { streamRoutes } from './routes-streams.ts';
 import { syncRoutes } from './routes-sync.ts';
 import { type Store, StoreUnavailable } from './store/store.ts';
 import { createHub, type Hub, type StreamSettings } from './stream/hub.ts';
+import type { Permits } from './stream/permits.ts';
 import type { Counts } from './telemetry/counts.ts';
 
 export type AppDeps = {
@@ -37,8 +38,10 @@ export type AppDeps = {
   readonly streams: StreamSettings;
   /** Of the balancer before the service: connections are kept for longer, heartbeats come well within it. */
   readonly balancerIdleTimeoutMs: number;
-  /** Of this process, and of an account without a quota of its own. */
+  /** Of this process. */
   readonly streamsMax: number;
+  /** For accounts with a quota of streams of their own. */
+  readonly permits: Permits;
   /** For twins. */
   readonly wrapHub?: (hub: Hub) => Hub;
   readonly log: (level: 'info' | 'error', text: string) => void;

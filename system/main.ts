@@ -117,6 +117,7 @@ async function runWorker(given: Config): Promise<void> {
       relay: { news: (news) => channel.say({ kind: 'news', news }), watch: (accounts) => channel.say({ kind: 'watch', accounts }) },
       startDrain: () => channel.say({ kind: 'drain-wanted' }),
       restartWorkers: channel.restart,
+      permits: channel.permits,
       connectionsMax: connectionsMax(),
       ticketKeys: Buffer.from(process.env[ticketKeysVariable] ?? '', 'hex'),
     });

@@ -45,19 +45,50 @@ async function stream(request: FastifyRequest, reply: FastifyReply, deps: Deps):
   const format = formatOf(request);
   const heartbeatMs = readHeartbeat(query.hb, heartbeatMsMax(deps.balancerIdleTimeoutMs));
   if (deps.isDraining()) throw new Problem('draining', 'This service is going down.');
-  const quota = await deps.accounts.quota(caller.account, 'streams', deps.streamsMax);
-  if (deps.hub.heldBy(caller.account) >= quota || deps.hub.held() >= deps.streamsMax)
-    throw new Problem('too-many-streams', `This account holds ${deps.hub.heldBy(caller.account)} streams of ${quota}.`);
   const log = logChannels.length === 0 ? undefined : logOf(caller);
   const lastEventId = request.headers['last-event-id'];
   const since = typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : (query.since ?? 'now');
-  if (query.mode === 'longpoll') return longPoll({ request, reply, deps, log, channels: logChannels, since, heartbeatMs });
-  const first = log === undefined ? undefined : await readSince({ deps, log, channels: logChannels, since, limit: changesPerRead });
-  if (request.raw.httpVersionMajor === 1 && request.raw.httpVersionMinor === 0) throw new Problem('bad-request', 'A stream is chunked: speak HTTP/1.1.');
-  // Out of the parser's own call: it may still be on the stack here, and is about to be closed.
-  await turn();
-  if (request.raw.destroyed || reply.raw.socket === null || reply.raw.socket.destroyed) return reply.hijack();
-  const connectionId = randomUUID();
+  const onEnded = await takePermit(caller.account, deps);
+  let isOpen = false;
+  try {
+    if (query.mode === 'longpoll') return await longPoll({ request, reply, deps, log, channels: logChannels, since, heartbeatMs });
+    const first = log === undefined ? undefined : await readSince({ deps, log, channels: logChannels, since, limit: changesPerRead });
+    if (request.raw.httpVersionMajor === 1 && request.raw.httpVersionMinor === 0) throw new Problem('bad-request', 'A stream is chunked: speak HTTP/1.1.');
+    // Out of the parser's own call: it may still be on the stack here, and is about to be closed.
+    await turn();
+    if (request.raw.destroyed || reply.raw.socket === null || reply.raw.socket.destroyed) return reply.hijack();
+    isOpen = true;
+    open({ request, reply, deps, channels, logChannels, format, heartbeatMs, log, first, onEnded });
+    return reply;
+  } finally {
+    if (!isOpen) onEnded?.();
+  }
+}
+
+/** How to give it back; undefined for an account without a quota of its own. */
+async function takePermit(account: string, { accounts, hub, permits, streamsMax }: Deps): Promise<(() => void) | undefined> {
+  if (hub.held() >= streamsMax) throw new Problem('too-many-streams', `This process holds ${streamsMax} streams, and no more.`);
+  const quota = await accounts.quota(account, 'streams');
+  if (quota === undefined) return undefined;
+  if (!(await permits.take({ account, quota }))) throw new Problem('too-many-streams', `This account holds ${quota} streams, and may hold no more.`);
+  return () => permits.giveBack(account);
+}
+
+type Beginning = {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly deps: Deps;
+  readonly channels: readonly Channel[];
+  readonly logChannels: readonly string[];
+  readonly format: Format;
+  readonly heartbeatMs: number;
+  readonly log: LogKey | undefined;
+  readonly first: Awaited<ReturnType<typeof readSince>> | undefined;
+  readonly onEnded: (() => void) | undefined;
+};
+
+function open({ request, reply, deps, channels, logChannels, format, heartbeatMs, log, first, onEnded }: Beginning): void {
+  const caller = request.caller as Caller;
   const headers = headersOf({ request, format, ...(first === undefined ? {} : { epoch: first.page.epoch, from: first.from }) });
   const { elapsedTime } = reply;
   reply.hijack();
@@ -70,15 +101,15 @@ async function stream(request: FastifyRequest, reply: FastifyReply, deps: Deps):
     channels: logChannels,
     watching: watchingOf(channels),
     device: caller.kind === 'device' ? caller.device : undefined,
+    onEnded,
     first: first?.page,
     from: first?.from,
     resumed: first?.resumed ?? false,
-    connectionId,
+    connectionId: randomUUID(),
     heartbeatMs,
     expiresAtMs: 'expiresAtMs' in caller ? caller.expiresAtMs : undefined,
   });
   deps.counts?.record('stream', '/v1/stream', 200, elapsedTime);
-  return reply;
 }
 
 function readChannels(names: readonly string[], caller: Caller): readonly Channel[] {

@@ -11,8 +11,8 @@ export type Accounts = {
     readonly name: string;
     readonly quotas: Readonly<Record<string, number>>;
   }) => Promise<{ account_id: string; secret: string; publishable_key: string }>;
-  /** A quota by its name; `byDefault` where the account has none of its own. */
-  readonly quota: (account: string, name: string, byDefault: number) => Promise<number>;
+  /** A quota by its name; undefined where the account has none of its own. */
+  readonly quota: (account: string, name: string) => Promise<number | undefined>;
   /** Who an Authorization header speaks for; undefined for whatever is wrong with it. Synchronous for a bearer token. */
   readonly identify: (authorization: string | undefined) => Caller | undefined | Promise<Caller | undefined>;
 };
@@ -47,7 +47,7 @@ export function createAccounts({ store, tokens, clock }: { readonly store: Store
     return row !== undefined && matchesDigest(password, row.secretDigest) ? { kind: 'account', account: user } : undefined;
   };
   return {
-    quota: async (account, name, byDefault) => (known.get(account) ?? (await rowOf(account)))?.quotas[name] ?? byDefault,
+    quota: async (account, name) => (known.get(account) ?? (await rowOf(account)))?.quotas[name],
     create: async ({ name, quotas }) => {
       const account = newAccountId();
       const secret = newSecret();

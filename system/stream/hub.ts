@@ -17,7 +17,6 @@ export type Hub = {
   readonly wait: Topics['wait'];
   readonly news: (news: News) => void;
   readonly held: () => number;
-  readonly heldBy: (account: string) => number;
   readonly counts: StreamCounts;
   /** Says goodbye to everybody, spread over the window, to come back after at most `retryMsMax` (the window without it); resolves when nobody is left. */
   readonly drain: (spread: { readonly windowMs: number; readonly retryMsMax?: number }) => Promise<void>;
@@ -41,7 +40,6 @@ export function createHub(options: HubOptions): Hub {
     wheel: createWheel<Subscriber>({ tickMs, buckets: wheelBuckets, startMs: clock.monotonicMs() }),
     counts: { opened: 0, frames: 0, heartbeats: 0, bytes: 0, catchUps: 0, ended: {} },
     subscribers: new Set(),
-    byAccount: new Map(),
     topics: () => topics,
     states: createStates({ ...options, push: (subscriber, bytes, frames) => push(kit, subscriber, bytes, frames) }),
     emptied: { notify: () => undefined },
@@ -66,7 +64,6 @@ export function createHub(options: HubOptions): Hub {
     wait: topics.wait,
     news: (news) => (news.kind === 'poke' ? topics.poke(news.keys) : kit.states.news(news.devices)),
     held: () => kit.subscribers.size,
-    heldBy: (account) => kit.byAccount.get(account) ?? 0,
     counts: kit.counts,
     isDraining: () => kit.drain !== undefined,
     drain: async ({ windowMs, retryMsMax = windowMs }) => {
@@ -151,11 +148,11 @@ function open(kit: Kit, opening: Opening, listeners: Listeners): void {
     onDrain: undefined,
     watching: opening.watching,
     device: opening.device,
+    onEnded: opening.onEnded,
   };
   (socket as StreamSocket)[subscriberKey] = subscriber;
   socket.on('close', listeners.close).on('drain', listeners.drain).on('end', listeners.end).on('error', listeners.error);
   kit.subscribers.add(subscriber);
-  kit.byAccount.set(opening.account, (kit.byAccount.get(opening.account) ?? 0) + 1);
   kit.counts.opened++;
   if (socket.destroyed) return forget(kit, subscriber);
   const { from, resumed, connectionId: cid, heartbeatMs: hb } = opening;

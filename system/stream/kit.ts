@@ -29,6 +29,8 @@ export type Opening = {
   readonly channels: readonly string[];
   readonly watching: Watching | undefined;
   readonly device: string | undefined;
+  /** Once, whatever ends it. */
+  readonly onEnded: (() => void) | undefined;
   /** What was read after the cursor; undefined without a log. */
   readonly first: FoundChanges | undefined;
   readonly from: string | undefined;
@@ -65,7 +67,6 @@ export type Kit = HubOptions & {
   readonly wheel: Wheel<Subscriber>;
   readonly counts: StreamCounts;
   readonly subscribers: Set<Subscriber>;
-  readonly byAccount: Map<string, number>;
   readonly topics: () => Topics;
   readonly states: States;
   readonly random: () => number;

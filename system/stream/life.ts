@@ -90,9 +90,7 @@ export function forget(kit: Kit, subscriber: Subscriber): void {
   kit.wheel.remove(subscriber);
   kit.topics().leave(subscriber);
   kit.states.leave(subscriber);
-  const left = (kit.byAccount.get(subscriber.account) ?? 1) - 1;
-  if (left === 0) kit.byAccount.delete(subscriber.account);
-  else kit.byAccount.set(subscriber.account, left);
+  subscriber.onEnded?.();
   if (kit.subscribers.size === 0) kit.emptied.notify();
 }
 

@@ -15,6 +15,7 @@ import { createMemoryStore } from '#system/store/memory/memory-store.ts';
 import { partitionOf, type Store } from '#system/store/store.ts';
 import { deliverOnce } from '#system/sync/deliveries.ts';
 import { createCounts } from '#system/telemetry/counts.ts';
+import { createOwnPermits } from './permits.ts';
 
 type Frame = { readonly t: string; readonly [name: string]: unknown };
 const account = `acc${'0'.repeat(18)}`;
@@ -44,6 +45,7 @@ async function start(change: Partial<PlainDeps> = {}): Promise<void> {
     streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 120_000 },
     balancerIdleTimeoutMs: 60_000,
     streamsMax: 1000,
+    permits: createOwnPermits(),
     log: () => undefined,
     ...change,
   };
@@ -436,6 +438,30 @@ describe('streams', () => {
     expect([answer.status, answer.json.code]).toEqual([429, 'too-many-streams']);
     expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
     first.socket.destroy();
+    await expect.poll(() => app.hub.held()).toBe(1);
+    await until(open('ch=sync:trips'), 'sync');
+  });
+
+  test('a quota of streams: whatever comes to nothing gives its place back, and a long poll has one while it waits', async () => {
+    await store.putAccount({ account, name: 'n', secretDigest: '', publishableKeyDigest: '', createdAtMs: 0, quotas: { streams: 2 } });
+    for (const [query, status] of [
+      ['ch=sync:trips&since=nonsense', 400],
+      ['ch=sync:trips&mode=longpoll&hb=1000&since=nonsense', 400],
+      ['ch=device:d&mode=longpoll', 403],
+    ] as const)
+      for (let i = 0; i < 3; i++) expect((await ask(`/v1/stream?${query}`)).status).toBe(status);
+    const gone = Array.from({ length: 4 }, () => open('ch=sync:trips'));
+    for (const { socket } of gone) socket.destroy();
+    const first = open('ch=sync:trips');
+    await until(first, 'sync');
+    const polling = ask('/v1/stream?ch=sync:trips&mode=longpoll&hb=1000');
+    await sleep(100);
+    expect((await ask('/v1/stream?ch=sync:trips')).json.code).toBe('too-many-streams');
+    expect((await polling).status).toBe(204);
+    const second = open('ch=sync:trips');
+    await until(second, 'sync');
+    expect((await ask('/v1/stream?ch=sync:trips&mode=longpoll')).json.code).toBe('too-many-streams');
+    second.socket.destroy();
     await expect.poll(() => app.hub.held()).toBe(1);
     await until(open('ch=sync:trips'), 'sync');
   });

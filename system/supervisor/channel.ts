@@ -1,6 +1,8 @@
 /** A worker's side of the talk with its supervisor: questions, and what comes unasked. */
 import type { RestartOutcome } from '#system/routes-admin.ts';
+import type { Permits } from '#system/stream/permits.ts';
 import type { ToSupervisor, ToWorker } from './messages.ts';
+import { createRemotePermits } from './permits.ts';
 import type { RunningWorker } from './worker.ts';
 
 export type Channel = {
@@ -8,6 +10,7 @@ export type Channel = {
   /** One answer for all workers. */
   readonly metrics: () => Promise<string>;
   readonly restart: () => Promise<RestartOutcome>;
+  readonly permits: Permits;
   /** Hears for `worker` from now on; `exit` once it has ended as it was told to. */
   readonly serve: (worker: RunningWorker, exit: () => void) => void;
 };
@@ -28,8 +31,13 @@ export function createChannel(worker: Pick<NodeJS.Process, 'send' | 'on'>): Chan
     waiting.get(id)?.(value);
     waiting.delete(id);
   };
+  const permits = createRemotePermits({
+    want: (id, wanted) => say({ kind: 'permits-wanted', id, wanted }),
+    giveBack: (accounts) => say({ kind: 'permits-back', accounts }),
+  });
   return {
     say,
+    permits,
     metrics: () => ask<string>('metrics-wanted'),
     restart: () => ask<RestartOutcome>('restart-wanted'),
     serve: (running, exit) => {
@@ -44,6 +52,7 @@ export function createChannel(worker: Pick<NodeJS.Process, 'send' | 'on'>): Chan
         else if (message.kind === 'watch') running.hearWatch(message.worker, message.accounts);
         else if (message.kind === 'snapshot-wanted') void running.snapshot().then((snapshot) => say({ kind: 'snapshot', id: message.id, snapshot }));
         else if (message.kind === 'metrics') answer(message.id, message.text);
+        else if (message.kind === 'permits') permits.granted(message.id, message.granted);
         else if (message.kind === 'restart') answer(message.id, message.outcome);
         else void end(message.kind === 'drain' ? running.drain : running.leave);
       });

@@ -1,6 +1,7 @@
 /** What supervisor and workers say to each other. An `id` is of a question: its answer has the same. */
 import type { News } from '#system/bus.ts';
 import type { RestartOutcome } from '#system/routes-admin.ts';
+import type { PermitWanted } from '#system/stream/permits.ts';
 import type { Snapshot } from '#system/telemetry/counts.ts';
 import type { Addresses } from './worker.ts';
 
@@ -11,6 +12,7 @@ export type ToWorker =
   | { readonly kind: 'watch'; readonly worker: number; readonly accounts: readonly string[] }
   | { readonly kind: 'snapshot-wanted'; readonly id: number }
   | { readonly kind: 'metrics'; readonly id: number; readonly text: string }
+  | { readonly kind: 'permits'; readonly id: number; readonly granted: readonly boolean[] }
   | { readonly kind: 'restart'; readonly id: number; readonly outcome: RestartOutcome };
 
 export type ToSupervisor =
@@ -21,6 +23,8 @@ export type ToSupervisor =
   | { readonly kind: 'snapshot'; readonly id: number; readonly snapshot: Snapshot }
   /** Before it ends by itself. */
   | { readonly kind: 'last-snapshot'; readonly snapshot: Snapshot }
+  | { readonly kind: 'permits-wanted'; readonly id: number; readonly wanted: readonly PermitWanted[] }
+  | { readonly kind: 'permits-back'; readonly accounts: readonly string[] }
   | { readonly kind: 'metrics-wanted'; readonly id: number }
   | { readonly kind: 'news'; readonly news: News }
   | { readonly kind: 'watch'; readonly accounts: readonly string[] };

@@ -1,6 +1,7 @@
 /** The parent process. */
 import cluster from 'node:cluster';
 import type { RestartOutcome } from '#system/routes-admin.ts';
+import { createPermitLedger } from '#system/stream/permits.ts';
 import { createPrinter } from '#system/telemetry/prometheus.ts';
 import { type Crew, createCrew, type Member } from './crew.ts';
 import { createGatherer } from './gather.ts';
@@ -113,6 +114,7 @@ type Talk = Exclude<ToSupervisor, { readonly kind: 'listening' | 'failed' }>;
 function createSwitchboard({ crew, drain, restart }: Talking) {
   const printer = createPrinter();
   const watches = createWatches(crew);
+  const permits = createPermitLedger();
   const gatherer = createGatherer(crew);
   const print = async (): Promise<string> => {
     const { present, past } = await gatherer.gather();
@@ -123,12 +125,16 @@ function createSwitchboard({ crew, drain, restart }: Talking) {
     forget: ({ worker }: Member): void => {
       watches.tell(worker, []);
       gatherer.ended(worker);
+      permits.giveAllBack(worker.id);
     },
     hear: ({ worker }: Member, message: Talk): void => {
       if (message.kind === 'snapshot') gatherer.answered(worker, message.id, message.snapshot);
       else if (message.kind === 'last-snapshot') gatherer.said(worker, message.snapshot);
       else if (message.kind === 'news') crew.passOn(worker, message);
       else if (message.kind === 'watch') watches.tell(worker, message.accounts);
+      else if (message.kind === 'permits-wanted')
+        crew.send(worker, { kind: 'permits', id: message.id, granted: message.wanted.map((wanted) => permits.take(worker.id, wanted)) });
+      else if (message.kind === 'permits-back') for (const account of message.accounts) permits.giveBack(worker.id, account);
       else if (message.kind === 'drain-wanted') drain();
       else if (message.kind === 'restart-wanted') crew.send(worker, { kind: 'restart', id: message.id, outcome: restart() });
       else void print().then((text) => crew.send(worker, { kind: 'metrics', id: message.id, text }));

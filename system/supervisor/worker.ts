@@ -10,6 +10,7 @@ import type { Config } from '#system/config.ts';
 import { createProxyListener } from '#system/edge/proxy-listener.ts';
 import type { RestartOutcome } from '#system/routes-admin.ts';
 import type { DeviceRef, Store } from '#system/store/store.ts';
+import type { Permits } from '#system/stream/permits.ts';
 import { startDeliveries } from '#system/sync/deliveries.ts';
 import { createCounts, type Snapshot } from '#system/telemetry/counts.ts';
 import { createDoors, type Doors, doorTo, urlOf } from './doors.ts';
@@ -26,6 +27,8 @@ export type WorkerOptions = {
   readonly relay: Relay;
   readonly startDrain: () => void;
   readonly restartWorkers: () => Promise<RestartOutcome>;
+  /** Of streams, over all workers. */
+  readonly permits: Permits;
   /** Undefined: no limit. */
   readonly connectionsMax: number | undefined;
   /** The same in all workers, so that one resumes the TLS session of another; 48 bytes. */
@@ -60,7 +63,7 @@ const closingMsMax = 5000;
 const streamsMaxDefault = 10_000;
 
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const { config, adminToken, store, metrics, log, relay, startDrain, restartWorkers, connectionsMax, customise } = options;
+  const { config, adminToken, store, metrics, log, relay, startDrain, restartWorkers, permits, connectionsMax, customise } = options;
   const clock = systemClock;
   const key = config.signingKey ?? (await store.settle({ name: 'signing-key', candidate: randomBytes(32).toString('base64url') }));
   const counts = createCounts();
@@ -79,6 +82,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     streams: { ageMs: config.streamAgeMs, positionCheckMs: config.positionCheckMs, presenceTimeoutMs: config.presenceTimeoutMs },
     balancerIdleTimeoutMs: config.balancerIdleTimeoutMs,
     streamsMax: connectionsMax ?? streamsMaxDefault,
+    permits,
     log,
   };
   const deps = customise?.(plain) ?? plain;

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { noRelay } from '#system/bus.ts';
 import { readConfig } from '#system/config.ts';
 import { openServiceStore, restoreServiceStore } from '#system/service-store.ts';
+import { createOwnPermits } from '#system/stream/permits.ts';
 import { connectionsMax } from '#system/supervisor/descriptors.ts';
 import { readyLine } from '#system/supervisor/ready-line.ts';
 import { startWorker } from '#system/supervisor/worker.ts';
@@ -46,6 +47,7 @@ const worker = await startWorker({
   relay: noRelay,
   startDrain: () => drain(),
   restartWorkers: async () => 'alone',
+  permits: createOwnPermits(),
   connectionsMax: fault.acceptsAll === true ? undefined : connectionsMax(),
   customise: fault.apply,
 });

@@ -172,7 +172,12 @@ export const streamFaults: readonly Fault[] = [
       },
     }),
   },
-  { name: 'counts-no-streams', breaks: ['R32'], about: 'opens more streams than it may', apply: withHub(() => ({ held: () => 0, heldBy: () => 0 })) },
+  {
+    name: 'counts-no-streams',
+    breaks: ['R32'],
+    about: 'opens more streams than it may',
+    apply: (deps) => ({ ...deps, permits: { take: async () => true, giveBack: () => undefined } }),
+  },
   {
     name: 'keeps-expired',
     breaks: ['R33'],
