@@ -24,6 +24,8 @@ export type NodeOptions = {
 };
 
 const startsMax = 3;
+/** Of a machine that is under the load of a run. */
+const startTimeoutMs = 60_000;
 const endsWithinMs = 10_000;
 const respawnWithinMs = 30_000;
 /** What a worker's restart takes beside its drain: to start on a busy machine. */
@@ -42,7 +44,7 @@ export async function startNode(options: NodeOptions): Promise<ServiceNode> {
 }
 
 const start = ({ workers, folder, logFile }: NodeOptions, ports: ServicePorts, args: readonly string[]): Promise<Service> =>
-  startService({ workers, folder, logFile, ports, args });
+  startService({ workers, folder, logFile, ports, args, startTimeoutMs });
 
 const isTaken = (error: unknown): boolean => error instanceof ServiceStartError && error.lastWords.some((line) => line.includes('is taken'));
 

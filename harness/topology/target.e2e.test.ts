@@ -135,6 +135,29 @@ test('a worker that is killed is replaced; what cannot be done is said', async (
   await expect(target.act(fault('kill-node', 1))).rejects.toThrow(/names node 1/);
 });
 
+test('workers are restarted one after the other while they serve', async () => {
+  const target = await start({ nodes: 2, workers: 2, settings: { 'drain-window-ms': 200 } });
+  const token = await tokenFor(target);
+  const before = target.processes();
+  let isOver = false;
+  const acting = target.act(fault('restart-workers')).finally(() => {
+    isOver = true;
+  });
+  const outcomes = new Set<number>();
+  while (!isOver) for (const url of target.nodeUrls) outcomes.add(await put(url, token, 'k'));
+  await acting;
+  expect([...outcomes].sort()).toEqual([200, 201]);
+  const after = target.processes();
+  expect(after.map(({ name }) => name)).toEqual(before.map(({ name }) => name));
+  expect(after.filter(({ pid }) => before.some((one) => one.pid === pid)).map(({ name }) => name)).toEqual(['node-1 supervisor', 'node-2 supervisor']);
+});
+
+test('every address of a node is one to connect to', async () => {
+  const target = await start({ nodes: 2, addresses: 2 });
+  expect(target.urls.map((url) => new URL(url).hostname)).toEqual(['127.0.0.1', '127.0.0.2', '127.0.0.1', '127.0.0.2']);
+  for (const url of target.urls) expect((await request(`${url}/healthz`)).statusCode).toBe(200);
+});
+
 test('haproxy before two nodes, PROXY v2: the client’s address arrives, connections are dropped by fin', async () => {
   const target = await start({ nodes: 2, balancer: { kind: 'haproxy', proxyHeader: 'v2' } }, 20);
   expect(target.balancer).toMatch(/^haproxy \d+\.\d+/);
