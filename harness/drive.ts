@@ -66,6 +66,7 @@ export async function driveLoad(input: DriveInput): Promise<Driven> {
     processes: () => processesOf(target, probe, streams),
     metricsUrls: target.nodeUrls.map((url) => `${url}/metrics`),
     targetPorts: [...new Set(target.urls.map((url) => engineTargetOf(url).port))],
+    targetAddresses: target.urls.length,
     scrapeTimeoutMs: 2000,
   });
   const faults = createFaults({ faults: scenario.faults ?? [], act: target.act, sinceOriginMs });

@@ -155,7 +155,8 @@ export type LedgerRecord = {
 /**
  * hello: dialled → hello frame. delivery_lag: write acknowledged → its frame arrived, 0 where the frame was first. frame_gap: between two frames of a live stream.
  * resume: a stream ended → caught up again. lifetime: hello → end. offline_after: a device's stream was closed → it was told to be offline.
- * Those of a stream that ended stand in the second in which it ended; durations are the scenario's clock's.
+ * Those of a stream that ended stand in the second in which it ended, delivery_lag in that of the acknowledgement. What follows from the scenario's settings
+ * (frame_gap, lifetime, offline_after) is told on the scenario's clock; what the service and the client take (hello, delivery_lag, resume) on the real one.
  */
 export const streamTimeNames = ['hello', 'delivery_lag', 'frame_gap', 'resume', 'lifetime', 'offline_after'] as const;
 export type StreamTimeName = (typeof streamTimeNames)[number];
@@ -175,6 +176,8 @@ export type StreamCounts = {
   readonly lost: number;
   /** Ended by a bye. */
   readonly byes: number;
+  /** Ended again, however, before it had caught up: counted in neither of them, since it is still the first end that it has to come back from. */
+  readonly relapsed: number;
   /** Ended because the population shrank. */
   readonly closed: number;
   /** Of those that ended by loss or bye: were closed by us before they were back. */

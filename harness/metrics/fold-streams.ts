@@ -14,6 +14,7 @@ export const noStreamCounts: StreamCounts = {
   failed: 0,
   lost: 0,
   byes: 0,
+  relapsed: 0,
   closed: 0,
   abandoned: 0,
   frames: 0,

@@ -13,7 +13,9 @@ export type WatchInput = {
   readonly processes: () => readonly WatchedProcess[];
   /** Of every node. Where there are several, each sample gets its node as a label. */
   readonly metricsUrls: readonly string[];
+  /** Ports of the target, and how many addresses with a port there are in all. */
   readonly targetPorts: readonly number[];
+  readonly targetAddresses: number;
   readonly scrapeTimeoutMs: number;
 };
 
@@ -108,7 +110,7 @@ export class Watch {
     this.#machine.push({ second, ...machineShares(this.#machineBefore, machineNow) });
     this.#machineBefore = machineNow;
     this.#readProcesses(second);
-    if (second % portsEverySeconds === 0) this.#portsUsedMax = maximum(this.#portsUsedMax, countPortsTo(this.#input.targetPorts));
+    if (second % portsEverySeconds === 0) this.#portsUsedMax = maximum(this.#portsUsedMax, countPortsTo(this.#input.targetPorts, this.#input.targetAddresses));
     const scraping = this.scrapeNow().finally(() => this.#pending.delete(scraping));
     this.#pending.add(scraping);
     this.#arm();

@@ -147,6 +147,20 @@ describe('a loss, and the way back', () => {
     expect([outcome.count('refused'), outcome.count('resynced')]).toEqual([1, 1]);
     expect(outcome.reasons).toMatchObject({ 'cut fin': 1, 'status 503': 1, 'status 410': 1 });
   });
+  test('lost again before it had caught up: one loss, and one time away from the first end on', () => {
+    const outcome = simulateStreams({
+      seconds: 12,
+      server: () => ({
+        answer: ({ atMs, request }) => {
+          const half: Act = { kind: 'bytes', atMs, text: head + chunk(hello(cursorOf(0), true)) };
+          if (request === 0) return [...open(atMs, 0), { kind: 'close', atMs: 1000 }];
+          return request === 1 ? [half, { kind: 'close', atMs: atMs + 200 }] : open(atMs, 0, true);
+        },
+      }),
+    });
+    expect([outcome.count('lost'), outcome.count('relapsed'), outcome.count('failed'), samples(outcome, 'resume', 'clean')]).toEqual([1, 1, 0, 1]);
+    expect(quantileMs(outcome, 'resume', 1)).toBeGreaterThan(200);
+  });
   test('who never comes back has no time away', () => {
     const outcome = simulateStreams({
       seconds: 20,

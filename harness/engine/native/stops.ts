@@ -8,12 +8,17 @@ export type Stop = { readonly fromMs: number; readonly untilMs: number };
 /** A hung request would keep the window open for its whole timeout: it closes after this, or five times the stop if that is longer. */
 const aftermathMinMs = 1000;
 
+const touchedShareMax = 0.1;
+/** Of a process that stands still more often than this in a stream's life nothing is believed anyway: its seconds are spoiled whole. */
+const recentMax = 64;
+
 export class Stops {
   readonly #spoiledAboveMs: number;
   /** Longest sleep that is by design: between two looks no shorter gap is anybody's fault. */
   readonly #sleepMaxMs: number;
   #lastSeenMs: number;
   #stop: Stop | undefined = undefined;
+  readonly #recent: Stop[] = [];
   #aftermathUntilMs = 0;
   /** Requests in flight or due in the last stop that are still out. */
   outstanding = 0;
@@ -35,6 +40,8 @@ export class Stops {
     if (gapMs <= this.#spoiledAboveMs) return false;
     this.stopMsTotal += gapMs;
     this.#stop = { fromMs, untilMs: nowMs };
+    this.#recent.push(this.#stop);
+    if (this.#recent.length > recentMax) this.#recent.shift();
     this.#aftermathUntilMs = nowMs + Math.max(aftermathMinMs, 5 * gapMs);
     return true;
   }
@@ -49,9 +56,12 @@ export class Stops {
     return this.outstanding > 0 && nowMs <= this.#aftermathUntilMs;
   }
 
-  /** Did a stop fall into the time since then? */
+  /** Did stops take more than a tenth of the time since then? A minute's silence is no doubtful one because of a pause of 60 ms. */
   touched(sinceMs: number): boolean {
-    return this.#stop !== undefined && this.#stop.untilMs >= sinceMs;
+    const elapsedMs = this.#lastSeenMs - sinceMs;
+    let stoppedMs = 0;
+    for (const { fromMs, untilMs } of this.#recent) stoppedMs += Math.max(0, untilMs - Math.max(fromMs, sinceMs));
+    return stoppedMs > 0 && stoppedMs > touchedShareMax * elapsedMs;
   }
 
   /** What the loop was late beyond its sleep by design, and starts over. */

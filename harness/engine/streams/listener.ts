@@ -287,8 +287,7 @@ export class Listener implements Member {
     const wasHeld = this.#state === 'live' || this.#state === 'replaying';
     const record = kit.recorder.at(key);
     record.reason(reason);
-    // Lost again before it had caught up: it is still the first loss that it has to come back from.
-    const counted = wasHeld && this.#awayKey !== undefined && how === 'lost' ? 'failed' : how;
+    const counted = wasHeld && this.#awayKey !== undefined ? 'relapsed' : how;
     record.count(counted, 1, kit.stops.touched(wasHeld ? this.#lastFrameAtMs : this.#dialledAtMs));
     if (wasHeld) this.#leave(key, nowMs);
     if (this.#state === 'live' && nowMs - this.#helloAtMs >= healthyAfterMs) this.#attempt = 0;
