@@ -9,12 +9,13 @@ const say = (message: FromBalancer): void => void (process.connected && process.
 /** For connections that do not want to end. */
 const endWithinMs = 2000;
 
-async function serve({ choice, targets, scale, logFile }: BalancerProcessOptions): Promise<void> {
+async function serve({ choice, targets, scale, port = 0, logFile }: BalancerProcessOptions): Promise<void> {
   const log = openLineLog(logFile);
   const balancer = await startBalancer({
     settings: modelSettings(choice, readDescriptorLimit()),
     targets,
     scale,
+    port,
     onAccess: (line) => log.write(JSON.stringify(line)),
   });
   const end = async (): Promise<void> => {

@@ -7,6 +7,8 @@ export type BalancerProcessOptions = {
   readonly targets: readonly TargetAddress[];
   /** 20: a minute passes in three seconds. */
   readonly scale: number;
+  /** A free one of the kernel's choice without it. */
+  readonly port?: number;
   /** One line of JSON a connection, or an exchange. */
   readonly logFile: string;
 };

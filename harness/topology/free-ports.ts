@@ -1,6 +1,7 @@
 /**
  * Ports to listen on that stay ours. A node that is killed has to come back on its port, and the clients who reconnect meanwhile take
- * thousands of the kernel's ephemeral range, each for minutes; outside it nobody is given a port who does not ask for it.
+ * thousands of the kernel's ephemeral range, each for minutes; outside it nobody is given a port who does not ask for it. Beside
+ * tens of thousands of connections there may be none left in that range to listen on at all: port 0 was EADDRINUSE then.
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';

@@ -6,6 +6,7 @@ import { readDescriptorLimit } from '#harness/metrics/proc.ts';
 import type { WatchedProcess } from '#harness/metrics/watch.ts';
 import { requirePart } from '#harness/parts/find.ts';
 import type { BalancerChoice } from '#harness/scenario.ts';
+import { freePorts } from './free-ports.ts';
 import { startHaproxy } from './haproxy.ts';
 import { watchReadiness } from './readiness.ts';
 import { idleTimeoutMsOf, listenerOf, proxyHeaderOf } from './service-flags.ts';
@@ -45,7 +46,8 @@ function addressOf({ url, proxyUrl }: ServiceNode, choice: BalancerChoice): { re
 
 async function startModel(choice: ModelChoice, { nodes, scale, logFile }: FrontOptions): Promise<Front> {
   const targets = nodes.map((node) => addressOf(node, choice));
-  const balancer = await startBalancerProcess({ choice, targets, scale, logFile });
+  const [port] = (await freePorts(1)) as [number];
+  const balancer = await startBalancerProcess({ choice, targets, scale, port, logFile });
   const { stop } = watchReadiness({
     urls: nodes.map(({ url }) => url),
     // A balancer that has ended needs no targets.

@@ -172,10 +172,12 @@ test('it ends with who started it, even when that one is killed', { timeout: 60_
   const { url, pid } = await new Promise<{ url: string; pid: number }>((resolve) =>
     starter.stdout.once('data', (text) => resolve(JSON.parse(String(text)) as { url: string; pid: number })),
   );
-  expect((await request(`${url}/healthz`)).statusCode).toBe(200);
+  const dispatcher = new Agent();
+  await (await request(`${url}/healthz`, { dispatcher })).body.dump();
+  await dispatcher.close();
+  await expect.poll(() => readFileSync(logFile, 'utf8'), { timeout: 5000 }).toContain('clients nodes/node1 ');
   const keeper = childrenOf(starter.pid as number);
   expect([keeper.length, isRunning(pid)]).toEqual([1, true]);
   starter.kill('SIGKILL');
   await expect.poll(() => [pid, ...keeper].filter(isRunning), { timeout: 5000 }).toEqual([]);
-  expect(readFileSync(logFile, 'utf8')).toContain('clients nodes/node1 ');
 });
