@@ -113,7 +113,7 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
   const hub = deps.wrapHub?.(made) ?? made;
   deps.bus.onNews(hub.news);
   app.decorate('hub', hub);
-  app.addHook('onClose', async () => hub.close());
+  app.addHook('onClose', () => hub.close());
   await app.register(async (scope) => {
     ingestRoutes(scope, deps);
     deviceRoutes(scope, { ...deps, devices });

@@ -134,7 +134,9 @@ function explain(error: unknown, config: Config): string {
   const { code } = error as { code?: string };
   if (code === 'EADDRINUSE') {
     const ports = [config.port, config.adminPort, ...(config.proxyProtocol === 'off' ? [] : [config.proxyPort])];
-    return `port ${ports.filter((port) => port !== 0).join(' or ')} is taken; choose others with --port, --admin-port and --proxy-port (0 takes a free one)`;
+    const given = ports.filter((port) => port !== 0);
+    if (given.length === 0) return 'this machine has no port free on these addresses now: thousands of connections that ended a minute ago may hold them';
+    return `port ${given.join(' or ')} is taken; choose others with --port, --admin-port and --proxy-port (0 takes a free one)`;
   }
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `this machine has not all the addresses ${config.hosts.join(', ')}; give its own with --host`;
   if (code === 'EACCES') return `port ${config.port} may not be used by this user; choose one above 1023 with --port`;

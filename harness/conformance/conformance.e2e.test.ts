@@ -103,6 +103,12 @@ test('R46 is red for an expired token too', () => {
   expect(JSON.stringify(outcomes)).toContain('an expired token');
 });
 
+test('R45 is red for who is early after a stream’s end too', () => {
+  const { code, outcomes } = conform('R45', '--json', '--twin=forgets-the-end');
+  expect([code, outcomes[0]?.outcome]).toEqual([1, 'broken']);
+  expect(outcomes[0]?.text).toContain('after the stream’s end');
+});
+
 test('R47 is red for another user’s items too', () => {
   const { code, outcomes } = conform('R47', '--json', '--twin=mixes-users');
   expect([code, outcomes[0]?.outcome]).toEqual([1, 'broken']);

@@ -67,11 +67,13 @@ const conflated: Rule = {
   },
 };
 
-const presenceTimeoutMs = 2000;
+const presenceTimeoutMs = 3000;
+/** Closed over two thirds of the timeout: a service that counts from a touch of every third is early for some. */
+const leaving = 20;
 
 const presence: Rule = {
   id: 'R45',
-  title: 'a device turns offline when its time is over, never before, and online with its next event',
+  title: 'a device turns offline when its time is over, never before, be it since its last event or the end of its stream, and online with its next event',
   needs: ['own service'],
   check: async ({ service, name, boundMs }) => {
     await service?.withService({ env: { HEADROOM_PRESENCE_TIMEOUT_MS: String(presenceTimeoutMs) } }, async ({ client, account }) => {
@@ -107,9 +109,41 @@ const presence: Rule = {
       hold(last() === 'online', 'a device whose stream is open to stay online', statesOf(reader).map(stateOf).slice(-3));
       own.close();
       await eventually('offline after its stream ended', () => last() === 'offline', presenceTimeoutMs + boundMs(1500));
+      await holdEnds({ client, account, name, reader, boundMs });
       reader.close();
     });
   },
 };
+
+type Ending = Pick<RuleContext, 'client' | 'account' | 'name' | 'boundMs'> & { readonly reader: StreamReader };
+
+/** A device is offline a timeout after its own stream ended: not before, and in time. */
+async function holdEnds({ client, account, name, reader, boundMs }: Ending): Promise<void> {
+  const own = await Promise.all(
+    Array.from({ length: leaving }, async (_, i) => {
+      const device = name(`leaving${i}`);
+      const authorization = await client.device(account, device);
+      return { device, stream: openStream({ url: `${client.base()}/v1/stream?ch=device:${device}`, authorization }) };
+    }),
+  );
+  await Promise.all(own.map(({ stream }) => arrived(stream, 'sync')));
+  const endedAtMs: number[] = [];
+  for (const { stream } of own) {
+    stream.close();
+    endedAtMs.push(performance.now());
+    await sleep((presenceTimeoutMs * 2) / 3 / leaving);
+  }
+  const offlineAtMs = (device: string): number | undefined => {
+    const at = reader.frames.findIndex((frame) => frame.t === 'put' && frame.k === device && stateOf(frame).presence === 'offline');
+    return reader.arrivedAtMs[at];
+  };
+  await eventually('all offline', () => own.every(({ device }) => offlineAtMs(device) !== undefined), presenceTimeoutMs + boundMs(1500));
+  const afterMs = own.map(({ device }, i) => Math.round((offlineAtMs(device) ?? 0) - (endedAtMs[i] ?? 0)));
+  hold(
+    afterMs.every((ms) => ms >= presenceTimeoutMs - 20),
+    `offline not before ${presenceTimeoutMs} ms after the stream’s end`,
+    afterMs,
+  );
+}
 
 export const deviceRules: readonly Rule[] = [conflated, presence];

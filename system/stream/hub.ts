@@ -3,11 +3,12 @@ import type { Socket } from 'node:net';
 import type { Frame } from '#system/protocol/frames.ts';
 import { encodeFrame } from './encode.ts';
 import type { HubOptions, Kit, News, Opening, StreamCounts } from './kit.ts';
-import { closingMs, forget, nextDue, push, retryMsMax, sayBye, tick, touch } from './life.ts';
+import { closingMs, forget, nextDue, push, retryMsMax, sayBye, tick } from './life.ts';
 import { replay, restart } from './replay.ts';
+import { tellEnds, touch } from './signs.ts';
 import { createStates } from './states.ts';
 import { filterOf, type Subscriber } from './subscriber.ts';
-import { createTopics, type Topics } from './topics.ts';
+import { createTopics, type Topics, turn } from './topics.ts';
 import { createWheel } from './wheel.ts';
 
 export type { Opening, StreamSettings } from './kit.ts';
@@ -21,7 +22,7 @@ export type Hub = {
   /** Says goodbye to everybody, spread over the window, to come back after at most `retryMsMax` (the window without it); resolves when nobody is left. */
   readonly drain: (spread: { readonly windowMs: number; readonly retryMsMax?: number }) => Promise<void>;
   readonly isDraining: () => boolean;
-  readonly close: () => void;
+  readonly close: () => Promise<void>;
 };
 
 const tickMs = 50;
@@ -43,6 +44,7 @@ export function createHub(options: HubOptions): Hub {
     topics: () => topics,
     states: createStates({ ...options, push: (subscriber, bytes, frames) => push(kit, subscriber, bytes, frames) }),
     emptied: { notify: () => undefined },
+    endSigns: new Map(),
     drain: undefined,
   };
   const topics: Topics = createTopics({
@@ -52,7 +54,7 @@ export function createHub(options: HubOptions): Hub {
     onTrouble: options.onTrouble,
   });
   const listeners = socketListeners(kit);
-  const ticking = setInterval(() => void tick(kit), tickMs).unref();
+  const ticking = setInterval(() => void tick(kit).catch(options.onTrouble), tickMs).unref();
   const touching = setInterval(() => void touch(kit, kit.subscribers).catch(options.onTrouble), settings.presenceTimeoutMs / touchesPerTimeout).unref();
   const checking = setInterval(() => {
     topics.check().then((missed) => {
@@ -81,11 +83,14 @@ export function createHub(options: HubOptions): Hub {
       });
       for (const { socket } of kit.subscribers) socket.destroy();
     },
-    close: () => {
+    close: async () => {
       clearInterval(ticking);
       clearInterval(checking);
       clearInterval(touching);
       for (const { socket } of kit.subscribers) socket.destroy();
+      // Their sockets say that they are closed.
+      await turn();
+      await tellEnds(kit).catch(options.onTrouble);
     },
   };
 }

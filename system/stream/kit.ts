@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '#system/clock.ts';
 import type { DeviceRef, FoundChanges, LogKey, Store } from '#system/store/store.ts';
 import type { Format } from './encode.ts';
+import type { Sign } from './signs.ts';
 import type { States, Watching } from './states.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { Topics } from './topics.ts';
@@ -71,6 +72,8 @@ export type Kit = HubOptions & {
   readonly states: States;
   readonly random: () => number;
   readonly emptied: { notify: () => void };
+  /** Of streams that ended since the last tick, by account and device. */
+  readonly endSigns: Map<string, Sign>;
   /** Undefined before a drain. */
   drain: { readonly endsAtMs: number; readonly retryMsMax: number } | undefined;
 };

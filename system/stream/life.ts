@@ -5,6 +5,7 @@ import { limits } from '#system/protocol/limits.ts';
 import { encodeFrame } from './encode.ts';
 import type { Kit } from './kit.ts';
 import { lastChunk } from './outlet.ts';
+import { noteEnd, tellEnds } from './signs.ts';
 import type { Subscriber } from './subscriber.ts';
 import { turn, writesPerTurn } from './topics.ts';
 
@@ -49,6 +50,7 @@ export async function tick(kit: Kit): Promise<void> {
     attend(kit, subscriber);
     if (++attended % writesPerTurn === 0) await turn();
   }
+  if (kit.endSigns.size > 0) await tellEnds(kit);
 }
 
 function attend(kit: Kit, subscriber: Subscriber): void {
@@ -91,14 +93,6 @@ export function forget(kit: Kit, subscriber: Subscriber): void {
   kit.topics().leave(subscriber);
   kit.states.leave(subscriber);
   subscriber.onEnded?.();
+  noteEnd(kit, subscriber);
   if (kit.subscribers.size === 0) kit.emptied.notify();
-}
-
-/** Signs of life of those whose own stream it is. */
-export async function touch({ store, clock, settings, onAppeared }: Kit, subscribers: Iterable<Subscriber>): Promise<void> {
-  const refs = [...subscribers].flatMap(({ account, device }) => (device === undefined ? [] : [{ account, device }]));
-  const nowMs = clock.wallMs();
-  const appeared = await Promise.all(refs.map((ref) => store.touch({ ...ref, nowMs, timeoutMs: settings.presenceTimeoutMs })));
-  const news = refs.filter((_, i) => appeared[i]);
-  if (news.length > 0) onAppeared(news);
 }

@@ -548,6 +548,47 @@ describe('states', () => {
     expect(await expire()).toEqual([{ account, device: 'd1' }]);
     expect((await store.readPresence({ account, device: 'd1' }))?.online).toBe(false);
   });
+
+  test('the end of a device’s own stream is a sign of life, whatever ends it; those of one tick are given together', async () => {
+    const devices = Array.from({ length: 300 }, (_, i) => `d${i}`);
+    const token = (device: string) => tokens.signDevice({ account, device, user: undefined, generation: 1, expiresInSeconds: 60 });
+    const openAll = async (): Promise<readonly Reader[]> => {
+      const own = devices.map((device) => open(`ch=device:${device}`, { token: token(device) }));
+      await Promise.all(own.map((reader) => until(reader, 'sync')));
+      return own;
+    };
+    const areSeenFrom = (fromMs: number) => async (): Promise<boolean> => {
+      const seen = await Promise.all(devices.map((device) => store.readPresence({ account, device })));
+      return seen.every((presence) => presence !== undefined && presence.seenAtMs >= fromMs);
+    };
+    await start();
+    const own = await openAll();
+    const { touch } = store;
+    const turns: number[] = [];
+    let given = 0;
+    Object.assign(store, {
+      touch: (...sign: Parameters<typeof touch>) => {
+        if (given++ === 0)
+          setImmediate(() => {
+            turns.push(given);
+            given = 0;
+          });
+        return touch(...sign);
+      },
+    });
+    await sleep(20);
+    const cutMs = Date.now();
+    for (const { socket } of own) socket.destroy();
+    await expect.poll(areSeenFrom(cutMs), { interval: 20 }).toBe(true);
+    expect(turns.reduce((sum, one) => sum + one, 0)).toBe(devices.length);
+    expect(turns.length).toBeLessThan(10);
+    await openAll();
+    await sleep(20);
+    const drainMs = Date.now();
+    await app.hub.drain({ windowMs: 50 });
+    await app.close();
+    expect(await areSeenFrom(drainMs)()).toBe(true);
+  });
 });
 
 describe('shares', () => {

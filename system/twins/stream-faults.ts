@@ -134,6 +134,20 @@ export const streamFaults: readonly Fault[] = [
     })),
   },
   {
+    name: 'forgets-the-end',
+    breaks: ['R45'],
+    about: 'counts a device’s silence from before its stream ended',
+    apply: (deps) => {
+      const ended = new Set<string>();
+      const told = withStore((store) => ({ touch: (sign) => (ended.has(sign.device) ? Promise.resolve(false) : store.touch(sign)) }));
+      return withOpening((opening) => {
+        const { device, socket } = opening;
+        if (device !== undefined) socket.once('close', () => ended.add(device));
+        return opening;
+      })(told(deps));
+    },
+  },
+  {
     name: 'bye-without-cursor',
     breaks: ['R27'],
     about: 'says goodbye with a cursor that is none',
