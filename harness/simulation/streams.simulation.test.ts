@@ -149,7 +149,7 @@ describe('a loss, and the way back', () => {
   });
   test('lost again before it had caught up: one loss, and one time away from the first end on', () => {
     const outcome = simulateStreams({
-      seconds: 12,
+      seconds: 8,
       server: () => ({
         answer: ({ atMs, request }) => {
           const half: Act = { kind: 'bytes', atMs, text: head + chunk(hello(cursorOf(0), true)) };
