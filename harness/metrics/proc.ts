@@ -137,12 +137,12 @@ const socketsListedMax = 20_000;
 /**
  * Local ports that hold a connection to one of `ports`, TIME_WAIT ones included: what counts against the ephemeral range. The range is there once
  * for each destination, so the fullest one's count. Of very many sockets only the sum is read: then connections are taken to be spread evenly over
- * the destinations, and to have both of their ends on this machine.
+ * the destinations, and to have both of their ends on this machine; and TIME_WAIT ones are left out, since they may be those of the run before.
  */
 export function countPortsTo(ports: readonly number[], destinations: number): number | undefined {
   const [inUse, waiting] = readSocketCounts();
   if (inUse === undefined || waiting === undefined) return undefined;
-  return inUse + waiting > socketsListedMax ? Math.ceil((inUse / 2 + waiting) / destinations) : listPortsTo(ports);
+  return inUse + waiting > socketsListedMax ? Math.ceil(inUse / 2 / destinations) : listPortsTo(ports);
 }
 
 function readSocketCounts(): readonly (number | undefined)[] {
