@@ -34,7 +34,7 @@ export type HolderOptions = {
 };
 
 /** A dial costs about 0.1 ms: a herd that is due at once must not keep the loop from what comes in. */
-const attendedAtOnceMax = 128;
+const attendedAtOnceMax = 32;
 
 /** Those of one reader: the first `active` of them are there. One is made when it is first needed, and keeps its view when it goes. */
 type Crowd = {
