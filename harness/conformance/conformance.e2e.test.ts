@@ -73,6 +73,7 @@ const redBy: Readonly<Record<string, string>> = {
   R65: 'plain-errors',
   R66: 'believes-forwarded',
   R67: 'lets-go-early',
+  R69: 'keeps-what-ended',
   R71: 'blurs-sizes',
 };
 
@@ -107,6 +108,12 @@ test('R45 is red for who is early after a stream’s end too', () => {
   const { code, outcomes } = conform('R45', '--json', '--twin=forgets-the-end');
   expect([code, outcomes[0]?.outcome]).toEqual([1, 'broken']);
   expect(outcomes[0]?.text).toContain('after the stream’s end');
+});
+
+test('R69 is red for what a stream costs too', () => {
+  const { code, outcomes } = conform('R69', '--json', '--twin=lavish');
+  expect([code, outcomes[0]?.outcome]).toEqual([1, 'broken']);
+  expect(outcomes[0]?.text).toContain('bytes a stream');
 });
 
 test('R47 is red for another user’s items too', () => {

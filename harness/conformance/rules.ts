@@ -4,6 +4,7 @@ import { balancerRules } from './rules-balancer.ts';
 import { cursorRules } from './rules-cursors.ts';
 import { deviceRules } from './rules-devices.ts';
 import { ingestRules } from './rules-ingest.ts';
+import { memoryRules } from './rules-memory.ts';
 import { edgeRules, streamRules } from './rules-streams.ts';
 import { syncRules } from './rules-sync.ts';
 
@@ -16,4 +17,5 @@ export const rules: readonly Rule[] = [
   ...accessRules,
   ...edgeRules,
   ...balancerRules,
+  ...memoryRules,
 ];

@@ -26,6 +26,10 @@ const deaf = (deps: PlainDeps): PlainDeps => ({ ...deps, bus: { ...deps.bus, pok
 const aDayMs = 86_400_000;
 const lateMs = 3000;
 const staleMs = 1000;
+const leakedBytes = 4096;
+const lavishBytes = 32_768;
+
+const kept: Buffer[] = [];
 
 let seen = 0;
 const remembered = new Map<string, { readonly read: ItemRead; readonly atMs: number }>();
@@ -271,6 +275,25 @@ export const streamFaults: readonly Fault[] = [
         app.server.keepAliveTimeout = 200;
         Object.assign(app.server, { keepAliveTimeoutBuffer: 0 });
       },
+    }),
+  },
+  {
+    name: 'keeps-what-ended',
+    breaks: ['R69'],
+    about: 'keeps a buffer for each stream, the stream’s end or not',
+    apply: withOpening((opening) => {
+      kept.push(Buffer.alloc(leakedBytes, 1));
+      return opening;
+    }),
+  },
+  {
+    name: 'lavish',
+    breaks: ['R69'],
+    about: 'has a large buffer for each stream while it is there',
+    apply: withOpening((opening) => {
+      const buffer = Buffer.alloc(lavishBytes, 1);
+      opening.socket.once('close', () => buffer.fill(0));
+      return opening;
     }),
   },
   {

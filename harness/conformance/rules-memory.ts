@@ -1,0 +1,77 @@
+/** R69: what a stream costs while it is there, and what is left when it is gone. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
+import { openStream, type StreamReader } from '#harness/topology/stream-reader.ts';
+import type { Client } from './client.ts';
+import { hold, type Rule, Unaskable } from './rule.ts';
+import { arrived, eventually, newUser } from './user.ts';
+
+const streams = 2000;
+const openedAtOnce = 100;
+const rounds = 6;
+const bytesPerStreamMax = 20 * 1024;
+/** Over the rounds after the first: 1.6 KB of each stream that came and went. */
+const growthBytesMax = 16 * 2 ** 20;
+const settleMs = 500;
+/** A heap that is small and young: with Node's own sizes it collects nothing for a dozen rounds, and garbage looks like a leak. */
+const smallHeap = '--max-old-space-size=80 --max-semi-space-size=2';
+
+type Held = { readonly residentBytes: number; readonly streams: number; readonly connections: number };
+
+async function readHeld(client: Client): Promise<Held> {
+  const { status, text } = await client.call('GET', '/metrics');
+  hold(status === 200, '200 from /metrics', status);
+  const values = parsePrometheusText(text);
+  const of = (name: string): number => sumOf(values, name) ?? Number.NaN;
+  return { residentBytes: of('headroom_worker_resident_bytes'), streams: of('headroom_streams'), connections: of('headroom_connections') };
+}
+
+async function openMany(url: string, authorization: string): Promise<readonly StreamReader[]> {
+  const all: StreamReader[] = [];
+  while (all.length < streams) {
+    const some = Array.from({ length: openedAtOnce }, () => openStream({ url, authorization }));
+    all.push(...some);
+    await eventually('answers', () => some.every((reader) => reader.status() !== undefined || reader.state() === 'ended'));
+    const lost = some.find((reader) => reader.state() === 'ended');
+    const cause = lost && (await lost.ended).error;
+    if (cause === 'EMFILE' || cause === 'EADDRNOTAVAIL') throw new Unaskable(`it needs ${streams} descriptors and free ports here, and got ${cause}`);
+    hold(lost === undefined && some.every((reader) => reader.status() === 200), `${streams} streams`, cause ?? some.map((reader) => reader.status()));
+    for (const reader of some) await arrived(reader, 'sync');
+  }
+  return all;
+}
+
+const memory: Rule = {
+  id: 'R69',
+  title: `a stream costs at most ${bytesPerStreamMax / 1024} KB of resident memory, and one that is gone nothing`,
+  needs: ['own service'],
+  check: async ({ service, name }) => {
+    await service?.withService({ env: { NODE_OPTIONS: smallHeap } }, async ({ client, account }) => {
+      const { authorization } = await newUser(client, account, name('user'));
+      const url = `${client.base()}/v1/stream?ch=sync:trips`;
+      const open = (): Promise<readonly StreamReader[]> => openMany(url, authorization);
+      const before = await readHeld(client);
+      let first: Held | undefined;
+      for (let round = 0; round < rounds; round++) {
+        const readers = await open();
+        await sleep(settleMs);
+        const held = await readHeld(client);
+        hold(held.streams === streams, `${streams} streams in the metric`, held.streams);
+        const bytesPerStream = Math.round((held.residentBytes - before.residentBytes) / streams);
+        hold(round > 0 || bytesPerStream <= bytesPerStreamMax, `at most ${bytesPerStreamMax} bytes a stream`, bytesPerStream);
+        // Half of them without a word.
+        for (const [i, reader] of readers.entries()) i % 2 === 0 ? reader.close() : reader.socket.resetAndDestroy();
+        await eventually('nothing held any more', async () => {
+          const left = await readHeld(client);
+          return left.streams === 0 && left.connections <= before.connections;
+        });
+        await sleep(settleMs);
+        first ??= await readHeld(client);
+      }
+      const growthBytes = (await readHeld(client)).residentBytes - (first?.residentBytes ?? 0);
+      hold(growthBytes <= growthBytesMax, `at most ${growthBytesMax} bytes more after ${rounds} rounds than after the first`, growthBytes);
+    });
+  },
+};
+
+export const memoryRules: readonly Rule[] = [memory];
