@@ -20,7 +20,7 @@ beforeEach(() => {
 afterEach(async () => {
   for (const socket of sockets) socket.destroy();
   sockets = [];
-  await service?.stop();
+  if (service !== undefined) expect(await service.stop()).toBe(0);
   service = undefined;
   rmSync(folder, { recursive: true, force: true });
 });
