@@ -1,54 +1,22 @@
 /** Whole runs with real processes: what a user sees, and what must never be seen. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Verdict } from '#harness/run-result.ts';
-import { createAccount } from '#harness/topology/accounts.ts';
-import { startService } from '#harness/topology/service-process.ts';
+import { ended, said, startScenario, startTwin } from './scenario-child.ts';
 
-const root = fileURLToPath(new URL('../', import.meta.url));
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'headroom-run-'));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function startScenario(...args: string[]): ChildProcess {
-  return spawn(process.execPath, ['harness/main.ts', 'scenario', 'smoke', '--json', `--out=${folder}`, ...args], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-}
-
-async function ended(child: ChildProcess): Promise<{ code: number | null; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  child.stdout?.on('data', (chunk) => {
-    out += chunk;
-  });
-  child.stderr?.on('data', (chunk) => {
-    err += chunk;
-  });
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { code, out, err };
-}
-
-/** Once a line of the child's stderr matches. */
-const said = (child: ChildProcess, what: RegExp): Promise<void> =>
-  new Promise((resolve) => {
-    let text = '';
-    child.stderr?.on('data', (chunk) => {
-      text += chunk;
-      if (what.test(text)) resolve();
-    });
-  });
+const startSmoke = (...args: readonly string[]) => startScenario('smoke', `--out=${folder}`, ...args);
 
 test('smoke: the verdict alone on stdout, and a folder with every report', async () => {
-  const { code, out, err } = await ended(startScenario());
+  const { code, out, err } = await ended(startSmoke());
   const verdict = JSON.parse(out) as Verdict;
   // A shared machine may spoil the measurement; it may not lose an event.
   expect([0, 3], err).toContain(code);
@@ -62,10 +30,9 @@ test('smoke: the verdict alone on stdout, and a folder with every report', async
 });
 
 test('a service that acknowledges and drops: fail, whatever else', async () => {
-  const twin = await startService({ workers: 1, folder: join(folder, 'data'), entry: 'system/twins/main.ts', args: ['drops-acknowledged'] });
+  const { twin, args } = await startTwin('drops-acknowledged', folder);
   try {
-    writeFileSync(join(folder, 'credentials.json'), JSON.stringify(await createAccount(twin.adminUrl, twin.adminToken, 'x')));
-    const { code, out, err } = await ended(startScenario(`--target=${twin.url}`, `--credentials=${folder}/credentials.json`));
+    const { code, out, err } = await ended(startSmoke(...args));
     expect(code, err).toBe(1);
     expect((JSON.parse(out) as Verdict).totals.lost).toBeGreaterThan(0);
   } finally {
@@ -74,7 +41,7 @@ test('a service that acknowledges and drops: fail, whatever else', async () => {
 });
 
 test('a generator that was stopped for 600 ms never passes', async () => {
-  const child = startScenario('--set', 'thresholds=[{"metric":"response_ms{phase:load}","expression":"p(99)<1000"}]');
+  const child = startSmoke('--set', 'thresholds=[{"metric":"response_ms{phase:load}","expression":"p(99)<1000"}]');
   const end = ended(child);
   await said(child, /warm-up/);
   // The first line comes in the warm-up's second second; the load begins a second later.
@@ -87,7 +54,7 @@ test('a generator that was stopped for 600 ms never passes', async () => {
 });
 
 test('Ctrl-C: what was measured is reported, and nothing is left behind', async () => {
-  const child = startScenario();
+  const child = startSmoke();
   const end = ended(child);
   await said(child, /warm-up/);
   child.kill('SIGINT');

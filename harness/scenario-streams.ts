@@ -3,6 +3,7 @@ import { channelsOf, heartbeatMsDefault } from '#harness/engine/streams/plan.ts'
 import { offer } from '#harness/gates/nearest.ts';
 import { arrivalCount } from '#harness/pacing/rate.ts';
 import { faultTrouble } from '#harness/topology/fault-trouble.ts';
+import { systemTrouble } from '#harness/topology/system-trouble.ts';
 import { limits } from '#system/protocol/limits.ts';
 import type { Scenario } from './scenario.ts';
 import { scaleOf } from './scenario-clock.ts';
@@ -11,11 +12,13 @@ import type { ScenarioError } from './scenario-schema.ts';
 const itemOperations: readonly string[] = ['put-item', 'put-once', 'delete-once', 'share-once'];
 /** The service keeps so many of a user's youngest changes one by one: beyond it the ledger could not tell a lost change from a forgotten one. */
 const changesPerUserMax = 8000;
+/** The ephemeral range of Linux, 32768 to 60999. */
+const portsPerDestination = 28_232;
 /** A process here may open fewer than 20,000 descriptors. */
 const readersPerProcessMax = 19_000;
 
 export function streamErrors(scenario: Scenario): readonly ScenarioError[] {
-  return [...readerErrors(scenario), ...populationErrors(scenario), ...itemErrors(scenario), ...faultErrors(scenario)];
+  return [...readerErrors(scenario), ...populationErrors(scenario), ...itemErrors(scenario), ...faultErrors(scenario), ...systemErrors(scenario)];
 }
 
 function readerErrors(scenario: Scenario): readonly ScenarioError[] {
@@ -47,17 +50,22 @@ function readerErrors(scenario: Scenario): readonly ScenarioError[] {
   return errors;
 }
 
-function populationErrors({ streams, phases }: Scenario): readonly ScenarioError[] {
+/** Most that are ever held at once, by a bound: every reader's own most. */
+function readersMost({ streams, phases }: Scenario): number {
+  const mostOf = (name: string): number =>
+    Math.max(0, ...phases.flatMap(({ population = [] }) => population.filter(({ reader }) => reader === name).map(({ target }) => target)));
+  return (streams?.readers ?? []).reduce((sum, { name }) => sum + mostOf(name), 0);
+}
+
+function populationErrors(scenario: Scenario): readonly ScenarioError[] {
+  const { streams, phases } = scenario;
   const names = streams?.readers.map(({ name }) => name) ?? [];
   const errors = phases.flatMap(({ population = [] }, at) =>
     population.flatMap(({ reader }, index) =>
       names.includes(reader) ? [] : [{ path: `phases[${at}].population[${index}].reader`, message: `there is no reader "${reader}"${offer(reader, names)}` }],
     ),
   );
-  const most = names.reduce(
-    (sum, name) => sum + Math.max(0, ...phases.flatMap(({ population = [] }) => population.filter((one) => one.reader === name).map(({ target }) => target))),
-    0,
-  );
+  const most = readersMost(scenario);
   const processes = streams?.processes ?? 1;
   if (most > readersPerProcessMax * processes)
     errors.push({
@@ -94,4 +102,19 @@ function faultErrors(scenario: Scenario): readonly ScenarioError[] {
   });
   const trouble = faultTrouble(scenario);
   return trouble === undefined ? errors : [...errors, { path: 'faults', message: trouble }];
+}
+
+function systemErrors(scenario: Scenario): readonly ScenarioError[] {
+  const trouble = systemTrouble(scenario);
+  if (trouble !== undefined) return [{ path: trouble.slice(0, trouble.indexOf(': ')), message: trouble.slice(trouble.indexOf(': ') + 2) }];
+  const { balancer, nodes = 1, addresses = 1 } = scenario.system ?? {};
+  const places = balancer === undefined ? nodes * addresses : 1;
+  const most = readersMost(scenario);
+  if (most <= portsPerDestination * places) return [];
+  return [
+    {
+      path: balancer === undefined ? 'system.addresses' : 'system.balancer',
+      message: `${most.toLocaleString('en-US')} readers, and an address has ports for ${portsPerDestination.toLocaleString('en-US')} connections of one client: ${balancer === undefined ? `say ${Math.ceil((2 * most) / portsPerDestination / nodes)}, since connecting is slow beyond half of them` : 'fewer readers, or none before the service'}`,
+    },
+  ];
 }

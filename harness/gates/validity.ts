@@ -87,12 +87,23 @@ function nearLimits({ limits }: RunResult): readonly Fault[] {
   ];
 }
 
-/** A scrape that failed after the load and was repeated with success is none; before the first measured phase nothing is judged. */
-export function failedScrapes({ scrapes, phases }: Pick<RunResult, 'scrapes' | 'phases'>): { readonly judged: number; readonly before: number } {
+/** A worker that was killed on purpose does not answer, nor does its node until all of it is back. */
+const afterFaultSeconds = 2;
+
+/**
+ * A scrape that failed after the load and was repeated with success is none, nor is one that failed while the run itself did something to the service; before the first
+ * measured phase nothing is judged.
+ */
+export function failedScrapes({ scrapes, phases, faults = [] }: Pick<RunResult, 'scrapes' | 'phases' | 'faults'>): {
+  readonly judged: number;
+  readonly before: number;
+} {
   const measuredFrom = Math.min(...phases.filter((phase) => phase.measured).map((phase) => phase.startSeconds));
   const loadUntil = Math.max(...phases.map((phase) => phase.endSeconds));
   const lastGood = Math.max(...scrapes.filter((scrape) => scrape.ok).map((scrape) => scrape.second));
-  const failed = scrapes.filter((scrape) => !scrape.ok);
+  const inFault = (second: number): boolean =>
+    faults.some(({ startSeconds, endSeconds }) => second >= Math.floor(startSeconds) && second <= endSeconds + afterFaultSeconds);
+  const failed = scrapes.filter(({ ok, second }) => !ok && !inFault(second));
   const before = failed.filter((scrape) => scrape.second < measuredFrom).length;
   const repeated = failed.filter((scrape) => scrape.second >= loadUntil && lastGood > scrape.second).length;
   return { judged: failed.length - before - repeated, before };

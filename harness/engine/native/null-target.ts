@@ -104,6 +104,8 @@ function serve(options: NullTargetOptions): void {
     if (message.kind === 'reset') log = createLog();
     else say({ kind: 'report', report: reportOf(log) });
   });
+  // Ctrl-C reaches the whole group; the run decides.
+  process.on('SIGINT', () => undefined);
   // Whoever started it is gone, however it ended.
   process.on('disconnect', () => process.exit(0));
   server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {

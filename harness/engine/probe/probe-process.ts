@@ -69,6 +69,8 @@ async function probe(input: ProbeInput): Promise<void> {
     if (message === 'stop') stopping = true;
   });
   process.on('disconnect', () => process.exit(0));
+  // Ctrl-C reaches the whole group; the run decides.
+  process.on('SIGINT', () => undefined);
   const sinceOriginMs = () => Number(process.hrtime.bigint() - BigInt(input.originNs)) / 1e6;
   let dueMs = sinceOriginMs();
   for (let arrival = 0; !stopping && arrival < input.arrivalsMax; arrival++) {

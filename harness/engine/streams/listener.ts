@@ -142,8 +142,11 @@ export class Listener implements Member {
   }
 
   release(): void {
+    const nowMs = this.kit.nowMs();
     this.#isReleased = true;
-    if (this.#isPaused) this.#readAgain(this.kit.nowMs());
+    if (this.#isPaused) this.#readAgain(nowMs);
+    // A silence that no frame has ended is one all the same.
+    else if (this.#state === 'live') this.#noteSilence(nowMs);
   }
 
   // ---- what its connection says
@@ -227,7 +230,8 @@ export class Listener implements Member {
   #welcome(hello: Extract<Frame, { t: 'hello' }>, nowMs: number): void {
     this.#state = 'replaying';
     this.#helloAtMs = nowMs;
-    this.#heartbeatMs = hello.hb;
+    // A service that promises less than was asked for is held to what was asked for.
+    this.#heartbeatMs = Math.min(this.#askedHeartbeatMs(), hello.hb);
     note(this, 'opened', { atMs: nowMs });
     if (hello.resumed) note(this, 'resumed', { atMs: nowMs });
     const { view } = this;
@@ -261,7 +265,13 @@ export class Listener implements Member {
     const gapMs = nowMs - sinceMs;
     noteTime(this.kit, 'frame_gap', this.kit.recorder.keyAt(nowMs, this.reader), { ms: gapMs * this.kit.scale, sinceMs });
     if (gapMs > lateAfterMs(this.#heartbeatMs)) note(this, 'heartbeatsLate', { atMs: nowMs, sinceMs });
-    if (gapMs > missedAfterMs(this.#heartbeatMs)) note(this, 'heartbeatsMissed', { atMs: nowMs, sinceMs });
+    this.#noteSilence(nowMs);
+  }
+
+  #noteSilence(nowMs: number): void {
+    const sinceMs = this.#lastFrameAtMs;
+    if (this.plan.pace.kind !== 'normal' || nowMs - sinceMs <= missedAfterMs(this.#heartbeatMs)) return;
+    note(this, 'heartbeatsMissed', { atMs: nowMs, sinceMs });
   }
 
   // ---- coming and going
@@ -299,8 +309,7 @@ export class Listener implements Member {
 
   #leave(key: CellKey, nowMs: number): void {
     const { kit } = this;
-    if (this.#state === 'live' && !this.#isPaused && nowMs - this.#lastFrameAtMs > missedAfterMs(this.#heartbeatMs))
-      kit.recorder.at(key).count('heartbeatsMissed', 1, kit.stops.touched(this.#lastFrameAtMs));
+    if (this.#state === 'live') this.#noteSilence(nowMs);
     noteTime(kit, 'lifetime', key, { ms: (nowMs - this.#helloAtMs) * kit.scale, sinceMs: this.#helloAtMs });
     if (this.#awayKey !== undefined) return;
     this.#awayKey = key;
