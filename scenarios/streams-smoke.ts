@@ -31,7 +31,7 @@ export default defineScenario({
   thresholds: [
     { metric: 'streams_held{phase:hold}', expression: 'min>=200' },
     { metric: 'streams_lost', expression: 'count==0' },
-    { metric: 'delivery_lag_ms', expression: 'p(90)<2000' },
+    { metric: 'delivery_lag_ms', expression: 'p(50)<2000' },
     { metric: 'changes_lost', expression: 'count==0' },
     { metric: 'changes_duplicated', expression: 'count==0' },
     { metric: 'changes_reordered', expression: 'count==0' },
