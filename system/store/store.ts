@@ -8,9 +8,11 @@
  */
 
 import type { ChangeStore } from './changes.ts';
+import type { OutwardStore } from './outward.ts';
 import type { DeviceRef, PresenceStore } from './presence.ts';
 
 export * from './changes.ts';
+export * from './outward.ts';
 export { allPartitions, partitionCount, partitionOf } from './partition.ts';
 export * from './presence.ts';
 
@@ -164,6 +166,7 @@ export type HistoryPage = {
 export type Backup = { readonly bytes: number; readonly epoch: string };
 
 export type Store = ChangeStore &
+  OutwardStore &
   PresenceStore & {
     /** A copy of all data as it is at one moment, into an empty folder of this machine. Missing where the engine has its own ways. */
     readonly backup?: (folder: string) => Promise<Backup>;

@@ -2,14 +2,14 @@
 import { statfsSync } from 'node:fs';
 import { limits } from '#system/protocol/limits.ts';
 import { type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
-import { touchDevice } from '#system/store/ordered-presence.ts';
-import { type AccountRow, type AppendResult, type DeviceRow, type Store, StoreUnavailable } from '#system/store/store.ts';
+import { type AccountRow, type AppendResult, type Store, StoreUnavailable } from '#system/store/store.ts';
 import { type AppendExtra, type AppendGroup, beginAppends } from './appends.ts';
 import { backUp } from './backup.ts';
 import { blockBytesMax, viewBlock, writeBlock } from './codec.ts';
 import { createGroupCommit } from './group-commit.ts';
-import { changeCommands, ordered, settleEpoch } from './lmdb-changes.ts';
-import { accountRowKey, deviceRowKey, storeReads } from './reads.ts';
+import { changeCommands, settleEpoch } from './lmdb-changes.ts';
+import { deviceCommands } from './lmdb-outward.ts';
+import { accountRowKey, storeReads } from './reads.ts';
 import { openSeen } from './seen.ts';
 import { expire, lease, release, step } from './steps.ts';
 import { readHead, readRow, type Tables, writeRow } from './tables.ts';
@@ -102,13 +102,6 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
     lease: (command) => commits.submit(() => lease(tables, command)),
     release: (command) => commits.submit(() => release(tables, command)),
     step: (command) => commits.submit(() => step(tables, command, floorNow())),
-    putDevice: ({ account, device, expected, row }) =>
-      commits.submit(() => {
-        const present = readRow<DeviceRow>(tables.rows, deviceRowKey(account, device));
-        if (present?.version !== expected) return { kind: 'conflict', row: present } as const;
-        writeRow(tables.rows, deviceRowKey(account, device), row);
-        return { kind: 'stored' } as const;
-      }),
     putAccount: (row) =>
       commits.submit(() => {
         if (readRow<AccountRow>(tables.rows, accountRowKey(row.account))) return { kind: 'conflict' } as const;
@@ -121,8 +114,8 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
         writeRow(tables.rows, `settled/${name}`, first);
         return first;
       }),
-    touch: ({ nowMs, timeoutMs, ...ref }) => commits.submit(() => touchDevice(ordered(tables.presence), ref, { nowMs, timeoutMs })),
     expire: (command) => commits.submit(() => expire(tables, command)),
+    ...deviceCommands(tables, (job) => commits.submit(job)),
     backup: (to) => backUp(tables, to),
     ...changeCommands(tables, { submit: (job) => commits.submit(job), retention: options.retention ?? retentionDefault }),
     close: async () => {

@@ -5,6 +5,7 @@
 import { type AppendCommand, type AppendResult, partitionCount, type Store, type StoreUnavailable } from '#system/store/store.ts';
 import { blockBytesMax, writeBlock } from './codec.ts';
 import { type DirectOptions, eventsPerBatchMax } from './direct-store.ts';
+import { askedOutward } from './lmdb-outward.ts';
 import type { CommandName, Companion, ReadName } from './messages.ts';
 import { closedError, startThread, type Thread } from './thread.ts';
 
@@ -48,6 +49,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     readDue: (query) => read('readDue', query),
     readPresence: (query) => read('readPresence', query),
     readDevices: (query) => read('readDevices', query),
+    ...askedOutward(command, read),
     backup: (to) => command('backup', to),
     change: (change) => command('change', change),
     renewEpoch: (renewal) => command('renewEpoch', renewal),

@@ -1,5 +1,5 @@
 /** Between the thread that serves requests and the thread that writes. */
-import type { AppendResult, Store, StoreTrouble } from '#system/store/store.ts';
+import type { AppendResult, OutwardCommands, Store, StoreTrouble } from '#system/store/store.ts';
 import type { AppendExtra } from './appends.ts';
 import type { DirectOptions } from './direct-store.ts';
 import type { ChangeCommands } from './lmdb-changes.ts';
@@ -18,7 +18,18 @@ export type StartCompanion = (input: {
 export type ThreadData = DirectOptions & { readonly companion?: Companion | undefined };
 
 /** Commands without a fast path, by the store's own names. */
-export type CommandName = 'lease' | 'release' | 'step' | 'putDevice' | 'putAccount' | 'settle' | keyof ChangeCommands | 'backup' | 'touch' | 'expire';
+export type CommandName =
+  | 'lease'
+  | 'release'
+  | 'step'
+  | 'putDevice'
+  | 'putAccount'
+  | 'settle'
+  | keyof ChangeCommands
+  | keyof OutwardCommands
+  | 'backup'
+  | 'touch'
+  | 'expire';
 export type ReadName = keyof StoreReads;
 
 export type ToThread =

@@ -2,6 +2,7 @@
 
 import { digestKey } from '#system/store/digest.ts';
 import { duePartitions, readPresenceOf } from '#system/store/ordered-presence.ts';
+import { outwardReads } from '#system/store/outward-table.ts';
 import {
   type AccountRow,
   type Counters,
@@ -12,6 +13,7 @@ import {
   type LatestLocation,
   type LogEvent,
   type LogPage,
+  type OutwardReads,
   type Position,
   partitionCount,
   partitionOf,
@@ -49,6 +51,7 @@ export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads 
     readPresence: (query) => read(() => readPresenceOf(ordered(tables.presence), query)),
     readDevices: (query) => read(() => readDevices(tables, query)),
     ...changeReads(tables, read),
+    ...outwardReads(ordered(tables.outward), read),
   };
 }
 
@@ -56,7 +59,8 @@ export type StoreReads = Pick<
   Store,
   'readLog' | 'readLatest' | 'readHistory' | 'readDevice' | 'readAccount' | 'readCounters' | 'readBacklog' | 'readDue' | 'readPresence' | 'readDevices'
 > &
-  ChangeReads;
+  ChangeReads &
+  OutwardReads;
 export const deviceRowKey = (account: string, device: string): string => `device/${account}\0${device}`;
 export const accountRowKey = (account: string): string => `account/${account}`;
 

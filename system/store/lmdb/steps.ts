@@ -1,4 +1,5 @@
 /** Leases and the step unit: checkpoint, latest, history index and counters of one partition, in one transaction. */
+import { tellLatest, tellPresence } from '#system/store/device-happenings.ts';
 import { expireDevices, sawEvent } from '#system/store/ordered-presence.ts';
 import { type DeviceRef, type LeaseResult, type Position, positionStart, type StepCommand, type StepResult, type Store } from '#system/store/store.ts';
 import { positionOf, receivedAtOf, sequenceKey, sequenceOf } from './codec.ts';
@@ -35,6 +36,7 @@ export function step(tables: Tables, command: StepCommand, floor: number): StepR
   if (row.checkpoint !== command.from) return { kind: 'moved', checkpoint: row.checkpoint };
   let done = 0;
   const presence = ordered(tables.presence);
+  const outward = ordered(tables.outward);
   const news: DeviceRef[] = [];
   const reasons: IndexEntry[] = [];
   const tallies = new Map<string, { kept: number; filtered: Record<string, number> }>();
@@ -51,6 +53,8 @@ export function step(tables: Tables, command: StepCommand, floor: number): StepR
     const { account, device: name, seenAtMs } = device;
     const { presenceTimeoutMs: timeoutMs } = command;
     const appeared = timeoutMs !== undefined && seenAtMs !== undefined && sawEvent(presence, { account, device: name }, { seenAtMs, timeoutMs });
+    if (seenAtMs !== undefined && appeared) tellPresence(outward, { account, device: name, atMs: seenAtMs }, true);
+    if (moved && device.latest !== undefined) tellLatest(outward, { account, device: name, atMs: seenAtMs ?? device.latest.recordedAtMs }, device.latest);
     if (moved || appeared) news.push({ account, device: name });
   }
   if (reasons.length > 0) writeRow(tables.reasons, reasonsKey(command.partition, command.to), reasons);
@@ -63,12 +67,14 @@ export function step(tables: Tables, command: StepCommand, floor: number): StepR
 export function expire(tables: Tables, command: Parameters<Store['expire']>[0]): readonly DeviceRef[] {
   const { owner, fence } = readPartition(tables, command.partition);
   if (owner === undefined || fence !== command.fence) return [];
-  return expireDevices(ordered(tables.presence), command, ({ account, device }) => {
+  const gone = expireDevices(ordered(tables.presence), command, ({ account, device }) => {
     const row = readRowOf(tables, account, device);
     const last = row && lastEntryIn(row);
     const record = last === undefined ? undefined : tables.log.getBinary(sequenceKey(sequenceOf(last)));
     return record === undefined ? undefined : receivedAtOf(record);
   });
+  for (const ref of gone) tellPresence(ordered(tables.outward), { ...ref, atMs: command.nowMs }, false);
+  return gone;
 }
 
 function entriesOf({ kept, filtered }: StepCommand['devices'][number]): readonly IndexEntry[] {

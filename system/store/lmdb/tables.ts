@@ -15,6 +15,7 @@ export type Tables = {
   readonly sync: Table;
   readonly outbox: Table;
   readonly presence: Table;
+  readonly outward: Table;
 };
 
 export type Head = { readonly sequence: number; readonly position: Position; readonly floor: number; readonly accepted: readonly number[] };
@@ -51,6 +52,7 @@ export function openTables(folder: string, noSync: boolean): Tables {
     sync: table('sync'),
     outbox: table('outbox'),
     presence: table('presence'),
+    outward: table('outward'),
   };
 }
 

@@ -3,8 +3,10 @@
  * the LMDB store about everything but durability: store-contract.ts runs on both.
  */
 import { type Clock, systemClock } from '#system/clock.ts';
+import { tellLatest, tellPresence, tellRegistered } from '#system/store/device-happenings.ts';
 import { type OrderedTable, type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
 import { duePartitions, expireDevices, readPresenceOf, sawEvent, touchDevice } from '#system/store/ordered-presence.ts';
+import { outwardCommands, outwardReads } from '#system/store/outward-table.ts';
 import {
   type AccountRow,
   type AppendCommand,
@@ -49,6 +51,7 @@ type State = {
   readonly accounts: Map<string, AccountRow>;
   readonly settled: Map<string, string>;
   readonly presence: OrderedTable;
+  readonly outward: OrderedTable;
   readonly lastEvents: Map<string, number>;
   seen: Generations<true>;
   remembered: Generations<Remembered>;
@@ -70,6 +73,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     accounts: new Map(),
     settled: new Map(),
     presence: createSortedTable(),
+    outward: createSortedTable(),
     lastEvents: new Map(),
     seen: { young: new Map(), old: new Map(), bornMs: clock.wallMs() },
     remembered: { young: new Map(), old: new Map(), bornMs: clock.wallMs() },
@@ -83,6 +87,8 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     };
   return {
     ...createMemoryChanges({ clock, retention: options.retention ?? retentionDefault, open }),
+    ...outwardCommands(state.outward, (work) => open(work)()),
+    ...outwardReads(state.outward, (work) => open(work)()),
     ackLevel: 'memory',
     append: open((command) => {
       state.seen = rotated(state.seen, clock.wallMs(), dedupeMs);
@@ -98,7 +104,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     step: open((command) => step(state, command)),
     readLatest: open(({ account, device }) => state.latest.get(deviceKey(account, device))),
     readHistory: open((query) => readHistory(state, query)),
-    touch: open(({ nowMs, timeoutMs, ...ref }) => touchDevice(state.presence, ref, { nowMs, timeoutMs })),
+    touch: open(({ nowMs, timeoutMs, ...ref }) => touchDevice(state.presence, ref, { nowMs, timeoutMs }) && told(state, { ...ref, atMs: nowMs })),
     readDue: open((query) => duePartitions(state.presence, query)),
     expire: open((command) => expire(state, command)),
     readPresence: open((query) => readPresenceOf(state.presence, query)),
@@ -108,6 +114,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
       const present = state.devices.get(deviceKey(account, device));
       if (present?.version !== expected) return { kind: 'conflict', row: present } as const;
       state.devices.set(deviceKey(account, device), row);
+      tellRegistered(state.outward, { account, device, expected, row });
       return { kind: 'stored' } as const;
     }),
     readAccount: open((account) => state.accounts.get(account)),
@@ -203,6 +210,8 @@ function step(state: State, command: StepCommand): StepResult {
     if (seenAtMs !== undefined) state.lastEvents.set(key, seenAtMs);
     const { presenceTimeoutMs: timeoutMs } = command;
     const appeared = timeoutMs !== undefined && seenAtMs !== undefined && sawEvent(state.presence, { account, device }, { seenAtMs, timeoutMs });
+    if (seenAtMs !== undefined && appeared) tellPresence(state.outward, { account, device, atMs: seenAtMs }, true);
+    if (moved) tellLatest(state.outward, { account, device, atMs: seenAtMs ?? latest.recordedAtMs }, latest);
     if (moved || appeared) news.push({ account, device });
   }
   return news.length === 0 ? { kind: 'stepped' } : { kind: 'stepped', news };
@@ -217,9 +226,16 @@ function readHistory(state: State, query: HistoryQuery): HistoryPage {
   return { events: events.slice(0, query.limit), atEnd: events.length <= query.limit };
 }
 
+const told = (state: State, seen: DeviceRef & { readonly atMs: number }): true => {
+  tellPresence(state.outward, seen, true);
+  return true;
+};
+
 function expire(state: State, command: Parameters<Store['expire']>[0]): readonly DeviceRef[] {
   if (partitionRow(state, command.partition).fence !== command.fence) return [];
-  return expireDevices(state.presence, command, ({ account, device }) => state.lastEvents.get(deviceKey(account, device)));
+  const gone = expireDevices(state.presence, command, ({ account, device }) => state.lastEvents.get(deviceKey(account, device)));
+  for (const ref of gone) tellPresence(state.outward, { ...ref, atMs: command.nowMs }, false);
+  return gone;
 }
 
 function readDevices(state: State, { account, after, limit }: Parameters<Store['readDevices']>[0]): readonly string[] {
