@@ -12,6 +12,8 @@ import type { DriveInput, Driven } from './driving.ts';
 import { engineTargetOf, type Target } from './topology/target.ts';
 
 const probeRatePerSecond = 20;
+/** As the SDK of the platform does it (research/service.md): a second later. */
+const retryAfterMsDefault = 1000;
 const spoiledAboveMs = 50;
 const lateAboveMs = 100;
 
@@ -34,6 +36,7 @@ export async function driveLoad(input: DriveInput): Promise<Driven> {
       eventsPerBatch: scenario.fleet.eventsPerBatch ?? 1,
       ...(listening === undefined ? {} : { items: listening.items }),
       timeoutMs: input.timeoutMs,
+      ...(scenario.fleet.retry === undefined ? {} : { retry: { ...scenario.fleet.retry, afterMs: scenario.fleet.retry.afterMs ?? retryAfterMsDefault } }),
       goodWithinMs: scenario.fleet.goodWithinMs ?? input.timeoutMs,
       chains: chainsOf(scenario.chains),
       phases,

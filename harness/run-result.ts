@@ -36,6 +36,8 @@ export type CellCounts = {
   readonly spoiledFailed: number;
   /** Arrivals that found no free connection and had to wait for one: a pool that limited the load. */
   readonly waitedForConnection: number;
+  /** Arrivals whose chain did not succeed, with all their tries; in the cell of the first operation and the intended start. */
+  readonly givenUp: number;
 };
 
 /** One second of one phase and operation. `times` has only good answers; failures are counts, and count as worse than any time. */

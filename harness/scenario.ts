@@ -79,6 +79,20 @@ export const Fleet = Type.Object(
     timeoutMs: Type.Optional(Type.Integer({ minimum: 10, maximum: 120_000 })),
     /** A good answer later than this counts as failed. */
     goodWithinMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 120_000 })),
+    /**
+     * What a device does that was shed, cut or not answered: `honour` waits as `Retry-After` asks, `ignore` comes back after `afterMs` whatever it was told. Without it an
+     * arrival has one try.
+     */
+    retry: Type.Optional(
+      Type.Object(
+        {
+          kind: Type.Union([Type.Literal('honour'), Type.Literal('ignore')]),
+          triesMax: count(1000),
+          afterMs: Type.Optional(Type.Integer({ minimum: 10, maximum: 600_000 })),
+        },
+        closed,
+      ),
+    ),
   },
   closed,
 );

@@ -30,6 +30,8 @@ export type EngineInput = {
   /** Missing where nobody writes items. */
   readonly items?: ItemContext;
   readonly timeoutMs: number;
+  /** Missing: one try. `afterMs`: where nothing was asked for, or nobody listens to it. */
+  readonly retry?: { readonly kind: 'honour' | 'ignore'; readonly triesMax: number; readonly afterMs: number };
   readonly goodWithinMs: number;
   /** Chains by name: the operations' names in order. */
   readonly chains: Readonly<Record<string, readonly string[]>>;

@@ -36,6 +36,7 @@ export const metrics: readonly Metric[] = [
   { name: 'failed', what: 'wrong, late, cut, refused or timed out', ...ofCounts, source: { kind: 'count', count: 'failed' } },
   { name: 'shed', what: 'refused by design: 429, 503 with Retry-After', ...ofCounts, source: { kind: 'count', count: 'shed' } },
   { name: 'timed_out', what: 'given up after fleet.timeoutMs', ...ofCounts, source: { kind: 'count', count: 'timedOut' } },
+  { name: 'given_up', what: 'arrivals that never succeeded, with all their tries', ...ofCounts, source: { kind: 'count', count: 'givenUp' } },
   { name: 'dropped', what: 'planned and not delivered in time by the generator', ...ofCounts, source: { kind: 'count', count: 'dropped' } },
   { name: 'events_lost', what: 'acknowledged and not there', ...ofLedger, source: { kind: 'ledger', field: 'lost' } },
   { name: 'events_duplicated', what: 'there more than once', ...ofLedger, source: { kind: 'ledger', field: 'duplicated' } },

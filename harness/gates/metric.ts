@@ -11,7 +11,7 @@ export type ItemField = Extract<keyof ItemLedgerRecord, 'lostFromLog' | 'lost' |
 export type MetricSource =
   /** `failuresAreWorst`: a failed request stands behind every time. False for times the generator alone is answerable for. */
   | { readonly kind: 'time'; readonly time: TimeName; readonly failuresAreWorst: boolean }
-  | { readonly kind: 'count'; readonly count: Extract<keyof CellCounts, 'failed' | 'shed' | 'timedOut' | 'dropped'> }
+  | { readonly kind: 'count'; readonly count: Extract<keyof CellCounts, 'failed' | 'shed' | 'timedOut' | 'dropped' | 'givenUp'> }
   | { readonly kind: 'ledger'; readonly field: Extract<keyof LedgerRecord, 'lost' | 'duplicated' | 'reordered' | 'conservationError'> }
   | { readonly kind: 'recovery' }
   | { readonly kind: 'drain' }

@@ -93,7 +93,7 @@ function arrivalTimeFigure({ run }: JudgedData, { aggregation }: ParsedThreshold
 }
 
 /** A good answer in spoiled time is still good, since standing still only makes things worse: of outcomes only bad ones are spoiled. */
-type CountName = 'failed' | 'shed' | 'timedOut' | 'dropped';
+type CountName = 'failed' | 'shed' | 'timedOut' | 'dropped' | 'givenUp';
 
 function countFigure(samples: Samples, name: CountName, asRate: boolean, more: number): SampledFigure {
   const total = Math.max(samples.planned, samples.resolved);

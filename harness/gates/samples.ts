@@ -87,6 +87,7 @@ export type Samples = {
   readonly shed: number;
   readonly timedOut: number;
   readonly dropped: number;
+  readonly givenUp: number;
   readonly spoiledFailed: number;
   /** Waited for a connection: whatever they came to, the generator's pool may have done it. */
   readonly waited: number;
@@ -120,6 +121,7 @@ export function sumSamples(cells: readonly SelectedCell[], time: TimeName | unde
     shed: sumOf(cells, (cell) => cell.counts.shed),
     timedOut: sumOf(cells, (cell) => cell.counts.timedOut),
     dropped: sumOf(cells, (cell) => cell.counts.dropped),
+    givenUp: sumOf(cells, (cell) => cell.counts.givenUp),
     spoiledFailed: sumOf(cells, (cell) => cell.counts.spoiledFailed),
     waited: sumOf(cells, (cell) => cell.counts.waitedForConnection),
   };

@@ -21,6 +21,7 @@ export const noCounts: CellCounts = {
   dropped: 0,
   spoiledFailed: 0,
   waitedForConnection: 0,
+  givenUp: 0,
 };
 
 /** By name; what one of them does not name is 0. */

@@ -22,6 +22,7 @@ export type SimulateOptions = {
   readonly connection?: EngineInput['connection'];
   /** Of the whole process; the real one's is 15,000. */
   readonly connectionsMax?: number;
+  readonly retry?: NonNullable<EngineInput['retry']>;
   readonly timeoutMs?: number;
   readonly goodWithinMs?: number;
   readonly spoiledAboveMs?: number;
@@ -68,6 +69,7 @@ function inputOf(options: SimulateOptions): EngineInput {
     devices,
     eventsPerBatch: 1,
     timeoutMs: options.timeoutMs ?? 10_000,
+    ...(options.retry === undefined ? {} : { retry: options.retry }),
     goodWithinMs: options.goodWithinMs ?? 10_000,
     chains: options.chains ?? { ingest: ['ingest'] },
     phases: options.phases,

@@ -16,8 +16,10 @@ export class ArrivalStates {
   }
 
   /** A step's request goes out. Whether the arrival before it of its device had been acknowledged is decided now. */
-  sending(arrival: number): void {
-    this.#set(arrival, arrivalState.inFlight | this.#orderBit(arrival));
+  sending(arrival: number, isFirstTry: boolean): void {
+    // Of another try the first one's answer stays: others of its device may have been sent meanwhile.
+    const bit = isFirstTry ? this.#orderBit(arrival) : this.#states[arrival]! & afterAcknowledged;
+    this.#set(arrival, arrivalState.inFlight | bit);
   }
 
   mark(arrival: number, state: number): void {
@@ -32,9 +34,15 @@ export class ArrivalStates {
     else this.mark(arrival, judgement.kind === 'shed' || isRefusal(status) ? arrivalState.refused : arrivalState.unknown);
   }
 
-  /** What one step of a chain had acknowledged stays so, whatever becomes of the later ones. */
+  /**
+   * What one step of a chain had acknowledged stays so, whatever becomes of the later ones. And what may be there since a try was cut may be there for good: another try that is
+   * refused does not take it back.
+   */
   #set(arrival: number, state: number): void {
-    if ((this.#states[arrival]! & stateBits) !== arrivalState.acknowledged) this.#states[arrival] = state;
+    const before = this.#states[arrival]! & stateBits;
+    if (before === arrivalState.acknowledged) return;
+    if (before === arrivalState.unknown && (state & stateBits) !== arrivalState.acknowledged) return;
+    this.#states[arrival] = state;
   }
 
   #orderBit(arrival: number): number {

@@ -20,6 +20,7 @@ export const zeroCounts = (): MutableCounts => ({
   dropped: 0,
   spoiledFailed: 0,
   waitedForConnection: 0,
+  givenUp: 0,
 });
 
 /** Two for each time: clean and spoiled. Made when first needed, and reused by later seconds. */

@@ -8,10 +8,11 @@ import { chanceOf, purposes } from '#harness/pacing/random.ts';
 import type { EvennessBins, SecondDelta, WorkerLag } from '#harness/run-result.ts';
 import type { Operation } from '#harness/target/operation.ts';
 import { EvennessRecorder } from './evenness-recorder.ts';
-import { Exchanges, type WorkerInput } from './exchanges.ts';
+import { Exchanges } from './exchanges.ts';
 import type { Chain } from './slots.ts';
 import { Stops } from './stops.ts';
 import type { Wire } from './wire/wire.ts';
+import type { WorkerInput } from './worker-input.ts';
 
 export type EngineCoreOptions = {
   readonly input: WorkerInput;
@@ -129,6 +130,7 @@ export class EngineCore {
   turn(): void {
     const nowMs = this.#observe();
     this.#exchanges.expire(nowMs);
+    this.#exchanges.retryDue(nowMs);
     this.#fireDue(nowMs);
   }
 
@@ -150,7 +152,7 @@ export class EngineCore {
     for (const drive of this.#ending) evenness.push(...drive.evenness.take(nowMs, !kept.includes(drive)));
     this.#ending = kept;
     const second = Math.max(0, Math.floor(nowMs / 1000));
-    const acknowledged = this.#exchanges.takeAcknowledged();
+    const acknowledged = this.#exchanges.acknowledged.take();
     return {
       cells: this.#exchanges.cells.take(),
       evenness,
@@ -202,6 +204,7 @@ export class EngineCore {
     const traffic = input.phases[drive.phase]!.traffic;
     slot.chain = drive.chains[chainOfArrival(traffic, input.seed, arrival)]!;
     slot.step = 0;
+    slot.tries = 1;
     slot.phase = drive.phase;
     slot.intendedMs = dueMs;
     slot.dueMs = dueMs;

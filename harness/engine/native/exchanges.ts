@@ -2,27 +2,20 @@
  * One worker's requests from the moment they are due: a connection, the bytes, the answer, its judgement, and what the ledger and the
  * cells keep of it. Everything that ends a request goes through `#settle`.
  */
-import { arrivalState, type EngineInput } from '#harness/engine/engine.ts';
-import type { Acknowledgements } from '#harness/run-result.ts';
-import { type Promised, promiseKey } from '#harness/target/item-laws.ts';
+import { arrivalState } from '#harness/engine/engine.ts';
+import { promiseKey } from '#harness/target/item-laws.ts';
 import { type DeviceCredentials, type Judgement, noItems, type OperationResponse } from '#harness/target/operation.ts';
+import { AcknowledgementBook } from './acknowledgement-book.ts';
 import { ArrivalStates } from './arrival-states.ts';
 import { type CellRecord, CellRecorder, timeIndex } from './cell-recorder.ts';
 import { Connection } from './connection.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import { createRequestWriter } from './request-text.ts';
+import { RetryQueue } from './retry-queue.ts';
 import { type Carrier, Deadlines, type Slot, SlotPool } from './slots.ts';
 import type { Stops } from './stops.ts';
 import type { Wire } from './wire/wire.ts';
-
-/** What a worker knows of the plan; its devices only, by `floor(device / workers)`. */
-export type WorkerInput = Omit<EngineInput, 'operationsModule' | 'devices'> & {
-  readonly worker: number;
-  readonly deviceCount: number;
-  readonly devices: readonly DeviceCredentials[];
-  /** Of this worker: what the process may have open, shared out. */
-  readonly connectionsMax: number;
-};
+import { groupsOfWorker, type WorkerInput } from './worker-input.ts';
 
 export type ExchangesOptions = {
   readonly input: WorkerInput;
@@ -37,11 +30,6 @@ export type ExchangesOptions = {
 
 /** The generator's own limits: such a failure says nothing about the target, and the arrival was not delivered. */
 const ownLimitCodes: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
-/** This worker's share of the groups. At least one, so more workers than connections means more connections. */
-export function groupsOfWorker(connections: number, worker: number, workers: number): number {
-  return Math.max(1, Math.floor(connections / workers) + (worker < connections % workers ? 1 : 0));
-}
-
 export class Exchanges {
   readonly cells: CellRecorder;
   readonly slots: SlotPool;
@@ -51,11 +39,15 @@ export class Exchanges {
   readonly #options: ExchangesOptions;
   readonly #states: ArrivalStates;
   readonly #deadlines = new Deadlines();
+  readonly #retries = new RetryQueue();
   readonly #writeRequest: ReturnType<typeof createRequestWriter>;
   readonly #perRequest: boolean;
   /** Of a connection that could not be opened before anything was asked. */
   connectTrouble: string | undefined = undefined;
-  #acknowledged: { keys: number[]; atMs: number[] } = { keys: [], atMs: [] };
+  /** Promises on items, for who waits for their frames. */
+  readonly acknowledged = new AcknowledgementBook();
+  /** The run is over: nobody tries again. */
+  #isEnding = false;
   #answer: Connection | undefined = undefined;
   readonly #response: { status: number; body: string; readonly header: OperationResponse['header'] } = {
     status: 0,
@@ -104,6 +96,19 @@ export class Exchanges {
     }
   }
 
+  /** When the next try is due; Infinity: nobody waits for one. */
+  get nextRetryMs(): number {
+    return this.#retries.nextMs;
+  }
+
+  /** Those whose time has come try again. */
+  retryDue(nowMs: number): void {
+    for (let slot = this.#retries.take(nowMs); slot !== undefined; slot = this.#retries.take(nowMs)) {
+      slot.dueMs = slot.retryAtMs;
+      this.start(slot, nowMs);
+    }
+  }
+
   /** A stop has just ended: all that is out was out in it. */
   spoilInFlight(): void {
     for (const slot of this.#deadlines) {
@@ -115,7 +120,10 @@ export class Exchanges {
   }
 
   giveUpAll(nowMs: number): void {
+    this.#isEnding = true;
     for (const slot of [...this.#deadlines]) this.#giveUp(slot, nowMs);
+    for (let slot = this.#retries.take(Number.POSITIVE_INFINITY); slot !== undefined; slot = this.#retries.take(Number.POSITIVE_INFINITY))
+      this.#endWithout(slot);
   }
 
   closeAll(): void {
@@ -172,12 +180,12 @@ export class Exchanges {
     connection.parser.reset();
     context.device = this.devices[this.#deviceIndex(slot)]!;
     const text = this.#writeRequest(slot.chain[slot.step]!.operation.request(context));
-    this.#states.sending(context.arrival);
+    this.#states.sending(context.arrival, slot.tries === 1);
     const sentAtMs = nowMs();
     slot.sentAtMs = sentAtMs;
     slot.sent = true;
     this.#deadlines.set(slot, sentAtMs + input.timeoutMs);
-    if (slot.step === 0) {
+    if (slot.step === 0 && slot.tries === 1) {
       if (sentAtMs - slot.intendedMs > input.lateAboveMs) this.#cellOf(slot).counts.dropped++;
       onArrivalFired(slot.phase, sentAtMs);
     }
@@ -198,27 +206,13 @@ export class Exchanges {
     if (connection.state !== 'closed') this.#reuse(connection);
     this.cells.at(read.nowMs, slot.phase, step.index).counts.answered++;
     this.#states.answered(slot.context.arrival, judgement, this.#response.status);
-    if (judgement.kind === 'good' && judgement.promised !== undefined) this.#noteAcknowledged(slot, judgement.promised, read.nowMs);
-    if (judgement.kind === 'shed') this.#shed(slot);
+    if (judgement.kind === 'good' && judgement.promised !== undefined) this.acknowledged.add(promiseKey(slot.context.arrival, judgement.promised), read.nowMs);
+    if (judgement.kind === 'shed') this.#shed(slot, judgement.retryAfterSeconds);
     else if (judgement.kind === 'failed') this.#failCounted(slot, judgement.reason);
     else {
       if (judgement.learned !== undefined) this.#learn(slot, judgement.learned);
       this.#good(slot, { ...read, connectMs });
     }
-  }
-
-  /** For who waits for the change's frames. */
-  #noteAcknowledged(slot: Slot, promised: Promised, nowMs: number): void {
-    this.#acknowledged.keys.push(promiseKey(slot.context.arrival, promised));
-    this.#acknowledged.atMs.push(nowMs);
-  }
-
-  /** Promises on items since the last call; undefined where there is none. */
-  takeAcknowledged(): Acknowledgements | undefined {
-    const taken = this.#acknowledged;
-    if (taken.keys.length === 0) return undefined;
-    this.#acknowledged = { keys: [], atMs: [] };
-    return taken;
   }
 
   /** An answer that makes the judge throw (a body that is no JSON) is one that cannot be understood, and no reason to end the run. */
@@ -244,7 +238,7 @@ export class Exchanges {
     cell.time(timeIndex.dispatch_delay, slot.sentAtMs - slot.dueMs, spoiled);
     cell.time(timeIndex.service, nowMs - slot.sentAtMs, spoiled);
     cell.time(timeIndex.read_uncertainty, nowMs - read.readableSinceMs, spoiled);
-    if (slot.step === 0) cell.time(timeIndex.response, nowMs - slot.intendedMs, spoiled);
+    if (slot.step === 0 && slot.tries === 1) cell.time(timeIndex.response, nowMs - slot.intendedMs, spoiled);
     if (read.connectMs !== undefined && slot.connectedFor) cell.time(timeIndex.connect, read.connectMs, spoiled);
     const next = slot.step + 1;
     if (next < slot.chain.length) {
@@ -257,10 +251,26 @@ export class Exchanges {
     this.#end(slot);
   }
 
-  #shed(slot: Slot): void {
+  #shed(slot: Slot, retryAfterSeconds: number): void {
     const { counts } = this.#cellOf(slot);
     counts.shed++;
     if (slot.spoiled) counts.spoiledFailed++;
+    this.#retryOrEnd(slot, retryAfterSeconds * 1000);
+  }
+
+  /** Tries again later where the devices of this run do so, else it is over. A slot that is still queued for a connection is the queue's. */
+  #retryOrEnd(slot: Slot, askedMs: number): void {
+    const { retry } = this.#options.input;
+    if (retry === undefined || slot.tries >= retry.triesMax || slot.queued || this.#isEnding) return this.#endWithout(slot);
+    this.#leaveFlight(slot);
+    slot.spoiled = false;
+    slot.tries++;
+    slot.retryAtMs = this.#options.nowMs() + (retry.kind === 'honour' && askedMs > 0 ? askedMs : retry.afterMs);
+    this.#retries.add(slot);
+  }
+
+  #endWithout(slot: Slot): void {
+    this.cells.at(slot.intendedMs, slot.phase, slot.chain[0]!.index).counts.givenUp++;
     this.#end(slot);
   }
 
@@ -274,7 +284,7 @@ export class Exchanges {
     cell.counts.failed++;
     if (slot.spoiled) cell.counts.spoiledFailed++;
     cell.reason(reason);
-    this.#end(slot);
+    this.#retryOrEnd(slot, 0);
   }
 
   /** Never fired, by the generator's own limits. */
@@ -283,7 +293,7 @@ export class Exchanges {
     cell.counts.dropped++;
     cell.reason(reason);
     this.#states.mark(slot.context.arrival, arrivalState.notFired);
-    this.#end(slot);
+    this.#endWithout(slot);
   }
 
   #giveUp(slot: Slot, nowMs: number): void {
@@ -300,11 +310,15 @@ export class Exchanges {
 
   /** The request is over. A slot that is still queued for a connection is handed back by the queue. */
   #end(slot: Slot): void {
+    this.#leaveFlight(slot);
+    if (slot.queued) slot.abandoned = true;
+    else this.slots.give(slot);
+  }
+
+  #leaveFlight(slot: Slot): void {
     this.#deadlines.clear(slot);
     if (slot.inStop) this.#options.stops.outstanding--;
     slot.inStop = false;
-    if (slot.queued) slot.abandoned = true;
-    else this.slots.give(slot);
   }
 
   #free(connection: Connection): void {

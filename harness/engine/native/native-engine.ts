@@ -6,10 +6,10 @@ import { Worker } from 'node:worker_threads';
 import type { Engine, EngineEvents, EngineInput, EngineRun } from '#harness/engine/engine.ts';
 import { firstArrivals } from '#harness/pacing/arrivals.ts';
 import { devicesOfWorker } from './core.ts';
-import type { WorkerInput } from './exchanges.ts';
 import type { PacingThreadData } from './pacing-thread.ts';
 import { createSharedPace, type SharedPace, stopWord } from './shared-pace.ts';
 import type { EngineThreadData, FromThread, ToThread } from './thread-messages.ts';
+import type { WorkerInput } from './worker-input.ts';
 
 export type NativeEngineOptions = {
   /** No sleep is shorter: what is due within it is fired together. Shorter is more even and costs more CPU. */

@@ -31,6 +31,10 @@ export class Slot {
   /** Of this step: the plan's for the first, the end of the step before for the others. */
   dueMs = 0;
   sentAtMs = 0;
+  /** Of this arrival, from 1. */
+  tries = 1;
+  /** While it waits for another try. */
+  retryAtMs = 0;
   deadlineMs = 0;
   /** The generator stood still while this was due or in flight. */
   spoiled = false;

@@ -1,6 +1,6 @@
 // What the engine's main side and its threads say to each other.
 import type { SecondDelta } from '#harness/run-result.ts';
-import type { WorkerInput } from './exchanges.ts';
+import type { WorkerInput } from './worker-input.ts';
 
 export type EngineThreadData = {
   readonly input: WorkerInput;

@@ -1,0 +1,70 @@
+/** Devices that come back: when, how often, and what the books say of them. */
+import { describe, expect, it } from 'vitest';
+import { arrivalState } from '#harness/engine/engine.ts';
+import { operations } from '#harness/target/operations.ts';
+import { quantileMs, statesOf, totalOf } from './figures.ts';
+import type { Act, ScriptedRequest, ScriptedServer } from './scripted-wire.ts';
+import { answerText, bytesAt } from './scripts.ts';
+import { poissonPhase, type SimulateOptions, simulateRun as simulate } from './simulate.ts';
+
+const simulateRun = (options: SimulateOptions) => simulate({ operations, ...options });
+const phases = [poissonPhase('load', 50, 4)];
+const accepted = JSON.stringify({ accepted: 1, duplicate: 0, rejected: [], position: 'p', durability: 'fsync' });
+const good = (atMs: number): readonly Act[] => [bytesAt(atMs + 5, answerText(accepted))];
+const shed = (atMs: number, retryAfter: number): readonly Act[] => [bytesAt(atMs + 1, answerText('{}', '503 Unavailable', `Retry-After: ${retryAfter}\r\n`))];
+const idOf = ({ text }: ScriptedRequest): string => /"id":"([^"]+)"/.exec(text)![1]!;
+
+/** Answers by how often an arrival has asked; notes when. */
+function byTry(answer: (request: ScriptedRequest, tries: number) => readonly Act[]): { server: ScriptedServer; askedAtMs: Map<string, number[]> } {
+  const askedAtMs = new Map<string, number[]>();
+  const server: ScriptedServer = {
+    answer: (request) => {
+      const asked = askedAtMs.get(idOf(request)) ?? [];
+      askedAtMs.set(idOf(request), [...asked, request.atMs]);
+      return answer(request, asked.length + 1);
+    },
+  };
+  return { server, askedAtMs };
+}
+
+const honour = { kind: 'honour', triesMax: 5, afterMs: 1000 } as const;
+
+describe('a device that was shed', () => {
+  it('comes back when it was asked to, with the same event, and is acknowledged once', () => {
+    const { server, askedAtMs } = byTry(({ atMs }, tries) => (tries === 1 ? shed(atMs, 2) : good(atMs)));
+    const run = simulateRun({ server, phases, retry: honour });
+    expect([totalOf(run, 'shed'), totalOf(run, 'good'), totalOf(run, 'givenUp')]).toEqual([200, 200, 0]);
+    for (const [first, second] of askedAtMs.values()) expect(second! - first!).toBeGreaterThanOrEqual(2000);
+    for (const [first, second] of askedAtMs.values()) expect(second! - first!).toBeLessThan(2010);
+    expect(statesOf(run)).toEqual({ [arrivalState.acknowledged]: 200 });
+  });
+  it('takes no notice where it is one that does not', () => {
+    const { server, askedAtMs } = byTry(({ atMs }, tries) => (tries < 3 ? shed(atMs, 30) : good(atMs)));
+    const run = simulateRun({ server, phases, retry: { kind: 'ignore', triesMax: 5, afterMs: 100 } });
+    expect(totalOf(run, 'good')).toBe(200);
+    for (const [first, , third] of askedAtMs.values()) expect(third! - first!).toBeLessThan(220);
+  });
+  it('gives up after its last try, and that is counted once an arrival', () => {
+    const { server, askedAtMs } = byTry(({ atMs }) => shed(atMs, 1));
+    const run = simulateRun({ server, phases, retry: { ...honour, triesMax: 3 } });
+    expect([totalOf(run, 'shed'), totalOf(run, 'givenUp'), totalOf(run, 'good')]).toEqual([600, 200, 0]);
+    expect([...askedAtMs.values()].every(({ length }) => length === 3)).toBe(true);
+  });
+  it('without a second try gives up at once', () => {
+    const run = simulateRun({ server: byTry(({ atMs }) => shed(atMs, 1)).server, phases });
+    expect([totalOf(run, 'shed'), totalOf(run, 'givenUp')]).toEqual([200, 200]);
+  });
+});
+
+describe('what tries do to the books', () => {
+  it('a wait that was asked for is no slow answer: response is the first try’s, chain is the arrival’s', () => {
+    const run = simulateRun({ server: byTry(({ atMs }, tries) => (tries === 1 ? shed(atMs, 2) : good(atMs))).server, phases, retry: honour });
+    expect(quantileMs(run, 'service', 1)).toBeLessThan(6);
+    expect(quantileMs(run, 'chain', 0.5)).toBeGreaterThan(2000);
+  });
+  it('a try that was cut and one that is refused after it: nobody knows whether it is there', () => {
+    const { server } = byTry(({ atMs }, tries) => (tries === 1 ? [{ kind: 'close', atMs: atMs + 5 }] : shed(atMs, 1)));
+    const run = simulateRun({ server, phases, retry: { ...honour, triesMax: 2 } });
+    expect(statesOf(run)).toEqual({ [arrivalState.unknown]: 200 });
+  });
+});
