@@ -1,4 +1,5 @@
 /** The scenario as its clock makes it run: every duration divided by the scale, every rate left alone. Pure. */
+import { heartbeatMsDefault } from '#harness/engine/streams/plan.ts';
 import type { Fault, Phase, RateCurve, Reader, Scenario } from './scenario.ts';
 
 export const scaleOf = ({ clock }: Scenario): number => clock?.scale ?? 1;
@@ -26,6 +27,5 @@ function scaledRate(rate: RateCurve, scale: number): RateCurve {
 function scaledReader(reader: Reader, scale: number): Reader {
   const { way } = reader;
   if (way?.kind === 'poll') return { ...reader, way: { ...way, everySeconds: way.everySeconds / scale } };
-  if (way?.heartbeatMs !== undefined) return { ...reader, way: { ...way, heartbeatMs: Math.round(way.heartbeatMs / scale) } };
-  return reader;
+  return { ...reader, way: { kind: 'stream', heartbeatMs: Math.round((way?.heartbeatMs ?? heartbeatMsDefault) / scale) } };
 }

@@ -1,5 +1,4 @@
 /** What all members of a holder share, and what a member is to its holder. */
-import type { EngineTarget } from '#harness/engine/engine.ts';
 import type { Stops } from '#harness/engine/native/stops.ts';
 import type { Wire } from '#harness/engine/native/wire/wire.ts';
 import type { StreamCounts, StreamTimeName } from '#harness/run-result.ts';
@@ -9,7 +8,7 @@ import type { Frame } from '#system/protocol/frames.ts';
 import type { LagBook } from './lag-book.ts';
 import type { ReconnectLaw } from './reconnect.ts';
 import type { CellKey, StreamRecorder } from './stream-recorder.ts';
-import type { View } from './view.ts';
+import { newView, type View } from './view.ts';
 
 /** A reader of the scenario with everything said; durations are real ones, the clock's scale taken out. */
 export type ReaderPlan = {
@@ -73,6 +72,34 @@ export type Member = MemberStart & {
   readonly release: () => void;
 };
 
+/** What listeners and pollers have in common: who they are, and when they want to be attended to. */
+export abstract class Person implements MemberStart {
+  readonly kit: Kit;
+  readonly place: number;
+  readonly reader: number;
+  readonly plan: ReaderPlan;
+  readonly index: number;
+  readonly user: number;
+  readonly device: number | undefined;
+  readonly authorization: string;
+  readonly view: View = newView();
+
+  constructor({ kit, place, reader, plan, index, user, device, authorization }: MemberStart) {
+    this.kit = kit;
+    this.place = place;
+    this.reader = reader;
+    this.plan = plan;
+    this.index = index;
+    this.user = user;
+    this.device = device;
+    this.authorization = authorization;
+  }
+
+  protected due(atMs: number): void {
+    this.kit.dueMs[this.place] = atMs;
+  }
+}
+
 /** Counts in the second of an instant. `sinceMs`: what was going on since then; a stop of ours in between makes it doubtful. */
 export function note(
   { kit, reader }: Pick<Member, 'kit' | 'reader'>,
@@ -85,8 +112,6 @@ export function note(
 export function noteTime(kit: Kit, name: StreamTimeName, key: CellKey, time: { readonly ms: number; readonly sinceMs: number }): void {
   kit.recorder.at(key).time(name, time.ms, kit.stops.touched(time.sinceMs));
 }
-
-export const targetName = ({ host, port }: EngineTarget): string => `${host}:${port}`;
 
 /** The generator's own limits: such a failure says nothing about the target. */
 const ownLimitCodes: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);

@@ -3,11 +3,11 @@ import type { ConnectionEvents, Wire, WireConnection } from '#harness/engine/nat
 import { parseFrame, streamPath } from '#harness/target/stream-contract.ts';
 import type { Frame } from '#system/protocol/frames.ts';
 import { type FrameEvents, FrameReader } from './frame-reader.ts';
-import { closeWord, isOwnLimit, type Kit, type Member, type MemberStart, note, noteTime, type ReaderPlan, type Standing } from './kit.ts';
+import { closeWord, isOwnLimit, type Kit, type Member, type MemberStart, note, noteTime, Person, type Standing } from './kit.ts';
 import { healthyAfterMs, lateAfterMs, missedAfterMs, retryDelayMs, silenceMsMax } from './reconnect.ts';
 import type { CellKey, StreamCountName } from './stream-recorder.ts';
 import { tell } from './telling.ts';
-import { newView, tellBookmark, type View } from './view.ts';
+import { newView, tellBookmark } from './view.ts';
 
 /** From the dial to hello; the service promises 100 ms, and a herd has to queue. */
 const helloMsMax = 10_000;
@@ -67,16 +67,7 @@ class Held implements ConnectionEvents, FrameEvents {
   }
 }
 
-export class Listener implements Member {
-  readonly kit: Kit;
-  readonly place: number;
-  readonly reader: number;
-  readonly plan: ReaderPlan;
-  readonly index: number;
-  readonly user: number;
-  readonly device: number | undefined;
-  readonly authorization: string;
-  readonly view: View = newView();
+export class Listener extends Person implements Member {
   held: Held | undefined = undefined;
   #state: State = 'idle';
   #heartbeatMs: number;
@@ -94,14 +85,7 @@ export class Listener implements Member {
   #isReleased = false;
 
   constructor(start: MemberStart) {
-    this.kit = start.kit;
-    this.place = start.place;
-    this.reader = start.reader;
-    this.plan = start.plan;
-    this.index = start.index;
-    this.user = start.user;
-    this.device = start.device;
-    this.authorization = start.authorization;
+    super(start);
     this.#heartbeatMs = start.plan.way.kind === 'stream' ? start.plan.way.heartbeatMs : 0;
   }
 
@@ -128,7 +112,7 @@ export class Listener implements Member {
     this.#awaySinceMs = -1;
     this.#awayKey = undefined;
     this.#state = 'idle';
-    this.#due(Number.POSITIVE_INFINITY);
+    this.due(Number.POSITIVE_INFINITY);
     this.#hangUp();
   }
 
@@ -137,7 +121,7 @@ export class Listener implements Member {
     if (this.#isPaused) return this.#readAgain(nowMs);
     if (this.#state === 'opening') return this.#end('failed', 'no hello in time');
     const silentAtMs = this.#lastFrameAtMs + silenceMsMax(this.#heartbeatMs);
-    if (nowMs < silentAtMs) return this.#due(silentAtMs);
+    if (nowMs < silentAtMs) return this.due(silentAtMs);
     this.#end('lost', 'silent');
   }
 
@@ -202,7 +186,7 @@ export class Listener implements Member {
     } else this.#readableAtMs = Number.POSITIVE_INFINITY;
     this.#isPaused = true;
     this.held.wire.pause();
-    this.#due(this.#readableAtMs);
+    this.due(this.#readableAtMs);
   }
 
   // ---- frames
@@ -240,7 +224,7 @@ export class Listener implements Member {
       tellBookmark(view, view.from);
     }
     noteTime(this.kit, 'hello', this.kit.recorder.keyAt(this.#dialledAtMs, this.reader), { ms: nowMs - this.#dialledAtMs, sinceMs: this.#dialledAtMs });
-    this.#due(nowMs + silenceMsMax(this.#heartbeatMs));
+    this.due(nowMs + silenceMsMax(this.#heartbeatMs));
   }
 
   #caughtUp(cursor: string, nowMs: number): void {
@@ -285,7 +269,7 @@ export class Listener implements Member {
     this.#dialledAtMs = kit.nowMs();
     this.#note('dialled', this.#dialledAtMs);
     const address = (this.index + this.#dials++) % kit.wires.length;
-    this.#due(this.#dialledAtMs + helloMsMax);
+    this.due(this.#dialledAtMs + helloMsMax);
     this.held = new Held(this, kit.wires[address] as Wire, address);
   }
 
@@ -303,7 +287,7 @@ export class Listener implements Member {
     if (this.#state === 'live' && nowMs - this.#helloAtMs >= healthyAfterMs) this.#attempt = 0;
     const delayMs = retryDelayMs(plan.reconnect, { attempt: this.#attempt++, chance: kit.chance(), minimumMs: this.#retryMinimumMs });
     this.#state = 'waiting';
-    this.#due(nowMs + delayMs);
+    this.due(nowMs + delayMs);
     this.#hangUp();
   }
 
@@ -319,7 +303,7 @@ export class Listener implements Member {
   #readAgain(nowMs: number): void {
     this.#isPaused = false;
     this.#lastFrameAtMs = nowMs;
-    this.#due(nowMs + silenceMsMax(this.#heartbeatMs));
+    this.due(nowMs + silenceMsMax(this.#heartbeatMs));
     this.held?.wire.resume();
   }
 
@@ -331,10 +315,6 @@ export class Listener implements Member {
 
   #askedHeartbeatMs(): number {
     return this.plan.way.kind === 'stream' ? this.plan.way.heartbeatMs : 0;
-  }
-
-  #due(atMs: number): void {
-    this.kit.dueMs[this.place] = atMs;
   }
 
   #note(name: StreamCountName, atMs: number): void {

@@ -3,11 +3,11 @@ import { ResponseParser } from '#harness/engine/native/wire/response-parser.ts';
 import type { ConnectionEvents, WireConnection } from '#harness/engine/native/wire/wire.ts';
 import { parsePollAnswer, pollPath } from '#harness/target/stream-contract.ts';
 import type { ChangeFrame } from '#system/protocol/frames.ts';
-import { closeWord, isOwnLimit, type Kit, type Member, type MemberStart, note, noteTime, type ReaderPlan, type Standing } from './kit.ts';
+import { closeWord, isOwnLimit, type Kit, type Member, note, noteTime, Person, type Standing } from './kit.ts';
 import { retryDelayMs } from './reconnect.ts';
 import type { StreamCountName } from './stream-recorder.ts';
 import { tell } from './telling.ts';
-import { newView, tellBookmark, type View } from './view.ts';
+import { newView, tellBookmark } from './view.ts';
 
 const answerMsMax = 10_000;
 
@@ -42,33 +42,13 @@ class Line implements ConnectionEvents {
   }
 }
 
-export class Poller implements Member {
-  readonly kit: Kit;
-  readonly place: number;
-  readonly reader: number;
-  readonly plan: ReaderPlan;
-  readonly index: number;
-  readonly user: number;
-  readonly device: number | undefined;
-  readonly authorization: string;
-  readonly view: View = newView();
+export class Poller extends Person implements Member {
   line: Line | undefined = undefined;
   #state: 'idle' | 'asking' | 'resting' | 'waiting' = 'idle';
   #hasAnswer = false;
   #attempt = 0;
   #askedAtMs = 0;
   #nextAtMs = 0;
-
-  constructor(start: MemberStart) {
-    this.kit = start.kit;
-    this.place = start.place;
-    this.reader = start.reader;
-    this.plan = start.plan;
-    this.index = start.index;
-    this.user = start.user;
-    this.device = start.device;
-    this.authorization = start.authorization;
-  }
 
   standing(): Standing {
     if (this.#state === 'idle' || this.#state === 'waiting') return this.#state;
@@ -85,7 +65,7 @@ export class Poller implements Member {
     if (this.#state === 'idle') return;
     if (this.#hasAnswer) note(this, 'closed', { atMs: this.kit.nowMs() });
     this.#state = 'idle';
-    this.#due(Number.POSITIVE_INFINITY);
+    this.due(Number.POSITIVE_INFINITY);
     this.#hangUp();
   }
 
@@ -123,7 +103,7 @@ export class Poller implements Member {
     if (!answer.isUpToDate) return this.#poll();
     this.#state = 'resting';
     this.#nextAtMs = Math.max(this.#nextAtMs + this.#everyMs(), nowMs);
-    this.#due(this.#nextAtMs);
+    this.due(this.#nextAtMs);
   }
 
   /** A kept connection that ends between two questions is no loss. */
@@ -149,7 +129,7 @@ export class Poller implements Member {
     kit.recorder.at(kit.recorder.keyAt(nowMs, this.reader)).reason(reason);
     this.#hangUp();
     this.#state = 'waiting';
-    this.#due(nowMs + retryDelayMs(this.plan.reconnect, { attempt: this.#attempt++, chance: kit.chance(), minimumMs }));
+    this.due(nowMs + retryDelayMs(this.plan.reconnect, { attempt: this.#attempt++, chance: kit.chance(), minimumMs }));
   }
 
   #poll(): void {
@@ -157,7 +137,7 @@ export class Poller implements Member {
     this.#state = 'asking';
     this.#askedAtMs = kit.nowMs();
     note(this, 'dialled', { atMs: this.#askedAtMs });
-    this.#due(this.#askedAtMs + answerMsMax);
+    this.due(this.#askedAtMs + answerMsMax);
     if (this.line?.isOpen === true) this.ask(this.line);
     else this.line ??= new Line(this, kit, this.index % kit.wires.length);
   }
@@ -170,9 +150,5 @@ export class Poller implements Member {
     const { line } = this;
     this.line = undefined;
     line?.wire.close();
-  }
-
-  #due(atMs: number): void {
-    this.kit.dueMs[this.place] = atMs;
   }
 }
