@@ -1,4 +1,5 @@
 /** Wires the rooms into a Fastify app. No listen, no globals: tests inject, twins hand in faulty parts, main.ts listens. */
+import { randomUUID } from 'node:crypto';
 import { createGunzip } from 'node:zlib';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -16,10 +17,13 @@ import { serviceRoutes } from './routes-service.ts';
 import { shareRoutes } from './routes-shares.ts';
 import { streamRoutes } from './routes-streams.ts';
 import { syncRoutes } from './routes-sync.ts';
+import { usageRoutes } from './routes-usage.ts';
 import { type Store, StoreUnavailable } from './store/store.ts';
 import { createHub, type Hub, type StreamSettings } from './stream/hub.ts';
 import type { Permits } from './stream/permits.ts';
-import type { Counts } from './telemetry/counts.ts';
+import { type Counts, outcomeOf } from './telemetry/counts.ts';
+import { type Metering, type MeteringOptions, startMetering } from './usage/metering.ts';
+import type { UsageSpike } from './usage/spikes.ts';
 
 export type AppDeps = {
   readonly store: Store;
@@ -45,6 +49,10 @@ export type AppDeps = {
   /** For twins. */
   readonly wrapHub?: (hub: Hub) => Hub;
   readonly log: (level: 'info' | 'error', text: string) => void;
+  /** How many times the day before today has to outrun to be a spike. Default: 100. */
+  readonly usageSpikeFactor?: number;
+  /** Once a day and measure; tried again where it rejects. Without it a spike is a log line. */
+  readonly onUsageSpike?: (spike: UsageSpike) => Promise<void>;
   /** For twins: put in before the routes. */
   readonly accounts: Accounts;
   readonly customise?: (app: FastifyInstance) => void;
@@ -63,6 +71,7 @@ declare module 'fastify' {
   }
   interface FastifyInstance {
     hub: Hub;
+    metering: Metering;
   }
 }
 
@@ -88,11 +97,13 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
   app.addHook('onRequest', (request, reply, done) => admit({ request, reply, accounts, deps, done }));
   app.addHook('preParsing', unpack);
   const { counts } = deps;
-  if (counts !== undefined)
-    app.addHook('onResponse', (request, reply, done) => {
-      counts.record(request.routeOptions.config.lane ?? 'other', request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime);
-      done();
-    });
+  const metering = startMetering(meteringOf(deps));
+  app.decorate('metering', metering);
+  app.addHook('onResponse', (request, reply, done) => {
+    counts?.record(request.routeOptions.config.lane ?? 'other', request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime);
+    if (request.caller !== undefined && outcomeOf(reply.statusCode) === 'good') metering.call(request.caller.account);
+    done();
+  });
   deps.customise?.(app);
   await app.register(swagger, {
     openapi: {
@@ -113,16 +124,37 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
   const hub = deps.wrapHub?.(made) ?? made;
   deps.bus.onNews(hub.news);
   app.decorate('hub', hub);
-  app.addHook('onClose', () => hub.close());
+  app.addHook('onClose', async () => {
+    await hub.close();
+    await metering.close();
+  });
   await app.register(async (scope) => {
     ingestRoutes(scope, deps);
     deviceRoutes(scope, { ...deps, devices });
     serviceRoutes(scope, deps);
     syncRoutes(scope, deps);
     shareRoutes(scope, deps);
-    streamRoutes(scope, { ...deps, hub });
+    streamRoutes(scope, { ...deps, hub, metering });
+    usageRoutes(scope, { ...deps, metering });
   });
   return app;
+}
+
+const usageSpikeFactorDefault = 100;
+
+function meteringOf({ store, clock, counts, log, usageSpikeFactor = usageSpikeFactorDefault, onUsageSpike }: AppDeps): MeteringOptions {
+  return {
+    store,
+    clock,
+    source: randomUUID(),
+    factor: usageSpikeFactor,
+    tell: async (spike) => {
+      await onUsageSpike?.(spike);
+      counts?.recordSpike();
+      log('info', `usage spike: ${JSON.stringify(spike)}`);
+    },
+    onTrouble: (error) => log('error', `usage: ${String(error)}`),
+  };
 }
 
 /** The admin listener's own app: loopback only, its own token. */

@@ -28,6 +28,7 @@ export type Config = {
   readonly proxyTrusted: readonly string[];
   readonly restoreFrom: string | undefined;
   readonly presenceTimeoutMs: number;
+  readonly usageSpikeFactor: number;
 };
 
 export class ConfigError extends Error {
@@ -194,6 +195,13 @@ const settings = {
     about: 'a device without event or heartbeat for this long is offline',
     ...integer(1000, 86_400_000),
     byDefault: 120_000,
+  },
+  usageSpikeFactor: {
+    flag: 'usage-spike-factor',
+    env: 'HEADROOM_USAGE_SPIKE_FACTOR',
+    about: 'an account whose day outruns the one before this many times gets a notice',
+    ...integer(2, 1_000_000),
+    byDefault: 100,
   },
   restoreFrom: {
     flag: 'restore-from',

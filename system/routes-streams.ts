@@ -16,8 +16,9 @@ import { takeSocket } from './stream/outlet.ts';
 import { watchingOf } from './stream/states.ts';
 import { turn } from './stream/topics.ts';
 import { logOf, mayUse } from './sync/access.ts';
+import type { Metering } from './usage/metering.ts';
 
-type Deps = AppDeps & { readonly hub: Hub };
+type Deps = AppDeps & { readonly hub: Hub; readonly metering: Metering };
 const changesPerRead = 500;
 const heartbeatMsDefault = 25_000;
 
@@ -92,6 +93,8 @@ function open({ request, reply, deps, channels, logChannels, format, heartbeatMs
   const headers = headersOf({ request, format, ...(first === undefined ? {} : { epoch: first.page.epoch, from: first.from }) });
   const { elapsedTime } = reply;
   reply.hijack();
+  deps.metering.call(caller.account);
+  deps.metering.streamOpened(caller.account);
   deps.hub.open({
     socket: takeSocket(reply.raw),
     headers,
@@ -101,7 +104,10 @@ function open({ request, reply, deps, channels, logChannels, format, heartbeatMs
     channels: logChannels,
     watching: watchingOf(channels),
     device: caller.kind === 'device' ? caller.device : undefined,
-    onEnded,
+    onEnded: () => {
+      deps.metering.streamEnded(caller.account);
+      onEnded?.();
+    },
     first: first?.page,
     from: first?.from,
     resumed: first?.resumed ?? false,

@@ -76,6 +76,7 @@ const redBy: Readonly<Record<string, string>> = {
   R66: 'believes-forwarded',
   R67: 'lets-go-early',
   R69: 'keeps-what-ended',
+  R70: 'bills-duplicates',
   R71: 'blurs-sizes',
 };
 
@@ -110,6 +111,12 @@ test('R45 is red for who is early after a stream’s end too', () => {
   const { code, outcomes } = conform('R45', '--json', '--twin=forgets-the-end');
   expect([code, outcomes[0]?.outcome]).toEqual([1, 'broken']);
   expect(outcomes[0]?.text).toContain('after the stream’s end');
+});
+
+test('R70 is red for calls that are forgotten too', () => {
+  const { code, outcomes } = conform('R70', '--json', '--twin=forgets-calls');
+  expect([code, outcomes[0]?.outcome]).toEqual([1, 'broken']);
+  expect(outcomes[0]?.text).toContain('calls');
 });
 
 test('R69 is red for what a stream costs too', () => {

@@ -136,9 +136,11 @@ const ownOnly: Rule = {
     }
     const foreign = await client.call('GET', '/v1/export', { headers: { authorization: secretAuthorization(stranger) } });
     hold(!foreign.text.includes(id), "nothing of another account in the stranger's export", foreign.text);
-    for (const authorization of [victim, publishableAuthorization(account)]) {
-      const answer = await client.call('GET', '/v1/export', { headers: { authorization } });
-      hold(answer.status === 403, '403 from export without the secret', `${answer.status} ${answer.text}`);
+    for (const path of ['/v1/export', '/v1/usage']) {
+      for (const authorization of [victim, publishableAuthorization(account)]) {
+        const answer = await client.call('GET', path, { headers: { authorization } });
+        hold(answer.status === 403, `403 from ${path} without the secret`, `${answer.status} ${answer.text}`);
+      }
     }
     const taken = await client.call('POST', '/v1/authenticate', {
       headers: { ...json, authorization: publishableAuthorization(account) },

@@ -7,6 +7,7 @@ import { ingestRules } from './rules-ingest.ts';
 import { memoryRules } from './rules-memory.ts';
 import { edgeRules, streamRules } from './rules-streams.ts';
 import { syncRules } from './rules-sync.ts';
+import { usageRules } from './rules-usage.ts';
 
 export const rules: readonly Rule[] = [
   ...ingestRules,
@@ -18,4 +19,5 @@ export const rules: readonly Rule[] = [
   ...edgeRules,
   ...balancerRules,
   ...memoryRules,
+  ...usageRules,
 ];

@@ -34,4 +34,6 @@ export const metricNames = {
   streamBytes: 'headroom_stream_bytes_total',
   /** Logs that a position check found behind: pokes that were lost. */
   streamCatchUps: 'headroom_stream_catch_ups_total',
+  /** Notices that an account's day outran the one before. */
+  usageSpikes: 'headroom_usage_spikes_total',
 } as const;

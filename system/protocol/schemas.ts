@@ -97,6 +97,23 @@ export const ExportQuery = Type.Object(
 );
 export type ExportQuery = Static<typeof ExportQuery>;
 
+const Day = Type.Optional(Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}$', description: 'a UTC date, inclusive' }));
+export const UsageQuery = Type.Object({ from: Day, to: Day }, { additionalProperties: false });
+export type UsageQuery = Static<typeof UsageQuery>;
+export const UsageAnswer = Type.Object({
+  days: Type.Array(
+    Type.Object({
+      date: Type.String(),
+      events: Type.Integer(),
+      calls: Type.Integer(),
+      registrations: Type.Integer(),
+      stream_minutes: Type.Number(),
+      active_devices: Type.Integer(),
+    }),
+  ),
+});
+export type UsageAnswer = Static<typeof UsageAnswer>;
+
 export const BackupBody = Type.Object({ folder: Type.String({ minLength: 1, maxLength: 4000 }) }, { additionalProperties: false });
 export type BackupBody = Static<typeof BackupBody>;
 

@@ -6,6 +6,7 @@ import { openLmdbStore } from '#system/store/lmdb/lmdb-store.ts';
 import { createMemoryStore } from '#system/store/memory/memory-store.ts';
 import { describeChanges } from './changes-contract.ts';
 import { describeStore } from './store-contract.ts';
+import { describeUsage } from './usage-contract.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'store-'));
 let made = 0;
@@ -15,6 +16,9 @@ describeStore('memory', async () => createMemoryStore());
 for (const durability of ['fsync', 'memory'] as const) {
   describeStore(`lmdb, ${durability}`, () => openLmdbStore({ folder: join(base, `${made++}`), flushTimeoutMs: 2000, dedupeHours: 24, durability }));
 }
+
+describeUsage('memory', async () => createMemoryStore());
+describeUsage('lmdb', () => openLmdbStore({ folder: join(base, `${made++}`), flushTimeoutMs: 2000, dedupeHours: 24, durability: 'memory' }));
 
 describeChanges('memory', async (retention) => createMemoryStore({ retention }));
 describeChanges('lmdb', (retention) =>

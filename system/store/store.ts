@@ -10,11 +10,13 @@
 import type { ChangeStore } from './changes.ts';
 import type { OutwardStore } from './outward.ts';
 import type { DeviceRef, PresenceStore } from './presence.ts';
+import type { UsageStore } from './usage.ts';
 
 export * from './changes.ts';
 export * from './outward.ts';
 export { allPartitions, partitionCount, partitionOf } from './partition.ts';
 export * from './presence.ts';
+export * from './usage.ts';
 
 /** Where a record stands in its partition: opaque, compares by bytes in order of acceptance, at most 32 characters. */
 export type Position = string;
@@ -167,7 +169,8 @@ export type Backup = { readonly bytes: number; readonly epoch: string };
 
 export type Store = ChangeStore &
   OutwardStore &
-  PresenceStore & {
+  PresenceStore &
+  UsageStore & {
     /** A copy of all data as it is at one moment, into an empty folder of this machine. Missing where the engine has its own ways. */
     readonly backup?: (folder: string) => Promise<Backup>;
     readonly ackLevel: AckLevel;

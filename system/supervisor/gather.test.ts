@@ -13,6 +13,7 @@ const snapshotOf = (worker: number, opened: number): Snapshot => ({
   requests: {},
   routes: {},
   appends: { buckets: [], sumSeconds: 0 },
+  usageSpikes: 0,
   cpuSeconds: 0,
   residentBytes: 0,
   loopDelaySeconds: 0,

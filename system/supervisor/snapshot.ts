@@ -28,6 +28,7 @@ export function createSnapshots({ store, counts, app, connections }: Watching): 
       requests: counts.requests,
       routes: counts.routes,
       appends: counts.appends,
+      usageSpikes: counts.usageSpikes(),
       cpuSeconds: (cpu.user + cpu.system) / 1e6,
       residentBytes: readResident(),
       loopDelaySeconds,

@@ -81,6 +81,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     bus,
     streams: { ageMs: config.streamAgeMs, positionCheckMs: config.positionCheckMs, presenceTimeoutMs: config.presenceTimeoutMs },
     balancerIdleTimeoutMs: config.balancerIdleTimeoutMs,
+    usageSpikeFactor: config.usageSpikeFactor,
     streamsMax: connectionsMax ?? streamsMaxDefault,
     permits,
     log,

@@ -12,6 +12,7 @@ export type Snapshot = {
   readonly requests: Readonly<Record<string, number>>;
   readonly routes: Readonly<Record<string, { readonly buckets: readonly number[]; readonly sumSeconds: number }>>;
   readonly appends: { readonly buckets: readonly number[]; readonly sumSeconds: number };
+  readonly usageSpikes: number;
   readonly cpuSeconds: number;
   readonly residentBytes: number;
   readonly loopDelaySeconds: number;
@@ -39,7 +40,7 @@ export type Snapshot = {
 };
 
 /** What goes on counting when a worker has ended; `ended` stands for all of those. A snapshot is one of them. */
-export type Past = Pick<Snapshot, 'requests' | 'routes' | 'appends' | 'cpuSeconds'> & {
+export type Past = Pick<Snapshot, 'requests' | 'routes' | 'appends' | 'usageSpikes' | 'cpuSeconds'> & {
   readonly worker: number | 'ended';
   readonly streams: Omit<Snapshot['streams'], 'held'>;
 };
@@ -49,6 +50,8 @@ export type Counts = {
   readonly record: (lane: string, route: string, status: number, elapsedMs: number) => void;
   /** From an append's start until its flush returned. */
   readonly recordAppend: (elapsedMs: number) => void;
+  readonly recordSpike: () => void;
+  readonly usageSpikes: () => number;
   readonly requests: Readonly<Record<string, number>>;
   readonly routes: Readonly<Record<string, RouteCounts>>;
   readonly appends: RouteCounts;
@@ -70,10 +73,13 @@ export function createCounts(): Counts {
   const requests: Record<string, number> = {};
   const routes: Record<string, RouteCounts> = {};
   const appends = noCounts();
+  let spikes = 0;
   return {
     requests,
     routes,
     appends,
+    recordSpike: () => void spikes++,
+    usageSpikes: () => spikes,
     recordAppend: (elapsedMs) => addTo(appends, elapsedMs),
     record: (lane, route, status, elapsedMs) => {
       const key = `${lane} ${outcomeOf(status)}`;
@@ -108,6 +114,7 @@ export function mergePast(all: readonly Past[]): Past {
   return {
     worker: 'ended',
     ...mergeCounts(all),
+    usageSpikes: sum(({ usageSpikes }) => usageSpikes),
     cpuSeconds: sum(({ cpuSeconds }) => cpuSeconds),
     streams: {
       opened: sum(({ streams }) => streams.opened),

@@ -65,6 +65,7 @@ const help: Readonly<Record<MetricKey, string>> = {
   streamHeartbeats: 'Heartbeats among them',
   streamBytes: 'Bytes of frames',
   streamCatchUps: 'Logs that a position check found behind',
+  usageSpikes: 'Notices that an account’s day outran the one before',
 };
 
 const descriptorOf = (key: MetricKey, isCounter: boolean) => ({
@@ -143,6 +144,7 @@ function metricsOf(present: readonly Snapshot[], past: readonly Past[]): MetricD
       perWorker(({ streams }) => streams.held),
     ),
     ...streamCounters(all.streams),
+    counter('usageSpikes', one(all.usageSpikes)),
     ...storeMetrics(present),
   ];
 }

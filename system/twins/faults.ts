@@ -112,6 +112,29 @@ export const faults: readonly Fault[] = [
     apply: withStore((store) => ({ readLog: ({ account: _, ...query }) => store.readLog(query) })),
   },
   {
+    name: 'bills-duplicates',
+    breaks: ['R70'],
+    about: 'counts what it had already as used again',
+    apply: (deps) => {
+      let extra = 0;
+      const { append, readUsage } = deps.store;
+      return withStore(() => ({
+        append: async (command) => {
+          const result = await append(command);
+          if (result.kind === 'appended') extra += result.duplicate;
+          return result;
+        },
+        readUsage: async (query) => (await readUsage(query)).map((day) => ({ ...day, events: day.events + extra })),
+      }))(deps);
+    },
+  },
+  {
+    name: 'forgets-calls',
+    breaks: ['R70'],
+    about: 'loses one of ten calls between its memory and the store',
+    apply: withStore((store) => ({ putMetered: (metered) => store.putMetered({ ...metered, calls: Math.floor(metered.calls * 0.9) }) })),
+  },
+  {
     name: 'plain-errors',
     breaks: ['R65'],
     about: 'calls its problem documents text',

@@ -1,8 +1,10 @@
 /** The append unit: what a transaction's commands accept goes into one record; counters and the head are written once a transaction. */
 
 import { digestBytes, digestKey } from '#system/store/digest.ts';
-import type { AppendCommand, AppendReceipt, AppendResult } from '#system/store/store.ts';
+import { addUsage, forgetMarks, markActive, type UsageGain } from '#system/store/ordered-usage.ts';
+import { type AppendCommand, type AppendReceipt, type AppendResult, dayOf } from '#system/store/store.ts';
 import { type BlockView, encodeRecord, positionOf, sequenceKey, thinBlock, viewBlock } from './codec.ts';
+import { ordered } from './lmdb-changes.ts';
 import { prune } from './prune.ts';
 import type { Seen } from './seen.ts';
 import { type Generation, type Head, readHead, readRow, type Tables, type Tally, writeRow } from './tables.ts';
@@ -27,6 +29,7 @@ export type AppendGroupInput = {
 
 /** Looking costs a read of every partition's row; each look may take away twice as many records as came since. */
 const recordsBetweenPrunes = 32;
+const marksForgottenAtOnce = 256;
 
 export function beginAppends({ tables, seen, dedupeHours, hotWindowMs }: AppendGroupInput): AppendGroup {
   const head = readHead(tables);
@@ -34,6 +37,8 @@ export function beginAppends({ tables, seen, dedupeHours, hotWindowMs }: AppendG
   const accepted = [...head.accepted];
   const blocks: Buffer[] = [];
   const tallies = new Map<string, { accepted: number; duplicate: number; rejected: number }>();
+  const usage = ordered(tables.usage);
+  const gains = new Map<string, UsageGain>();
   let generation: Generation | undefined;
   let index = 0;
   let receivedAtMs = 0;
@@ -68,7 +73,16 @@ export function beginAppends({ tables, seen, dedupeHours, hotWindowMs }: AppendG
     blocks.push(kept.size === block.count ? bytes.subarray(block.start, block.end) : thinBlock(bytes, block, kept));
     accepted[block.partition] = (accepted[block.partition] ?? 0) + kept.size;
     index += kept.size;
+    meter(block, kept.size);
     return kept.size;
+  }
+
+  function meter({ account, device, receivedAtMs: atMs }: BlockView, events: number): void {
+    const day = dayOf(atMs);
+    const name = `${account}\0${day}`;
+    const before = gains.get(name) ?? { account, day, events: 0, registrations: 0, activeDevices: 0 };
+    const isFirst = markActive(usage, day, { account, device });
+    gains.set(name, { ...before, events: before.events + events, activeDevices: before.activeDevices + (isFirst ? 1 : 0) });
   }
 
   function count(account: string, { accepted: gained, duplicate }: AppendReceipt, rejected: number): void {
@@ -82,12 +96,14 @@ export function beginAppends({ tables, seen, dedupeHours, hotWindowMs }: AppendG
   function finish(): void {
     if (blocks.length > 0) {
       tables.log.putSync(sequenceKey(sequence), encodeRecord(blocks));
+      if (sequence % recordsBetweenPrunes === 0) forgetMarks(usage, { before: dayOf(receivedAtMs) - 1, limit: marksForgottenAtOnce });
       const floor =
         sequence % recordsBetweenPrunes === 0
           ? prune({ tables, head: { sequence, floor: head.floor, accepted }, sealedThrough: seen.sealedThrough(), beforeMs: receivedAtMs - hotWindowMs })
           : head.floor;
       writeRow(tables.rows, 'head', { sequence, position: positionOf(sequence, index - 1), floor, accepted } satisfies Head);
     }
+    for (const gain of gains.values()) addUsage(usage, gain);
     seen.beforeCommit(blocks.length > 0 ? { sequence, receivedAtMs } : undefined);
     for (const [account, gain] of tallies) {
       const before = readRow<Tally>(tables.rows, `tally/${account}`) ?? { accepted: 0, duplicate: 0, rejected: 0 };

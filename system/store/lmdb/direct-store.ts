@@ -2,12 +2,13 @@
 import { statfsSync } from 'node:fs';
 import { limits } from '#system/protocol/limits.ts';
 import { type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
+import { putMetered } from '#system/store/ordered-usage.ts';
 import { type AccountRow, type AppendResult, type Store, StoreUnavailable } from '#system/store/store.ts';
 import { type AppendExtra, type AppendGroup, beginAppends } from './appends.ts';
 import { backUp } from './backup.ts';
 import { blockBytesMax, viewBlock, writeBlock } from './codec.ts';
 import { createGroupCommit } from './group-commit.ts';
-import { changeCommands, settleEpoch } from './lmdb-changes.ts';
+import { changeCommands, ordered, settleEpoch } from './lmdb-changes.ts';
 import { deviceCommands } from './lmdb-outward.ts';
 import { accountRowKey, storeReads } from './reads.ts';
 import { openSeen } from './seen.ts';
@@ -116,6 +117,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
       }),
     expire: (command) => commits.submit(() => expire(tables, command)),
     ...deviceCommands(tables, (job) => commits.submit(job)),
+    putMetered: (metered) => commits.submit(() => putMetered(ordered(tables.usage), metered)),
     backup: (to) => backUp(tables, to),
     ...changeCommands(tables, { submit: (job) => commits.submit(job), retention: options.retention ?? retentionDefault }),
     close: async () => {

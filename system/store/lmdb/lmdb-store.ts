@@ -50,6 +50,8 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     readPresence: (query) => read('readPresence', query),
     readDevices: (query) => read('readDevices', query),
     ...askedOutward(command, read),
+    putMetered: (metered) => command('putMetered', metered),
+    readUsage: (query) => read('readUsage', query),
     backup: (to) => command('backup', to),
     change: (change) => command('change', change),
     renewEpoch: (renewal) => command('renewEpoch', renewal),

@@ -29,7 +29,8 @@ export type CommandName =
   | keyof OutwardCommands
   | 'backup'
   | 'touch'
-  | 'expire';
+  | 'expire'
+  | 'putMetered';
 export type ReadName = keyof StoreReads;
 
 export type ToThread =

@@ -2,6 +2,7 @@
 
 import { digestKey } from '#system/store/digest.ts';
 import { duePartitions, readPresenceOf } from '#system/store/ordered-presence.ts';
+import { readUsage } from '#system/store/ordered-usage.ts';
 import { outwardReads } from '#system/store/outward-table.ts';
 import {
   type AccountRow,
@@ -50,6 +51,7 @@ export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads 
     readDue: (query) => read(() => duePartitions(ordered(tables.presence), query)),
     readPresence: (query) => read(() => readPresenceOf(ordered(tables.presence), query)),
     readDevices: (query) => read(() => readDevices(tables, query)),
+    readUsage: (query) => read(() => readUsage(ordered(tables.usage), query)),
     ...changeReads(tables, read),
     ...outwardReads(ordered(tables.outward), read),
   };
@@ -57,7 +59,17 @@ export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads 
 
 export type StoreReads = Pick<
   Store,
-  'readLog' | 'readLatest' | 'readHistory' | 'readDevice' | 'readAccount' | 'readCounters' | 'readBacklog' | 'readDue' | 'readPresence' | 'readDevices'
+  | 'readLog'
+  | 'readLatest'
+  | 'readHistory'
+  | 'readDevice'
+  | 'readAccount'
+  | 'readCounters'
+  | 'readBacklog'
+  | 'readDue'
+  | 'readPresence'
+  | 'readDevices'
+  | 'readUsage'
 > &
   ChangeReads &
   OutwardReads;

@@ -16,6 +16,7 @@ export type Tables = {
   readonly outbox: Table;
   readonly presence: Table;
   readonly outward: Table;
+  readonly usage: Table;
 };
 
 export type Head = { readonly sequence: number; readonly position: Position; readonly floor: number; readonly accepted: readonly number[] };
@@ -53,6 +54,7 @@ export function openTables(folder: string, noSync: boolean): Tables {
     outbox: table('outbox'),
     presence: table('presence'),
     outward: table('outward'),
+    usage: table('usage'),
   };
 }
 

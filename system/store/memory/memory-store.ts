@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '#system/clock.ts';
 import { tellLatest, tellPresence, tellRegistered } from '#system/store/device-happenings.ts';
 import { type OrderedTable, type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
 import { duePartitions, expireDevices, readPresenceOf, sawEvent, touchDevice } from '#system/store/ordered-presence.ts';
+import { addRegistration, addUsage, markActive, putMetered, readUsage } from '#system/store/ordered-usage.ts';
 import { outwardCommands, outwardReads } from '#system/store/outward-table.ts';
 import {
   type AccountRow,
@@ -16,6 +17,7 @@ import {
   type DeviceRef,
   type DeviceRow,
   type Disposition,
+  dayOf,
   type HistoryPage,
   type HistoryQuery,
   type LatestLocation,
@@ -52,6 +54,7 @@ type State = {
   readonly settled: Map<string, string>;
   readonly presence: OrderedTable;
   readonly outward: OrderedTable;
+  readonly usage: OrderedTable;
   readonly lastEvents: Map<string, number>;
   seen: Generations<true>;
   remembered: Generations<Remembered>;
@@ -74,6 +77,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     settled: new Map(),
     presence: createSortedTable(),
     outward: createSortedTable(),
+    usage: createSortedTable(),
     lastEvents: new Map(),
     seen: { young: new Map(), old: new Map(), bornMs: clock.wallMs() },
     remembered: { young: new Map(), old: new Map(), bornMs: clock.wallMs() },
@@ -109,12 +113,15 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     expire: open((command) => expire(state, command)),
     readPresence: open((query) => readPresenceOf(state.presence, query)),
     readDevices: open((query) => readDevices(state, query)),
+    putMetered: open((metered) => putMetered(state.usage, metered)),
+    readUsage: open((query) => readUsage(state.usage, query)),
     readDevice: open(({ account, device }) => state.devices.get(deviceKey(account, device))),
     putDevice: open(({ account, device, expected, row }) => {
       const present = state.devices.get(deviceKey(account, device));
       if (present?.version !== expected) return { kind: 'conflict', row: present } as const;
       state.devices.set(deviceKey(account, device), row);
       tellRegistered(state.outward, { account, device, expected, row });
+      if (!row.deleted) addRegistration(state.usage, account, dayOf(row.changedAtMs));
       return { kind: 'stored' } as const;
     }),
     readAccount: open((account) => state.accounts.get(account)),
@@ -156,6 +163,11 @@ function append(state: State, command: AppendCommand): AppendResult {
   }
   const receipt: AppendReceipt = { accepted, duplicate: command.events.length - accepted, position: state.log.at(-1)?.position ?? positionStart };
   const tally = tallyOf(state, account);
+  if (accepted > 0) {
+    const day = dayOf(command.receivedAtMs);
+    const activeDevices = markActive(state.usage, day, { account, device }) ? 1 : 0;
+    addUsage(state.usage, { account, day, events: accepted, registrations: 0, activeDevices });
+  }
   tally.accepted += accepted;
   tally.duplicate += receipt.duplicate;
   tally.rejected += command.rejectedCount;

@@ -1,0 +1,150 @@
+/** R70: what an account is told that it used. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type AccountCredentials, publishableAuthorization, secretAuthorization } from '#harness/topology/provision.ts';
+import { openStream } from '#harness/topology/stream-reader.ts';
+import type { Client } from './client.ts';
+import { hold, type Rule, type RuleContext } from './rule.ts';
+import { eventOf } from './rules-ingest.ts';
+import { arrived, eventually } from './user.ts';
+
+type Used = {
+  readonly events: number;
+  readonly calls: number;
+  readonly registrations: number;
+  readonly stream_minutes: number;
+  readonly active_devices: number;
+};
+type Asking = Pick<RuleContext, 'client' | 'account' | 'name'>;
+const json = { 'content-type': 'application/json' };
+const nothing: Used = { events: 0, calls: 0, registrations: 0, stream_minutes: 0, active_devices: 0 };
+
+const dateOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
+
+/** Of yesterday, today and tomorrow: midnight may pass while the rule is asked. */
+async function readUsed(client: Client, account: AccountCredentials): Promise<Used> {
+  const nowMs = Date.now();
+  const range = `from=${dateOf(nowMs - 86_400_000)}&to=${dateOf(nowMs + 86_400_000)}`;
+  const answer = await client.call('GET', `/v1/usage?${range}`, { headers: { authorization: secretAuthorization(account) } });
+  hold(answer.status === 200 && Array.isArray(answer.json?.days) && answer.json.days.length === 3, '200 with three days from /v1/usage', answer.text);
+  return (answer.json.days as Used[]).reduce((sum, day) => plus(sum, day, 1), nothing);
+}
+
+const plus = (a: Used, b: Used, sign: 1 | -1): Used => ({
+  events: a.events + sign * b.events,
+  calls: a.calls + sign * b.calls,
+  registrations: a.registrations + sign * b.registrations,
+  stream_minutes: a.stream_minutes + sign * b.stream_minutes,
+  active_devices: a.active_devices + sign * b.active_devices,
+});
+
+const heldMs = 1500;
+
+/** Sends a known lot and compares. Nobody else may use the account meanwhile. */
+async function holdCounts({ client, account, name }: Asking): Promise<void> {
+  const before = await settled(client, account);
+  let calls = 0;
+  const count = <T>(answer: T): T => {
+    calls++;
+    return answer;
+  };
+  const tokens: string[] = [];
+  for (let i = 0; i < 3; i++) tokens.push(count(await client.device(account, name(`d${i}`))));
+  const [first = '', second = ''] = tokens;
+  const batch = [eventOf(name('e0')), eventOf(name('e1')), eventOf(name('e1')), { id: name('bad'), type: 'nonsense' }];
+  hold(count(await client.send(first, batch)).json?.accepted === 2, '2 of a batch with a repetition and a wrong one accepted', 'another number');
+  hold(count(await client.send(first, batch)).json?.accepted === 0, 'nothing new in the same batch', 'something');
+  count(await client.send(second, [eventOf(name('e0'))]));
+  count(await client.send(second, '[{'));
+  const register = (body: object) =>
+    client.call('PUT', `/v1/devices/${name('r')}`, { headers: { ...json, authorization: publishableAuthorization(account) }, body: JSON.stringify(body) });
+  const attributes = { platform: 'ios', app_version: '1' };
+  const made = count(await register(attributes));
+  const secret = { device_secret: made.json?.device_secret };
+  count(await register({ ...attributes, ...secret }));
+  count(await register({ ...attributes, ...secret, name: 'changed' }));
+  // Nobody's: no account can be charged for it.
+  await client.call('GET', '/v1/usage');
+  const startedMs = performance.now();
+  const stream = count(openStream({ url: `${client.base()}/v1/stream?ch=devices`, authorization: secretAuthorization(account) }));
+  await arrived(stream, 'sync');
+  await sleep(heldMs);
+  stream.close();
+  const mostMs = performance.now() - startedMs;
+  // The reading of before, its own, and those until both are alike.
+  const used = plus(await settled(client, account, before.calls + calls + 1), before, -1);
+  hold(used.calls === calls + 1, `${calls + 1} calls`, used);
+  hold(used.events === 3, '3 events', used);
+  hold(used.registrations === 5, '5 registrations', used);
+  hold(used.active_devices === 2, '2 active devices', used);
+  const minutesMax = (mostMs + 1000) / 60_000;
+  hold(used.stream_minutes >= (heldMs - 50) / 60_000 && used.stream_minutes <= minutesMax, `from ${heldMs / 60_000} to ${minutesMax} stream minutes`, used);
+}
+
+/** After a quiet moment: no worker has anything to tell. Each reading is a call; they are taken off again. */
+async function settled(client: Client, account: AccountCredentials, calls?: number): Promise<Used> {
+  let last = nothing;
+  let readings = 0;
+  await eventually(
+    calls === undefined ? 'usage that stands still' : `${calls} calls`,
+    async () => {
+      const now = await readUsed(client, account);
+      const taken = { ...now, calls: now.calls - readings++ };
+      const isStill = calls === undefined ? JSON.stringify(taken) === JSON.stringify(last) : taken.calls >= calls;
+      last = taken;
+      await sleep(calls === undefined ? quietMs : 100);
+      return isStill;
+    },
+    15_000,
+  );
+  return calls === undefined ? { ...last, calls: last.calls + readings - 1 } : last;
+}
+/** Longer than a worker may keep to itself what it counted. */
+const quietMs = 2500;
+
+/** What was acknowledged is counted, whoever was killed; and what is counted is in the log. */
+async function holdOverKill({ client, account, name, service }: RuleContext): Promise<void> {
+  const before = await settled(client, account);
+  const names = Array.from({ length: 4 }, (_, i) => name(`killed${i}`));
+  const senders = await Promise.all(names.map((device) => client.device(account, device)));
+  let acknowledged = 0;
+  const sending = senders.map(async (authorization, sender) => {
+    for (let i = 0; ; i++) {
+      const answer = await client.send(authorization, [eventOf(name(`k${sender}-${i}`))]).catch(() => undefined);
+      if (answer === undefined) return;
+      if (answer.status === 202) acknowledged++;
+    }
+  });
+  await sleep(500);
+  await service?.killAndRestart();
+  await Promise.all(sending.map((each) => Promise.race([each, sleep(2000)])));
+  const used = plus(await readUsed(client, account), before, -1);
+  const kept = await Promise.all(names.map((device) => historyLength(client, account, device)));
+  const inLog = kept.reduce((sum, count) => sum + count, 0);
+  hold(used.events >= acknowledged && used.events === inLog, `${acknowledged} acknowledged events, and ${inLog} as the log has them`, used);
+  hold(used.registrations === names.length && used.active_devices === names.length, `${names.length} registrations and active devices`, used);
+}
+
+async function historyLength(client: Client, account: AccountCredentials, device: string): Promise<number> {
+  let length = 0;
+  for (let token = ''; ; ) {
+    const path = `/v1/devices/${device}/history?include=filtered&limit=1000${token === '' ? '' : `&pagination_token=${token}`}`;
+    const { json: page } = await client.call('GET', path, { headers: { authorization: secretAuthorization(account) } });
+    length += (page?.events as unknown[] | undefined)?.length ?? 0;
+    if (typeof page?.pagination_token !== 'string') return length;
+    token = page.pagination_token;
+  }
+}
+
+const usage: Rule = {
+  id: 'R70',
+  title: 'usage is what was sent: events, calls, registrations, stream minutes, active devices, over all workers and over a kill',
+  needs: [],
+  check: async (context) => {
+    await holdCounts(context);
+    if (context.service === undefined) return;
+    await context.service.withService({ workers: 2 }, ({ client, account }) => holdCounts({ client, account, name: context.name }));
+    await holdOverKill(context);
+  },
+};
+
+export const usageRules: readonly Rule[] = [usage];
