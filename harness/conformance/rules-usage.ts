@@ -70,9 +70,10 @@ async function holdCounts({ client, account, name }: Asking): Promise<void> {
   await sleep(heldMs);
   stream.close();
   const mostMs = performance.now() - startedMs;
-  // The reading of before, its own, and those until both are alike.
-  const used = plus(await settled(client, account, before.calls + calls + 1), before, -1);
-  hold(used.calls === calls + 1, `${calls + 1} calls`, used);
+  const expected = before.calls + before.readings + calls;
+  const after = await settled(client, account, expected);
+  hold(after.calls === expected, `${calls} calls`, calls + after.calls - expected);
+  const used = plus(after, before, -1);
   hold(used.events === 3, '3 events', used);
   hold(used.registrations === 5, '5 registrations', used);
   hold(used.active_devices === 2, '2 active devices', used);
@@ -80,23 +81,23 @@ async function holdCounts({ client, account, name }: Asking): Promise<void> {
   hold(used.stream_minutes >= (heldMs - 50) / 60_000 && used.stream_minutes <= minutesMax, `from ${heldMs / 60_000} to ${minutesMax} stream minutes`, used);
 }
 
-/** After a quiet moment: no worker has anything to tell. Each reading is a call; they are taken off again. */
-async function settled(client: Client, account: AccountCredentials, calls?: number): Promise<Used> {
+/** After a quiet moment: two readings say the same, and at least `calls` of them. Each reading is a call; they are taken off again. */
+async function settled(client: Client, account: AccountCredentials, calls = 0): Promise<Used & { readonly readings: number }> {
   let last = nothing;
   let readings = 0;
   await eventually(
-    calls === undefined ? 'usage that stands still' : `${calls} calls`,
+    `usage that stands still, with ${calls} calls`,
     async () => {
       const now = await readUsed(client, account);
       const taken = { ...now, calls: now.calls - readings++ };
-      const isStill = calls === undefined ? JSON.stringify(taken) === JSON.stringify(last) : taken.calls >= calls;
+      const isStill = JSON.stringify(taken) === JSON.stringify(last) && taken.calls >= calls;
       last = taken;
-      await sleep(calls === undefined ? quietMs : 100);
+      if (!isStill) await sleep(quietMs);
       return isStill;
     },
-    15_000,
+    20_000,
   );
-  return calls === undefined ? { ...last, calls: last.calls + readings - 1 } : last;
+  return { ...last, readings };
 }
 /** Longer than a worker may keep to itself what it counted. */
 const quietMs = 2500;
