@@ -1,8 +1,9 @@
 /** Settings: flags first, then the environment, then defaults. The only reader of process.env. */
 import { availableParallelism } from 'node:os';
+import { type FilterConfig, filterSettings } from './config-filters.ts';
 import { networksOf } from './edge/proxy-listener.ts';
 
-export type Config = {
+export type Config = FilterConfig & {
   /** Addresses, at least one. */
   readonly hosts: readonly string[];
   readonly port: number;
@@ -35,7 +36,7 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-type Setting<T> = {
+export type Setting<T> = {
   readonly flag: string;
   readonly env: string;
   readonly about: string;
@@ -203,6 +204,7 @@ const settings = {
     ...integer(2, 1_000_000),
     byDefault: 100,
   },
+  ...filterSettings,
   restoreFrom: {
     flag: 'restore-from',
     env: 'HEADROOM_RESTORE_FROM',

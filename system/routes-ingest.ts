@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppDeps } from './app.ts';
+import { type Clocks, createClocks } from './ingest/clocks.ts';
 import { decodeCursor, encodeCursor } from './ingest/cursor.ts';
 import { parseBatch } from './ingest/validate.ts';
 import { Problem } from './protocol/errors.ts';
@@ -12,6 +13,9 @@ import { type AppendReceipt, allPartitions, type Disposition, type LogEvent } fr
 export type ShownEvent = LogEvent & { readonly disposition: Disposition };
 
 export function ingestRoutes(app: FastifyInstance, deps: AppDeps): void {
+  const { store, clock, log } = deps;
+  const onTrouble = (error: unknown): void => log('error', `a device’s clock: ${String(error)}`);
+  const accepting = { ...deps, clocks: createClocks({ store, clock, toleranceMs: limits.clockChangeMs, onTrouble }) };
   app.post(
     '/v1/events',
     {
@@ -20,7 +24,7 @@ export function ingestRoutes(app: FastifyInstance, deps: AppDeps): void {
       // The body is bytes here; parseBatch is what validates it.
       validatorCompiler: () => () => true,
     },
-    (request, reply) => accept(request, reply, deps),
+    (request, reply) => accept(request, reply, accepting),
   );
   app.get(
     '/v1/export',
@@ -32,7 +36,11 @@ export function ingestRoutes(app: FastifyInstance, deps: AppDeps): void {
   );
 }
 
-async function accept(request: FastifyRequest, reply: FastifyReply, { store, clock, counts }: AppDeps): Promise<FastifyReply> {
+async function accept(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { store, clock, counts, clocks }: AppDeps & { readonly clocks: Clocks },
+): Promise<FastifyReply> {
   const { caller } = request;
   if (caller?.kind !== 'device') throw new Problem('forbidden', 'Events come with a device token.');
   const body = request.body;
@@ -64,6 +72,7 @@ async function accept(request: FastifyRequest, reply: FastifyReply, { store, clo
   counts?.recordAppend(clock.monotonicMs() - begunMs);
   if (result.kind === 'idempotency-mismatch') throw new Problem('idempotency-mismatch', 'This Idempotency-Key came with another body before.');
   if (batch.events.length === 0) throw new Problem('all-invalid', 'No event of the batch is valid.', { rejected: batch.rejected });
+  if (batch.sentAtMs !== undefined) void clocks.compare({ account: caller.account, device: caller.device }, batch.sentAtMs);
   const shown = result.kind === 'replayed' ? result.note : rejected;
   reply.code(202).type('application/json; charset=utf-8');
   // The shape is known: a serialiser would look for it again. A string is sent as it is.

@@ -1,6 +1,7 @@
 /** The store as the service opens it: with the pipeline beside it, on the store's own thread. */
 import { randomBytes } from 'node:crypto';
 import type { Config } from './config.ts';
+import { filtersOf } from './config-filters.ts';
 import type { CompanionData } from './pipeline/companion.ts';
 import { restoreBackup } from './store/lmdb/backup.ts';
 import { openLmdbStore } from './store/lmdb/lmdb-store.ts';
@@ -20,17 +21,23 @@ export type ServiceStoreOptions = {
   readonly onLost?: ((trouble: StoreUnavailable) => void) | undefined;
   /** For twins: stands between the commit and the answer. */
   readonly flush?: Flush | undefined;
+  /** For twins: another module with the pipeline's `start`. */
+  readonly pipeline?: string | undefined;
 };
 
-export function openServiceStore({ config, log, withPipeline, onLost, onDeviceNews, flush }: ServiceStoreOptions): Promise<Store> {
-  const data: CompanionData = { presenceTimeoutMs: config.presenceTimeoutMs, owner: `${process.pid}-${randomBytes(4).toString('hex')}` };
+export function openServiceStore({ config, log, withPipeline, onLost, onDeviceNews, flush, pipeline }: ServiceStoreOptions): Promise<Store> {
+  const data: CompanionData = {
+    presenceTimeoutMs: config.presenceTimeoutMs,
+    filters: filtersOf(config),
+    owner: `${process.pid}-${randomBytes(4).toString('hex')}`,
+  };
   return openLmdbStore({
     folder: config.dataFolder,
     flushTimeoutMs: config.flushTimeoutMs,
     dedupeHours: 24,
     durability: config.durability,
     retention: { wholeChanges: config.wholeChanges, deletionsMs: config.deletionsSeconds * 1000 },
-    ...(withPipeline ? { companion: { module: import.meta.resolve('./pipeline/companion.ts'), data } } : {}),
+    ...(withPipeline ? { companion: { module: pipeline ?? import.meta.resolve('./pipeline/companion.ts'), data } } : {}),
     onCompanionSays: (news) => onDeviceNews?.(news as readonly DeviceRef[]),
     ...(onLost === undefined ? {} : { onLost }),
     ...(flush === undefined ? {} : { faults: { flush } }),

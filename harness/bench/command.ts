@@ -9,6 +9,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   generator: async () => (await import('./generator.ts')).generatorBench,
   truth: async () => (await import('./truth.ts')).truthBench,
   telemetry: async () => (await import('./telemetry.ts')).telemetryBench,
+  filters: async () => (await import('./filters.ts')).filtersBench,
   fanout: async () => (await import('./fanout.ts')).fanoutBench,
   held: async () => (await import('./held.ts')).heldBench,
   memory: async () => (await import('./memory.ts')).memoryBench,

@@ -9,6 +9,8 @@ export type OtherService = {
   /** Of the admin listener, as JSON. */
   readonly admin: (asking: { readonly path: string; readonly body?: unknown; readonly expected: number }) => Promise<unknown>;
   readonly newAccount: (quotas: Readonly<Record<string, number>>) => Promise<AccountCredentials>;
+  /** SIGKILL to one of its workers. */
+  readonly killWorker: () => void;
   /** SIGTERM; resolves with the exit code. */
   readonly stop: () => Promise<number | null>;
   /** A folder that goes with it; its data stand in `data` there. */

@@ -5,6 +5,7 @@ import { cursorRules } from './rules-cursors.ts';
 import { deviceRules } from './rules-devices.ts';
 import { ingestRules } from './rules-ingest.ts';
 import { memoryRules } from './rules-memory.ts';
+import { pipelineRules } from './rules-pipeline.ts';
 import { edgeRules, streamRules } from './rules-streams.ts';
 import { syncRules } from './rules-sync.ts';
 import { usageRules } from './rules-usage.ts';
@@ -13,6 +14,7 @@ export const rules: readonly Rule[] = [
   ...ingestRules,
   ...cursorRules,
   ...streamRules,
+  ...pipelineRules,
   ...syncRules,
   ...deviceRules,
   ...accessRules,

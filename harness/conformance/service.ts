@@ -59,6 +59,7 @@ export async function startOwnService(twin: string | undefined): Promise<Service
           proxyUrl: other.proxyUrl,
           admin: (asking) => askAdmin(other, asking),
           newAccount,
+          killWorker: () => void other.workerPids().slice(0, 1).forEach(endWorker),
           stop: other.stop,
           folder: own,
           data,

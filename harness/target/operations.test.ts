@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { eventIdOf, parseEventId, probeNameOf } from './event-ids.ts';
 import { noItems, type OperationContext, type OperationResponse } from './operation.ts';
-import { operations } from './operations.ts';
+import { operations, placeOf } from './operations.ts';
 
 const context = (change: Partial<OperationContext> = {}): OperationContext => ({
   run: 'abc123def456',
@@ -46,6 +46,22 @@ test('an ingest request is JSON of about 300 bytes an event, with the intended t
   expect(events.map(({ id }) => id)).toEqual([0, 1, 2].map((index) => eventIdOf('abc123def456', 41, index)));
   expect(events[0]?.recorded_at).toBe(new Date(1_790_000_000_007).toISOString());
   expect(body.length / 3).toBeGreaterThan(250);
+});
+
+test('a device moves as fast as it says, and each has a home of its own', () => {
+  const metersPerDegree = 111_195;
+  for (const device of ['d0', 'd1', 'phone-77']) {
+    for (const fromMs of [1_790_000_000_000, 1_790_000_123_456]) {
+      const [a, b] = [placeOf(device, fromMs), placeOf(device, fromMs + 10_000)];
+      const north = (b.lat - a.lat) * metersPerDegree;
+      const east = (b.lon - a.lon) * metersPerDegree * Math.cos((a.lat * Math.PI) / 180);
+      expect(Math.hypot(north, east) / 10).toBeGreaterThan(13.4 * 0.97);
+      expect(Math.hypot(north, east) / 10).toBeLessThan(13.4 * 1.03);
+      const heading = ((Math.atan2(east, north) * 180) / Math.PI + 360) % 360;
+      expect(Math.abs(((heading - a.bearing + 540) % 360) - 180)).toBeLessThan(10);
+    }
+  }
+  expect(placeOf('d0', 0)).not.toEqual(placeOf('d1', 0));
 });
 
 test('a right answer is good', () => {

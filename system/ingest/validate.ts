@@ -5,7 +5,13 @@ import type { AppendEvent } from '#system/store/store.ts';
 
 export type Rejection = { readonly index: number; readonly id: string | null; readonly code: RejectionCode };
 export type Batch =
-  | { readonly kind: 'batch'; readonly events: readonly AppendEvent[]; readonly rejected: readonly Rejection[] }
+  | {
+      readonly kind: 'batch';
+      readonly events: readonly AppendEvent[];
+      readonly rejected: readonly Rejection[];
+      /** By the device's clock; undefined where it did not say. */
+      readonly sentAtMs: number | undefined;
+    }
   | { readonly kind: 'invalid-json' }
   | { readonly kind: 'not-a-batch' }
   | { readonly kind: 'empty' }
@@ -37,8 +43,10 @@ export function parseBatch(body: Buffer): Batch {
     else if (bytes.length > limits.eventBytesMax) rejected.push({ index, id: idOf(item), code: 'item-too-large' });
     else events.push({ id: (item as { id: string }).id, bytes });
   }
-  return { kind: 'batch', events, rejected };
+  return { kind: 'batch', events, rejected, sentAtMs: items === parsed ? undefined : instantOf((parsed as { sent_at?: unknown }).sent_at) };
 }
+
+const instantOf = (text: unknown): number | undefined => (typeof text === 'string' && timestamp.test(text) ? Date.parse(text) : undefined);
 
 /** The bytes of the one object in `[ {…} ]`: valid JSON, so the brackets are where they have to be. */
 const onlyItem = (body: Buffer): Buffer => body.subarray(body.indexOf(0x7b), body.lastIndexOf(0x7d) + 1);

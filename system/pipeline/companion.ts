@@ -2,11 +2,12 @@
 import { systemClock } from '#system/clock.ts';
 import type { Store } from '#system/store/store.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
+import type { FilterSettings } from './settings.ts';
 
 /** `owner` is unique over all workers and restarts. */
-export type CompanionData = { readonly owner: string; readonly presenceTimeoutMs: number };
+export type CompanionData = { readonly owner: string; readonly presenceTimeoutMs: number; readonly filters: FilterSettings };
 
-type Starting = {
+export type Starting = {
   readonly store: Store;
   readonly data: unknown;
   readonly onTrouble: (error: unknown) => void;
@@ -15,4 +16,4 @@ type Starting = {
 };
 
 export const start = ({ store, data, onTrouble, tell }: Starting): Pipeline =>
-  startPipeline({ ...(data as CompanionData), store, clock: systemClock, filters: [], onTrouble, onNews: tell });
+  startPipeline({ ...(data as CompanionData), store, clock: systemClock, onTrouble, onNews: tell });

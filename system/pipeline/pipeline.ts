@@ -1,18 +1,17 @@
 /** One worker's pipeline. */
 import { type Clock, createPause } from '#system/clock.ts';
-import type { DeviceRef, DeviceStep, LatestLocation, LogEvent, Position, Store } from '#system/store/store.ts';
+import type { DeviceRef, LogEvent, Position, Store } from '#system/store/store.ts';
 import { partitionCount } from '#system/store/store.ts';
-
-/** Gives the reason to discard an event, or undefined to keep it. */
-export type Filter = (event: ParsedEvent) => string | undefined;
-export type ParsedEvent = { readonly type: string; readonly recordedAtMs: number; readonly data: Readonly<Record<string, unknown>>; readonly log: LogEvent };
+import { deviceSteps, devicesOf } from './device-steps.ts';
+import { createJudge, type Judge } from './filters.ts';
+import type { FilterSettings } from './settings.ts';
 
 export type PipelineOptions = {
   readonly store: Store;
   readonly clock: Clock;
   /** Unique over all workers and restarts. */
   readonly owner: string;
-  readonly filters: readonly Filter[];
+  readonly filters: FilterSettings;
   readonly onTrouble: (error: unknown) => void;
   readonly presenceTimeoutMs?: number | undefined;
   /** Devices whose latest location or presence is another one now. */
@@ -34,6 +33,7 @@ export type Pipeline = { readonly stop: () => Promise<void> };
 export function startPipeline(options: PipelineOptions): Pipeline {
   const held: Held = new Map();
   let stopping = false;
+  const judge = createJudge(options.filters);
   const pause = createPause();
   const run = async () => {
     let renewAtMs = Number.NEGATIVE_INFINITY;
@@ -45,7 +45,7 @@ export function startPipeline(options: PipelineOptions): Pipeline {
         }
         // What was received until here is stepped over once a page says that it was the log's end.
         const nowMs = options.clock.wallMs();
-        const busy = held.size > 0 && (await stepOnce(options, held));
+        const busy = held.size > 0 && (await stepOnce(options, held, judge));
         if (busy) continue;
         await expireSilent(options, held, nowMs - flushMarginMs);
         await pause.for(pauseMs);
@@ -85,11 +85,14 @@ async function takeLeases({ store, clock, owner }: PipelineOptions, held: Held):
 }
 
 /** Steps all partitions that have news, in one tick, so that the store may commit them together. True: there may be more at once. */
-async function stepOnce(options: PipelineOptions, held: Held): Promise<boolean> {
+async function stepOnce(options: PipelineOptions, held: Held, judge: Judge): Promise<boolean> {
   const { store } = options;
   const after = Object.fromEntries([...held].map(([partition, { read }]) => [partition, read]));
   const page = await store.readLog({ partitions: [...held.keys()], after, limitEvents: eventsAStepMax });
   const byPartition = Map.groupBy(page.events, ({ partition }) => partition);
+  const states = new Map(
+    await Promise.all(Array.from(byPartition, async ([partition, events]) => [partition, await store.readStates(devicesOf(events))] as const)),
+  );
   const steps = [...byPartition].map(async ([partition, events]) => {
     const lease = held.get(partition);
     if (lease === undefined) return;
@@ -99,7 +102,7 @@ async function stepOnce(options: PipelineOptions, held: Held): Promise<boolean> 
       fence: lease.fence,
       from: lease.checkpoint,
       to,
-      devices: deviceSteps(events, options.filters),
+      devices: deviceSteps({ events, states: states.get(partition) ?? [], judge }),
       ...presenceOf(options),
     });
     if (result.kind === 'stepped') {
@@ -129,56 +132,3 @@ async function expireSilent({ store, presenceTimeoutMs: timeoutMs, onNews }: Pip
     if (gone.length > 0) onNews?.(gone);
   }
 }
-
-type Gathering = {
-  account: string;
-  device: string;
-  kept: Position[];
-  filtered: { position: Position; reason: string }[];
-  latest?: LatestLocation;
-  seenAtMs: number;
-};
-
-export function deviceSteps(events: readonly LogEvent[], filters: readonly Filter[]): readonly DeviceStep[] {
-  const devices = new Map<string, Gathering>();
-  for (const log of events) {
-    const key = `${log.account}\0${log.device}`;
-    let device = devices.get(key);
-    if (device === undefined) {
-      device = { account: log.account, device: log.device, kept: [], filtered: [], seenAtMs: log.receivedAtMs };
-      devices.set(key, device);
-    }
-    device.seenAtMs = log.receivedAtMs;
-    const event = parse(log);
-    const reason = firstReason(event, filters);
-    if (reason !== undefined) {
-      device.filtered.push({ position: log.position, reason });
-      continue;
-    }
-    device.kept.push(log.position);
-    if (event.type === 'location' && isNewer(event, device.latest)) {
-      device.latest = { recordedAtMs: event.recordedAtMs, id: log.id, position: log.position, bytes: log.bytes };
-    }
-  }
-  return [...devices.values()];
-}
-
-function parse(log: LogEvent): ParsedEvent {
-  const { type, recorded_at, data } = JSON.parse(Buffer.from(log.bytes.buffer, log.bytes.byteOffset, log.bytes.byteLength).toString('utf8')) as {
-    type: string;
-    recorded_at: string;
-    data: Record<string, unknown>;
-  };
-  return { type, recordedAtMs: Date.parse(recorded_at), data, log };
-}
-
-function firstReason(event: ParsedEvent, filters: readonly Filter[]): string | undefined {
-  for (const filter of filters) {
-    const reason = filter(event);
-    if (reason !== undefined) return reason;
-  }
-  return undefined;
-}
-
-const isNewer = (event: ParsedEvent, latest: LatestLocation | undefined): boolean =>
-  latest === undefined || event.recordedAtMs > latest.recordedAtMs || (event.recordedAtMs === latest.recordedAtMs && event.log.id > latest.id);

@@ -10,6 +10,8 @@ export const limits = {
   idempotencyHours: 24,
   idempotencyKeyCharactersMax: 128,
   hotWindowHours: 24,
+  /** A device's clock that moved by more than this, by `sent_at` against reception, is noticed. */
+  clockChangeMs: 600_000,
   historyPageMax: 1000,
   exportPageMax: 50_000,
   deviceTokenSeconds: 3600,

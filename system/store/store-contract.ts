@@ -77,6 +77,7 @@ export function describeStore(name: string, factory: () => Promise<Store>): void
     appendRules(() => store, factory);
     logRules(() => store);
     stepRules(() => store, factory);
+    stateRules(() => store);
     rowRules(() => store);
   });
 }
@@ -230,6 +231,41 @@ function stepRules(store: () => Store, factory: () => Promise<Store>): void {
       }),
       { numRuns: 10 },
     );
+  });
+}
+
+function stateRules(store: () => Store): void {
+  it('keeps what the pipeline knows of a device with its step, and nothing of a step that was refused', async () => {
+    const partition = partitionOf('a', 'd');
+    const other = ['e', 'f', 'g', 'h', 'i', 'j', 'k'].find((name) => partitionOf('a', name) !== partition) ?? '';
+    const ref = { account: 'a', device: 'd' };
+    const { fence } = await hold(store(), partition);
+    expect(await store().readStates([ref, { account: 'a', device: other }])).toEqual([undefined, undefined]);
+    const step = { ...ref, kept: [], filtered: [] };
+    const positions = ['0000000000010000', '0000000000020000', '0000000000030000', '0000000000040000'] as const;
+    const stateNow = async () => Buffer.from((await store().readStates([ref]))[0] ?? []).toString();
+    await store().step({ partition, fence, from: '', to: positions[0], devices: [{ ...step, kept: [positions[0]], state: Buffer.from('one') }] });
+    expect(await stateNow()).toBe('one');
+    const latest = { recordedAtMs: 1, id: 'x', position: positions[1], bytes: bytesOf('x') };
+    await store().step({ partition, fence, from: positions[0], to: positions[1], devices: [{ ...step, kept: [positions[1]], latest }] });
+    expect(await stateNow()).toBe('one');
+    await store().step({ partition, fence, from: positions[1], to: positions[2], devices: [{ ...step, state: Buffer.from('longer than before') }] });
+    expect(await stateNow()).toBe('longer than before');
+    expect(Buffer.from((await store().readLatest(ref))?.bytes ?? [])).toEqual(bytesOf('x'));
+    await store().step({ partition, fence: fence - 1, from: positions[2], to: positions[3], devices: [{ ...step, state: Buffer.from('fenced') }] });
+    await store().step({ partition, fence, from: positions[1], to: positions[3], devices: [{ ...step, state: Buffer.from('moved') }] });
+    expect(await stateNow()).toBe('longer than before');
+  });
+
+  it('notices a clock that changed once, whoever and however many tell it', async () => {
+    const note = { account: 'a', device: 'd', toleranceMs: 100, nowMs: 7 };
+    expect(await store().noteClock({ ...note, offsetMs: 100 })).toBe(false);
+    expect(await store().readClock(note)).toBeUndefined();
+    const told = await Promise.all(Array.from({ length: 8 }, (_, i) => store().noteClock({ ...note, offsetMs: 500 + i })));
+    expect(told.filter((changed) => changed)).toHaveLength(1);
+    expect(await store().readClock(note)).toMatchObject({ sinceMs: 7 });
+    expect(await store().noteClock({ ...note, offsetMs: 0, nowMs: 8 })).toBe(true);
+    expect(await store().readClock(note)).toEqual({ offsetMs: 0, sinceMs: 8 });
   });
 }
 

@@ -98,6 +98,8 @@ export type DeviceStep = {
   readonly latest?: LatestLocation;
   /** Of its last event here. */
   readonly seenAtMs?: number;
+  /** What the pipeline knows of the device behind this step, for the next one; the store never looks inside. At most 16 KiB. */
+  readonly state?: Uint8Array;
 };
 
 /** The step unit: checkpoint + latest + history index + counters of one partition, committed together. */
@@ -117,6 +119,9 @@ export type StepResult =
   | { readonly kind: 'stepped'; readonly news?: readonly DeviceRef[] }
   | { readonly kind: 'fenced' }
   | { readonly kind: 'moved'; readonly checkpoint: Position };
+
+/** How far a device's clock is behind the service's. */
+export type ClockOffset = { readonly offsetMs: number; readonly sinceMs: number };
 
 export type DeviceRow = {
   readonly version: number;
@@ -186,6 +191,11 @@ export type Store = ChangeStore &
     readonly lease: (command: { readonly partition: number; readonly owner: string; readonly nowMs: number; readonly ttlMs: number }) => Promise<LeaseResult>;
     readonly release: (command: { readonly partition: number; readonly owner: string; readonly fence: number }) => Promise<void>;
     readonly step: (command: StepCommand) => Promise<StepResult>;
+    /** As the last step of each device left it. The devices are of one partition. */
+    readonly readStates: (devices: readonly DeviceRef[]) => Promise<readonly (Uint8Array | undefined)[]>;
+    /** Stores the offset where it differs from what is known (at first 0) by more than the tolerance. True: it did; so each change is noticed once. */
+    readonly noteClock: (command: DeviceRef & { readonly offsetMs: number; readonly toleranceMs: number; readonly nowMs: number }) => Promise<boolean>;
+    readonly readClock: (query: DeviceRef) => Promise<ClockOffset | undefined>;
     readonly readLatest: (query: { readonly account: string; readonly device: string }) => Promise<LatestLocation | undefined>;
     readonly readHistory: (query: HistoryQuery) => Promise<HistoryPage>;
     readonly readDevice: (query: { readonly account: string; readonly device: string }) => Promise<DeviceRow | undefined>;

@@ -14,6 +14,8 @@ export type Fault = {
   readonly acceptsAll?: boolean;
   /** A restore does not renew the epoch. */
   readonly keepsEpoch?: boolean;
+  /** A name in faulty-pipeline.ts. */
+  readonly pipeline?: string;
   /** A trouble of the disk rather than a fault: the service has to notice. Only once devices have their tokens. */
   readonly flush?: (real: () => Promise<void>) => Promise<void>;
 };

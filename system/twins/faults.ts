@@ -3,6 +3,7 @@ import type { Principal } from '#system/accounts/tokens.ts';
 import type { PlainDeps } from '#system/app.ts';
 import type { AppendReceipt } from '#system/store/store.ts';
 import { type Fault, withHook, withStore } from './fault.ts';
+import { pipelineFaults } from './pipeline-faults.ts';
 import { streamFaults } from './stream-faults.ts';
 
 /** The account, the signing key and a device's registration come through. */
@@ -27,6 +28,7 @@ const answerConstant = (deps: PlainDeps): PlainDeps => ({
 });
 
 export const faults: readonly Fault[] = [
+  ...pipelineFaults,
   ...streamFaults,
   {
     name: 'constant',

@@ -36,7 +36,8 @@ const adminToken = randomBytes(24).toString('base64url');
 const log = (level: 'info' | 'error', text: string): void => void process.stderr.write(`${JSON.stringify({ level, text })}\n`);
 if (config.restoreFrom !== undefined && fault.keepsEpoch === true) cpSync(config.restoreFrom, config.dataFolder, { recursive: true });
 else await restoreServiceStore(config);
-const store = await openServiceStore({ config, log, withPipeline: true, flush: fault.flush, onDeviceNews: (devices) => worker.deviceNews(devices) });
+const pipeline = fault.pipeline === undefined ? undefined : `${import.meta.resolve('./faulty-pipeline.ts')}?fault=${fault.pipeline}`;
+const store = await openServiceStore({ config, log, withPipeline: true, pipeline, flush: fault.flush, onDeviceNews: (devices) => worker.deviceNews(devices) });
 const printer = createPrinter();
 const worker = await startWorker({
   config,

@@ -3,7 +3,7 @@
  * history's index. Full index rows are spilled to chunks of their own. Bytes rather than JSON: a row of 64 entries is rewritten for each event
  * of a device that sends one at a time.
  *
- * row: first chunk u32 · chunks u32 · latest's length u32 · latest · entries
+ * row: first chunk u32 · chunks u32 · latest's length u32 · state's length u32 · latest · state · entries
  * latest: recorded f64 · position 8 · id's length u16 · id · the event's bytes
  * entry: position 8 · reason's length u8 (0: kept) · reason
  */
@@ -16,7 +16,7 @@ import type { Tables } from './tables.ts';
 export type IndexEntry = readonly [position: Position, reason?: string];
 
 const positionBytes = 8;
-const rowHeader = 12;
+const rowHeader = 16;
 const latestHeader = 18;
 const entriesPerChunk = 64;
 const noRow = Buffer.alloc(rowHeader);
@@ -37,6 +37,14 @@ export function latestIn(row: Buffer): LatestLocation | undefined {
   };
 }
 
+/** What the pipeline wrote; undefined where it wrote nothing. */
+export function stateIn(row: Buffer): Uint8Array | undefined {
+  const start = rowHeader + row.readUInt32BE(8);
+  return entriesAt(row) === start ? undefined : row.subarray(start, entriesAt(row));
+}
+
+const entriesAt = (row: Buffer): number => rowHeader + row.readUInt32BE(8) + row.readUInt32BE(12);
+
 /** Entries after a position, oldest first: through the chunks that are still there, then the row. */
 export function* entriesAfter(tables: Tables, key: Buffer, row: Buffer, after: Position): Generator<IndexEntry> {
   const chunks = row.readUInt32BE(4);
@@ -48,7 +56,7 @@ export function* entriesAfter(tables: Tables, key: Buffer, row: Buffer, after: P
     else low = middle + 1;
   }
   for (let number = low; number < chunks; number++) for (const entry of entriesIn(chunk(number), 0)) if (entry[0] > after) yield entry;
-  for (const entry of entriesIn(row, rowHeader + row.readUInt32BE(8))) if (entry[0] > after) yield entry;
+  for (const entry of entriesIn(row, entriesAt(row))) if (entry[0] > after) yield entry;
 }
 
 function lastPosition(chunk: Buffer): Position {
@@ -73,27 +81,30 @@ export type RowGain = {
   /** In order of acceptance. */
   readonly entries: readonly IndexEntry[];
   readonly latest?: LatestLocation | undefined;
+  readonly state?: Uint8Array | undefined;
   /** Chunks that end before this point at records that were pruned. */
   readonly floor: Position;
 };
 
 /** True: the latest location moved. */
-export function addToRow(tables: Tables, { account, device, entries, latest, floor }: RowGain): boolean {
+export function addToRow(tables: Tables, { account, device, entries, latest, state, floor }: RowGain): boolean {
   const key = digestKey(account, device);
   const before = tables.devices.getBinary(key) ?? noRow;
   const present = before.readUInt32BE(8);
   const moved = latest !== undefined && isLater(latest, latestIn(before));
   const newest = moved ? encodeLatest(latest) : before.subarray(rowHeader, rowHeader + present);
-  let recent = Buffer.concat([before.subarray(rowHeader + present), ...entries.map(encodeEntry)]);
+  const kept = state ?? before.subarray(rowHeader + present, entriesAt(before));
+  let recent = Buffer.concat([before.subarray(entriesAt(before)), ...entries.map(encodeEntry)]);
   let chunks = before.readUInt32BE(4);
   for (let end = chunkEnd(recent); end !== undefined; end = chunkEnd(recent)) {
     tables.devices.putSync(chunkKey(key, chunks++), recent.subarray(0, end));
     recent = recent.subarray(end);
   }
-  const row = Buffer.concat([noRow, newest, recent]);
+  const row = Buffer.concat([noRow, newest, kept, recent]);
   row.writeUInt32BE(chunks > before.readUInt32BE(4) ? dropChunks(tables, key, before.readUInt32BE(0), chunks, floor) : before.readUInt32BE(0), 0);
   row.writeUInt32BE(chunks, 4);
   row.writeUInt32BE(newest.length, 8);
+  row.writeUInt32BE(kept.length, 12);
   tables.devices.putSync(key, row);
   return moved;
 }
@@ -101,7 +112,7 @@ export function addToRow(tables: Tables, { account, device, entries, latest, flo
 /** Where the device's youngest event stands that was stepped over. */
 export function lastEntryIn(row: Buffer): Position | undefined {
   let last: Position | undefined;
-  for (const [position] of entriesIn(row, rowHeader + row.readUInt32BE(8))) last = position;
+  for (const [position] of entriesIn(row, entriesAt(row))) last = position;
   return last;
 }
 

@@ -12,7 +12,7 @@ import { changeCommands, ordered, settleEpoch } from './lmdb-changes.ts';
 import { deviceCommands } from './lmdb-outward.ts';
 import { accountRowKey, storeReads } from './reads.ts';
 import { openSeen } from './seen.ts';
-import { expire, lease, release, step } from './steps.ts';
+import { expire, lease, noteClock, release, step } from './steps.ts';
 import { readHead, readRow, type Tables, writeRow } from './tables.ts';
 
 export type DirectOptions = {
@@ -116,6 +116,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
         return first;
       }),
     expire: (command) => commits.submit(() => expire(tables, command)),
+    noteClock: (command) => commits.submit(() => noteClock(tables, command)),
     ...deviceCommands(tables, (job) => commits.submit(job)),
     putMetered: (metered) => commits.submit(() => putMetered(ordered(tables.usage), metered)),
     backup: (to) => backUp(tables, to),

@@ -30,6 +30,8 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
   const read = <T>(name: ReadName, query: unknown): Promise<T> => thread.ask<T>((id) => ({ kind: 'read', id, name, query }));
   return {
     readLog: (query) => read('readLog', query),
+    readStates: (devices) => read('readStates', devices),
+    readClock: (query) => read('readClock', query),
     readLatest: (query) => read('readLatest', query),
     readHistory: (query) => read('readHistory', query),
     readDevice: (query) => read('readDevice', query),
@@ -41,6 +43,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     lease: async (lease) => command('lease', checked(lease)),
     release: async (release) => command('release', checked(release)),
     step: async (step) => command('step', checked(step)),
+    noteClock: (note) => command('noteClock', note),
     putDevice: (put) => command('putDevice', put),
     putAccount: (row) => command('putAccount', row),
     settle: (settling) => command('settle', settling),

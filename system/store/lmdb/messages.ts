@@ -22,6 +22,7 @@ export type CommandName =
   | 'lease'
   | 'release'
   | 'step'
+  | 'noteClock'
   | 'putDevice'
   | 'putAccount'
   | 'settle'

@@ -6,6 +6,7 @@ import { readUsage } from '#system/store/ordered-usage.ts';
 import { outwardReads } from '#system/store/outward-table.ts';
 import {
   type AccountRow,
+  type ClockOffset,
   type Counters,
   type DeviceRow,
   type Disposition,
@@ -23,9 +24,9 @@ import {
   StoreUnavailable,
 } from '#system/store/store.ts';
 import { maxEventsPerRecord, positionOf, sequenceKey, sequenceOf, visitRecord } from './codec.ts';
-import { entriesAfter, type IndexEntry, latestIn, readRowOf } from './device-rows.ts';
+import { entriesAfter, type IndexEntry, latestIn, readRowOf, stateIn } from './device-rows.ts';
 import { type ChangeReads, changeReads, ordered } from './lmdb-changes.ts';
-import { reasonsKey } from './steps.ts';
+import { clockKey, reasonsKey } from './steps.ts';
 import { readHead, readPartition, readRow, type StepTally, type Tables, type Tally } from './tables.ts';
 
 type Disposed = LogEvent & { readonly disposition: Disposition };
@@ -42,6 +43,8 @@ export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads 
   };
   return {
     readLog: (query) => read(() => readLog(tables, query, refuseIfClosed)),
+    readStates: (devices) => read(() => devices.map(({ account, device }) => readState(tables, account, device))),
+    readClock: ({ account, device }) => read(() => readRow<ClockOffset>(tables.rows, clockKey(account, device))),
     readLatest: ({ account, device }) => read(() => readLatest(tables, account, device)),
     readHistory: (query) => read(() => readHistory(tables, query)),
     readDevice: ({ account, device }) => read(() => readRow<DeviceRow>(tables.rows, deviceRowKey(account, device))),
@@ -60,6 +63,8 @@ export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads 
 export type StoreReads = Pick<
   Store,
   | 'readLog'
+  | 'readStates'
+  | 'readClock'
   | 'readLatest'
   | 'readHistory'
   | 'readDevice'
@@ -159,6 +164,11 @@ function disposed(tables: Tables, events: readonly LogEvent[]): Disposed[] {
 function readLatest(tables: Tables, account: string, device: string): LatestLocation | undefined {
   const row = readRowOf(tables, account, device);
   return row && latestIn(row);
+}
+
+function readState(tables: Tables, account: string, device: string): Uint8Array | undefined {
+  const row = readRowOf(tables, account, device);
+  return row && stateIn(row);
 }
 
 function readHistory(tables: Tables, query: HistoryQuery): HistoryPage {

@@ -1,7 +1,16 @@
 /** Leases and the step unit: checkpoint, latest, history index and counters of one partition, in one transaction. */
 import { tellLatest, tellPresence } from '#system/store/device-happenings.ts';
 import { expireDevices, sawEvent } from '#system/store/ordered-presence.ts';
-import { type DeviceRef, type LeaseResult, type Position, positionStart, type StepCommand, type StepResult, type Store } from '#system/store/store.ts';
+import {
+  type ClockOffset,
+  type DeviceRef,
+  type LeaseResult,
+  type Position,
+  positionStart,
+  type StepCommand,
+  type StepResult,
+  type Store,
+} from '#system/store/store.ts';
 import { positionOf, receivedAtOf, sequenceKey, sequenceOf } from './codec.ts';
 import { addToRow, type IndexEntry, lastEntryIn, readRowOf } from './device-rows.ts';
 import { ordered } from './lmdb-changes.ts';
@@ -62,6 +71,15 @@ export function step(tables: Tables, command: StepCommand, floor: number): StepR
   writeRow(tables.rows, `partition/${command.partition}`, { ...row, checkpoint: command.to, done: row.done + done });
   return news.length === 0 ? { kind: 'stepped' } : { kind: 'stepped', news };
 }
+
+export function noteClock(tables: Tables, { account, device, offsetMs, toleranceMs, nowMs }: Parameters<Store['noteClock']>[0]): boolean {
+  const known = readRow<ClockOffset>(tables.rows, clockKey(account, device))?.offsetMs ?? 0;
+  if (Math.abs(offsetMs - known) <= toleranceMs) return false;
+  writeRow(tables.rows, clockKey(account, device), { offsetMs, sinceMs: nowMs } satisfies ClockOffset);
+  return true;
+}
+
+export const clockKey = (account: string, device: string): string => `clock/${account}\0${device}`;
 
 /** Under the lease's fence. */
 export function expire(tables: Tables, command: Parameters<Store['expire']>[0]): readonly DeviceRef[] {

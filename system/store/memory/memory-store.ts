@@ -13,6 +13,7 @@ import {
   type AppendCommand,
   type AppendReceipt,
   type AppendResult,
+  type ClockOffset,
   type Counters,
   type DeviceRef,
   type DeviceRow,
@@ -49,6 +50,8 @@ type State = {
   readonly partitions: readonly Partition[];
   readonly tallies: Map<string, Tally>;
   readonly latest: Map<string, LatestLocation>;
+  readonly states: Map<string, Uint8Array>;
+  readonly clocks: Map<string, ClockOffset>;
   readonly devices: Map<string, DeviceRow>;
   readonly accounts: Map<string, AccountRow>;
   readonly settled: Map<string, string>;
@@ -63,15 +66,15 @@ type State = {
 
 export type MemoryStoreOptions = { readonly clock?: Clock; readonly dedupeHours?: number; readonly retention?: Retention };
 
-export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
-  const clock = options.clock ?? systemClock;
-  const dedupeMs = (options.dedupeHours ?? 24) * 3_600_000;
-  const state: State = {
+function emptyState(clock: Clock): State {
+  return {
     log: [],
     reasons: new Map(),
     partitions: Array.from({ length: partitionCount }, () => ({ owner: undefined, fence: 0, untilMs: 0, checkpoint: positionStart })),
     tallies: new Map(),
     latest: new Map(),
+    states: new Map(),
+    clocks: new Map(),
     devices: new Map(),
     accounts: new Map(),
     settled: new Map(),
@@ -83,6 +86,12 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     remembered: { young: new Map(), old: new Map(), bornMs: clock.wallMs() },
     closed: false,
   };
+}
+
+export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
+  const clock = options.clock ?? systemClock;
+  const dedupeMs = (options.dedupeHours ?? 24) * 3_600_000;
+  const state = emptyState(clock);
   const open =
     <A extends unknown[], R>(work: (...args: A) => R) =>
     async (...args: A): Promise<R> => {
@@ -106,6 +115,9 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
       if (row.owner === owner && row.fence === fence) row.owner = undefined;
     }),
     step: open((command) => step(state, command)),
+    readStates: open((devices) => devices.map(({ account, device }) => state.states.get(deviceKey(account, device)))),
+    noteClock: open((command) => noteClock(state, command)),
+    readClock: open(({ account, device }) => state.clocks.get(deviceKey(account, device))),
     readLatest: open(({ account, device }) => state.latest.get(deviceKey(account, device))),
     readHistory: open((query) => readHistory(state, query)),
     touch: open(({ nowMs, timeoutMs, ...ref }) => touchDevice(state.presence, ref, { nowMs, timeoutMs }) && told(state, { ...ref, atMs: nowMs })),
@@ -209,7 +221,7 @@ function step(state: State, command: StepCommand): StepResult {
   if (row.checkpoint !== command.from) return { kind: 'moved', checkpoint: row.checkpoint };
   row.checkpoint = command.to;
   const news: DeviceRef[] = [];
-  for (const { account, device, kept, filtered, latest, seenAtMs } of command.devices) {
+  for (const { account, device, kept, filtered, latest, seenAtMs, state: known } of command.devices) {
     const tally = tallyOf(state, account);
     tally.kept += kept.length;
     for (const { position, reason } of filtered) {
@@ -219,6 +231,7 @@ function step(state: State, command: StepCommand): StepResult {
     const key = deviceKey(account, device);
     const moved = latest !== undefined && isLater(latest, state.latest.get(key));
     if (moved) state.latest.set(key, { ...latest, bytes: Uint8Array.from(latest.bytes) });
+    if (known !== undefined) state.states.set(key, Uint8Array.from(known));
     if (seenAtMs !== undefined) state.lastEvents.set(key, seenAtMs);
     const { presenceTimeoutMs: timeoutMs } = command;
     const appeared = timeoutMs !== undefined && seenAtMs !== undefined && sawEvent(state.presence, { account, device }, { seenAtMs, timeoutMs });
@@ -227,6 +240,13 @@ function step(state: State, command: StepCommand): StepResult {
     if (moved || appeared) news.push({ account, device });
   }
   return news.length === 0 ? { kind: 'stepped' } : { kind: 'stepped', news };
+}
+
+function noteClock(state: State, { account, device, offsetMs, toleranceMs, nowMs }: Parameters<Store['noteClock']>[0]): boolean {
+  const key = deviceKey(account, device);
+  if (Math.abs(offsetMs - (state.clocks.get(key)?.offsetMs ?? 0)) <= toleranceMs) return false;
+  state.clocks.set(key, { offsetMs, sinceMs: nowMs });
+  return true;
 }
 
 function readHistory(state: State, query: HistoryQuery): HistoryPage {
