@@ -18,12 +18,16 @@ import { shareRoutes } from './routes-shares.ts';
 import { streamRoutes } from './routes-streams.ts';
 import { syncRoutes } from './routes-sync.ts';
 import { usageRoutes } from './routes-usage.ts';
-import { type Store, StoreUnavailable } from './store/store.ts';
+import { webhookRoutes } from './routes-webhooks.ts';
+import { outwardEvent, type Store, StoreUnavailable } from './store/store.ts';
 import { createHub, type Hub, type StreamSettings } from './stream/hub.ts';
 import type { Permits } from './stream/permits.ts';
 import { type Counts, outcomeOf } from './telemetry/counts.ts';
 import { type Metering, type MeteringOptions, startMetering } from './usage/metering.ts';
 import type { UsageSpike } from './usage/spikes.ts';
+import { createWebhookKit, type WebhookKit } from './webhooks/kit.ts';
+import { webhookDefaults } from './webhooks/settings.ts';
+import { createWebhooks } from './webhooks/webhooks.ts';
 
 export type AppDeps = {
   readonly store: Store;
@@ -48,6 +52,7 @@ export type AppDeps = {
   readonly permits: Permits;
   /** For twins. */
   readonly wrapHub?: (hub: Hub) => Hub;
+  readonly webhooks: WebhookKit;
   readonly log: (level: 'info' | 'error', text: string) => void;
   /** How many times the day before today has to outrun to be a spike. Default: 100. */
   readonly usageSpikeFactor?: number;
@@ -86,8 +91,15 @@ const keepAliveFactor = 1.2;
 export type TlsFiles = { readonly cert: Buffer; readonly key: Buffer; readonly ticketKeys?: Buffer };
 
 /** `accounts` has to be made from the same deps where nobody put in others. */
-export type PlainDeps = Omit<AppDeps, 'accounts'> & { readonly accounts?: Accounts };
-const withAccounts = (deps: PlainDeps): AppDeps => ({ ...deps, accounts: deps.accounts ?? createAccounts(deps) });
+export type PlainDeps = Omit<AppDeps, 'accounts' | 'webhooks'> & {
+  readonly accounts?: Accounts /** With the defaults where nobody says more. */;
+  readonly webhooks?: WebhookKit;
+};
+const withAccounts = (deps: PlainDeps): AppDeps => ({
+  ...deps,
+  accounts: deps.accounts ?? createAccounts(deps),
+  webhooks: deps.webhooks ?? createWebhookKit(webhookDefaults),
+});
 
 export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<FastifyInstance> {
   const deps = withAccounts(given);
@@ -136,19 +148,23 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     shareRoutes(scope, deps);
     streamRoutes(scope, { ...deps, hub, metering });
     usageRoutes(scope, { ...deps, metering });
+    webhookRoutes(scope, { ...deps, endpoints: createWebhooks({ ...deps, ...deps.webhooks }) });
   });
   return app;
 }
 
 const usageSpikeFactorDefault = 100;
 
-function meteringOf({ store, clock, counts, log, usageSpikeFactor = usageSpikeFactorDefault, onUsageSpike }: AppDeps): MeteringOptions {
+function meteringOf({ store, clock, counts, log, usageSpikeFactor = usageSpikeFactorDefault, onUsageSpike, webhooks }: AppDeps): MeteringOptions {
   return {
     store,
     clock,
     source: randomUUID(),
     factor: usageSpikeFactor,
     tell: async (spike) => {
+      const { id, account, type, at, data } = spike;
+      const event = outwardEvent({ account, type, source: id, atMs: Date.parse(at), data });
+      await store.enqueueOutward({ account, event, bounds: webhooks.settings.bounds });
       await onUsageSpike?.(spike);
       counts?.recordSpike();
       log('info', `usage spike: ${JSON.stringify(spike)}`);

@@ -3,9 +3,10 @@ import type { FastifyInstance } from 'fastify';
 import type { AppDeps } from './app.ts';
 import { Problem } from './protocol/errors.ts';
 import { heartbeatMsMax, limits } from './protocol/limits.ts';
-import { itemsPerPrincipalMax } from './store/store.ts';
+import { endpointsPerAccountMax, itemsPerPrincipalMax, outwardBodyBytesMax } from './store/store.ts';
+import type { WebhookSettings } from './webhooks/settings.ts';
 
-export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining, streams, balancerIdleTimeoutMs, streamsMax }: AppDeps): void {
+export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining, streams, balancerIdleTimeoutMs, streamsMax, webhooks }: AppDeps): void {
   const config = { lane: 'health' };
   app.get('/healthz', { config, schema: { summary: 'Alive' } }, () => ({ alive: true }));
   app.get('/readyz', { config, schema: { summary: 'Ready for work' } }, () => {
@@ -47,9 +48,25 @@ export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining
     stream_age_ms_max: 2 * streams.ageMs,
     position_check_ms: streams.positionCheckMs,
     presence_timeout_ms: streams.presenceTimeoutMs,
+    ...webhookLimits(webhooks.settings),
   }));
   app.get('/metrics', { config, schema: { summary: 'Prometheus text, one answer for all workers' } }, async (_, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),
   );
   app.get('/openapi.json', { config, schema: { hide: true } }, () => app.swagger());
 }
+
+const webhookLimits = ({ scheduleMs, timeoutMs, attemptsPerEndpointMax, breaker, bounds, handshakeSeconds, overlapSeconds }: WebhookSettings) => ({
+  webhooks_max: endpointsPerAccountMax,
+  webhook_body_bytes_max: outwardBodyBytesMax,
+  webhook_schedule_ms: scheduleMs,
+  webhook_timeout_ms: timeoutMs,
+  webhook_attempts_at_once_max: attemptsPerEndpointMax,
+  webhook_breaker_failures: breaker.failuresMax,
+  webhook_breaker_ms: breaker.openMs,
+  webhook_queue_max: bounds.queueMax,
+  webhook_events_max: bounds.eventsMax,
+  webhook_retention_seconds: bounds.retentionMs / 1000,
+  webhook_handshake_seconds: handshakeSeconds,
+  webhook_overlap_seconds: overlapSeconds,
+});

@@ -36,4 +36,9 @@ export const metricNames = {
   streamCatchUps: 'headroom_stream_catch_ups_total',
   /** Notices that an account's day outran the one before. */
   usageSpikes: 'headroom_usage_spikes_total',
+  /**
+   * Counter {outcome} over all workers. Attempts: delivered, failed = retried + dead; stale: answered after their lease. Deliveries: dead; dropped: their
+   * queue was full. breaker_opened: times that an endpoint was left alone.
+   */
+  webhooks: 'headroom_webhooks_total',
 } as const;

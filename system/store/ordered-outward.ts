@@ -22,8 +22,8 @@ import {
   type OutwardEvent,
   outwardBodyBytesMax,
 } from './outward.ts';
+import { outwardBoundsDefault, outwardEvent } from './outward-event.ts';
 import { keyOf, numberBytes } from './outward-keys.ts';
-import { partitionOf } from './partition.ts';
 
 type Count = { readonly last: number; readonly oldest: number };
 /** `to`: queues that have a delivery of it, as pairs of endpoint and lane. */
@@ -99,13 +99,9 @@ export function happen(table: OrderedTable, { account, partition, type, source, 
   const last = keyOf('h', Buffer.from([partition]));
   const next = (readJson<number>(table, last) ?? 0) + 1;
   writeJson(table, last, next);
-  const event: OutwardEvent = { id: eventIdOf(account, type, source), type, atMs, body: bodyOf(type, atMs, data()) };
+  const event = outwardEvent({ account, type, source, atMs, data: data() });
   writeJson(table, keyOf('h', Buffer.from([partition]), numberBytes(next)), { account, ...event });
 }
-
-/** Without a dot, which Standard Webhooks keeps for what it signs. */
-export const eventIdOf = (...parts: readonly string[]): string => `evt_${digestKey(...parts).toString('hex')}`;
-export const bodyOf = (type: string, atMs: number, data: unknown): string => JSON.stringify({ type, timestamp: new Date(atMs).toISOString(), data });
 
 export function listHappenings(table: OrderedTable, { limit }: { readonly limit: number }): readonly (Happening & { readonly partition: number })[] {
   const found: (Happening & { readonly partition: number })[] = [];
@@ -121,7 +117,10 @@ export function removeHappenings(table: OrderedTable, { partition, sources }: Pa
   for (const source of sources) table.remove(keyOf('h', Buffer.from([partition]), Buffer.from(source, 'hex')));
 }
 
-export function enqueueEvent(table: OrderedTable, { account, event, only, bounds }: Parameters<OutwardCommands['enqueueOutward']>[0]): Enqueued {
+export function enqueueEvent(
+  table: OrderedTable,
+  { account, event, only, bounds = outwardBoundsDefault }: Parameters<OutwardCommands['enqueueOutward']>[0],
+): Enqueued {
   if (Buffer.byteLength(event.body) > outwardBodyBytesMax) return { kind: 'too-large' };
   if (table.get(idKey(account, event.id)) !== undefined) return { kind: 'repeat' };
   const receivers = listEndpoints(table, account).filter((row) =>
@@ -187,5 +186,3 @@ export function replayEvents(
 /** What was for one endpoint only, a test, goes to nobody else. */
 const mayReplay = ({ only, to, type }: EventRow, { id, types }: Endpoint): boolean =>
   only === true ? to.some(([endpoint, lane]) => endpoint === id && lane === 'events') : types.includes(type);
-
-export const partitionOfAccount = (account: string): number => partitionOf(account, 'account');

@@ -115,7 +115,8 @@ export type OutwardCommands = {
     readonly account: string;
     readonly event: OutwardEvent;
     readonly only?: { readonly endpoint: string; readonly lane: Lane };
-    readonly bounds: OutwardBounds;
+    /** Those of the settings' defaults without it. */
+    readonly bounds?: OutwardBounds;
   }) => Promise<Enqueued>;
   readonly dropHappenings: (command: { readonly partition: number; readonly sources: readonly string[] }) => Promise<void>;
   readonly claimAttempts: (command: {

@@ -14,6 +14,7 @@ import type { UsageStore } from './usage.ts';
 
 export * from './changes.ts';
 export * from './outward.ts';
+export * from './outward-event.ts';
 export { allPartitions, partitionCount, partitionOf } from './partition.ts';
 export * from './presence.ts';
 export * from './usage.ts';

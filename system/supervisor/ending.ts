@@ -2,7 +2,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Store } from '#system/store/store.ts';
-import type { Deliveries } from '#system/sync/deliveries.ts';
 import type { Doors } from './doors.ts';
 
 export type Phase = {
@@ -16,7 +15,8 @@ export type EndingOptions = {
   readonly app: FastifyInstance;
   readonly adminApp: FastifyInstance;
   readonly doors: readonly Doors[];
-  readonly deliveries: Deliveries;
+  /** Stopped before the store is closed. */
+  readonly loops: readonly { readonly stop: () => Promise<void> }[];
   readonly store: Store;
   readonly phase: Phase;
   readonly windowMs: number;
@@ -75,13 +75,13 @@ async function leave(options: EndingOptions): Promise<void> {
   await end(options);
 }
 
-async function end({ app, adminApp, doors, deliveries, store }: EndingOptions): Promise<void> {
+async function end({ app, adminApp, doors, loops, store }: EndingOptions): Promise<void> {
   const stop = new AbortController();
   const closing = closeIdle([app, adminApp], stop.signal);
   await nobodyLeft(doors, Number.POSITIVE_INFINITY);
   stop.abort();
   await closing;
-  await deliveries.stop();
+  await Promise.all(loops.map((loop) => loop.stop()));
   await Promise.all([app.close(), adminApp.close()]);
   // The pipeline ends with the store, between two steps, and gives its partitions back.
   await store.close();

@@ -10,12 +10,13 @@ type Watching = {
   readonly store: Store;
   readonly counts: Counts;
   readonly app: FastifyInstance;
+  readonly webhooks: Readonly<Record<string, number>>;
   readonly connections: () => Promise<number>;
 };
 
 const loopDelayResolutionMs = 10;
 
-export function createSnapshots({ store, counts, app, connections }: Watching): () => Promise<Snapshot> {
+export function createSnapshots({ store, counts, app, webhooks, connections }: Watching): () => Promise<Snapshot> {
   const loopDelay = monitorEventLoopDelay({ resolution: loopDelayResolutionMs });
   loopDelay.enable();
   return async () => {
@@ -34,6 +35,7 @@ export function createSnapshots({ store, counts, app, connections }: Watching): 
       loopDelaySeconds,
       connections: open,
       streams: { ...app.hub.counts, held: app.hub.held() },
+      webhooks,
       store: stored,
     };
   };

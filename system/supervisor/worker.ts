@@ -13,6 +13,11 @@ import type { DeviceRef, Store } from '#system/store/store.ts';
 import type { Permits } from '#system/stream/permits.ts';
 import { startDeliveries } from '#system/sync/deliveries.ts';
 import { createCounts, type Snapshot } from '#system/telemetry/counts.ts';
+import { webhookSettingsOf } from '#system/webhook-config.ts';
+import { type Dispatcher, noWebhookCounts, startDispatcher, type WebhookCounts } from '#system/webhooks/dispatcher.ts';
+import { createWebhookKit } from '#system/webhooks/kit.ts';
+import { webhookDefaults } from '#system/webhooks/settings.ts';
+import { createWebhooks } from '#system/webhooks/webhooks.ts';
 import { createDoors, type Doors, doorTo, urlOf } from './doors.ts';
 import { createEnding, type Phase } from './ending.ts';
 import { createSnapshots } from './snapshot.ts';
@@ -84,6 +89,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     usageSpikeFactor: config.usageSpikeFactor,
     streamsMax: connectionsMax ?? streamsMaxDefault,
     permits,
+    webhooks: createWebhookKit(webhookSettingsOf(config)),
     log,
   };
   const deps = customise?.(plain) ?? plain;
@@ -95,15 +101,24 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const adminDoors = createDoors({ connectionsMax: undefined, onTrouble });
   const addresses = await listenEverywhere({ config, app, adminApp, doors, adminDoors });
   const deliveries = startDeliveries({ store: deps.store, clock, poke: bus.poke, onTrouble: (error) => log('error', `deliveries pause: ${String(error)}`) });
+  const webhookCounts = noWebhookCounts();
+  const dispatcher = startWebhooks(deps, webhookCounts);
   const windowMs = Math.max(0, Math.min(config.drainWindowMs, config.drainTimeoutMs - closingMsMax));
   return {
     ...addresses,
     hear: bus.receive,
     hearWatch: bus.receiveWatch,
     deviceNews: deps.bus.tellDevices,
-    snapshot: createSnapshots({ store: deps.store, counts, app, connections: doors.connections }),
-    ...createEnding({ app, adminApp, doors: [doors, adminDoors], deliveries, store, phase, windowMs }),
+    snapshot: createSnapshots({ store: deps.store, counts, webhooks: webhookCounts, app, connections: doors.connections }),
+    ...createEnding({ app, adminApp, doors: [doors, adminDoors], loops: [deliveries, dispatcher], store, phase, windowMs }),
   };
+}
+
+function startWebhooks(deps: PlainDeps, counts: WebhookCounts): Dispatcher {
+  const kit = deps.webhooks ?? createWebhookKit(webhookDefaults);
+  const given = { store: deps.store, clock: deps.clock, ...kit };
+  const onTrouble = (error: unknown): void => deps.log('error', `webhooks pause: ${String(error)}`);
+  return startDispatcher({ ...given, webhooks: createWebhooks(given), counts, onTrouble, random: Math.random });
 }
 
 function readTls({ config: { tlsCert, tlsKey }, ticketKeys }: WorkerOptions): TlsFiles | undefined {

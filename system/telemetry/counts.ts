@@ -26,6 +26,8 @@ export type Snapshot = {
     readonly catchUps: number;
     readonly ended: Readonly<Record<string, number>>;
   };
+  /** By what they count. */
+  readonly webhooks?: Readonly<Record<string, number>>;
   readonly store:
     | {
         readonly accepted: number;
@@ -40,7 +42,7 @@ export type Snapshot = {
 };
 
 /** What goes on counting when a worker has ended; `ended` stands for all of those. A snapshot is one of them. */
-export type Past = Pick<Snapshot, 'requests' | 'routes' | 'appends' | 'usageSpikes' | 'cpuSeconds'> & {
+export type Past = Pick<Snapshot, 'requests' | 'routes' | 'appends' | 'usageSpikes' | 'cpuSeconds' | 'webhooks'> & {
   readonly worker: number | 'ended';
   readonly streams: Omit<Snapshot['streams'], 'held'>;
 };
@@ -109,8 +111,11 @@ export function mergeCounts(snapshots: readonly Pick<Snapshot, 'requests' | 'rou
 /** Workers that ended, as one. */
 export function mergePast(all: readonly Past[]): Past {
   const sum = (pick: (past: Past) => number): number => all.reduce((total, past) => total + pick(past), 0);
-  const ended: Record<string, number> = {};
-  for (const { streams } of all) for (const [code, count] of Object.entries(streams.ended)) ended[code] = (ended[code] ?? 0) + count;
+  const sumBy = (pick: (past: Past) => Readonly<Record<string, number>>): Readonly<Record<string, number>> => {
+    const sums: Record<string, number> = {};
+    for (const past of all) for (const [name, count] of Object.entries(pick(past))) sums[name] = (sums[name] ?? 0) + count;
+    return sums;
+  };
   return {
     worker: 'ended',
     ...mergeCounts(all),
@@ -122,8 +127,9 @@ export function mergePast(all: readonly Past[]): Past {
       heartbeats: sum(({ streams }) => streams.heartbeats),
       bytes: sum(({ streams }) => streams.bytes),
       catchUps: sum(({ streams }) => streams.catchUps),
-      ended,
+      ended: sumBy(({ streams }) => streams.ended),
     },
+    webhooks: sumBy(({ webhooks = {} }) => webhooks),
   };
 }
 

@@ -66,6 +66,7 @@ const help: Readonly<Record<MetricKey, string>> = {
   streamBytes: 'Bytes of frames',
   streamCatchUps: 'Logs that a position check found behind',
   usageSpikes: 'Notices that an account’s day outran the one before',
+  webhooks: 'Webhook attempts and deliveries by what became of them',
 };
 
 const descriptorOf = (key: MetricKey, isCounter: boolean) => ({
@@ -145,6 +146,10 @@ function metricsOf(present: readonly Snapshot[], past: readonly Past[]): MetricD
     ),
     ...streamCounters(all.streams),
     counter('usageSpikes', one(all.usageSpikes)),
+    counter(
+      'webhooks',
+      samplesOf(all.webhooks ?? {}, (outcome) => ({ outcome })),
+    ),
     ...storeMetrics(present),
   ];
 }
