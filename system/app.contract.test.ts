@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { createAccounts } from './accounts/accounts.ts';
 import { createTokens, type Tokens } from './accounts/tokens.ts';
 import { buildAdminApp, buildApp, type PlainDeps } from './app.ts';
@@ -374,7 +374,9 @@ test('the description is OpenAPI 3.1 and names every route', async () => {
       '/v1/export',
       '/v1/authenticate',
       '/v1/tokens',
+      '/v1/devices',
       '/v1/devices/{id}',
+      '/v1/devices/{id}/context',
       '/v1/devices/{id}/location',
       '/v1/devices/{id}/history',
       '/v1/limits',
@@ -383,6 +385,96 @@ test('the description is OpenAPI 3.1 and names every route', async () => {
       '/metrics',
     ]),
   );
+});
+
+describe('for developers', () => {
+  let keys: Keys;
+  const ask = (method: 'GET' | 'DELETE', path: string, headers: Record<string, string> = {}) =>
+    app.inject({ method, url: path, headers: { authorization: secretOf(keys), ...headers } });
+  beforeEach(async () => {
+    keys = await newAccount();
+  });
+
+  test('the devices of an account come in pages that each device is on once, without the deleted and without other accounts’', async () => {
+    const names = Array.from({ length: 9 }, (_, i) => `d${i}`);
+    for (const name of names) await newDevice(keys, name);
+    await createAccounts(deps).create({ name: 'other', quotas: {} });
+    expect((await ask('DELETE', '/v1/devices/d4')).statusCode).toBe(204);
+    for (const limit of [1, 2, 8, 9, 1000]) {
+      const seen: string[] = [];
+      let token: string | undefined;
+      do {
+        const page = await ask('GET', `/v1/devices?limit=${limit}${token === undefined ? '' : `&pagination_token=${token}`}`);
+        expect(page.statusCode).toBe(200);
+        expect(page.json().devices.length).toBeLessThanOrEqual(limit);
+        seen.push(...page.json().devices.map((device: { device_id: string }) => device.device_id));
+        token = page.json().pagination_token;
+      } while (token !== undefined);
+      expect(seen).toEqual(names.filter((name) => name !== 'd4'));
+    }
+    for (const token of ['*', 'YQ==', Buffer.from('a/b').toString('base64url')])
+      expect((await ask('GET', `/v1/devices?pagination_token=${encodeURIComponent(token)}`)).json().code).toBe('bad-range');
+  });
+
+  test('a deleted device is gone, its id is not used again, and only the version that was meant is deleted', async () => {
+    const { secret } = await newDevice(keys, 'd1');
+    const stale = await ask('DELETE', '/v1/devices/d1', { 'if-match': '"v7"' });
+    expect([stale.statusCode, stale.json().code, stale.headers.etag]).toEqual([412, 'precondition-failed', '"v1"']);
+    expect((await ask('DELETE', '/v1/devices/d1', { 'if-match': 'seven' })).statusCode).toBe(400);
+    expect((await ask('DELETE', '/v1/devices/d1', { 'if-match': '"v1"' })).statusCode).toBe(204);
+    expect((await ask('DELETE', '/v1/devices/d1')).statusCode).toBe(404);
+    for (const tail of ['', '/location', '/context', '/history']) expect((await ask('GET', `/v1/devices/d1${tail}`)).statusCode).toBe(404);
+    const payload = { device_id: 'd1', device_secret: secret };
+    const again = await app.inject({ method: 'POST', url: '/v1/authenticate', headers: { authorization: publishableOf(keys) }, payload });
+    expect([again.statusCode, again.json().code]).toEqual([409, 'device-deleted']);
+  });
+
+  test('a device deletes nothing, and reads its own context only', async () => {
+    const one = await newDevice(keys, 'd1');
+    await newDevice(keys, 'd2');
+    expect((await ask('DELETE', '/v1/devices/d1', { authorization: one.authorization })).statusCode).toBe(403);
+    expect((await ask('GET', '/v1/devices', { authorization: one.authorization })).statusCode).toBe(403);
+    expect((await ask('GET', '/v1/devices/d2/context', { authorization: one.authorization })).statusCode).toBe(403);
+    expect((await ask('GET', '/v1/devices/d1/context', { authorization: one.authorization })).statusCode).toBe(200);
+  });
+
+  test('the context says what a device is doing and since when, with a tag that changes with it', async () => {
+    const { authorization } = await newDevice(keys, 'd1');
+    const at = (minute: number): string => new Date(Date.parse('2026-11-24T10:00:00Z') + minute * 60_000).toISOString();
+    const said = (id: string, type: string, minute: number, data: object): object => ({ id, type, recorded_at: at(minute), data });
+    expect((await ask('GET', '/v1/devices/d1/context')).json()).toEqual({ device_id: 'd1', presence: { value: 'offline' } });
+    const points = [0, 3, 6].map((minute) => said(`p${minute}`, 'location', minute, { lat: 52 + minute * 1e-5, lon: 4 }));
+    await send(authorization, [
+      ...points,
+      said('w1', 'activity', 0, { activity: 'still' }),
+      said('w2', 'activity', 5, { activity: 'still' }),
+      said('t', 'trip', 2, { trip_id: 't-42', status: 'started' }),
+      said('h', 'health', 3, { status: 'ok' }),
+    ]);
+    await stepEverything(keys.account_id, 'd1');
+    const first = await ask('GET', '/v1/devices/d1/context');
+    expect(first.json()).toMatchObject({
+      activity: { value: 'still', since: at(0), recorded_at: at(5) },
+      trip: { value: 'started t-42', since: at(2), data: { trip_id: 't-42' } },
+      health: { value: 'ok', since: at(3) },
+      place: { lat: 52, lon: 4, since: at(0), until: at(6) },
+    });
+    const etag = String(first.headers.etag);
+    expect((await ask('GET', '/v1/devices/d1/context', { 'if-none-match': `"x", W/${etag}` })).statusCode).toBe(304);
+    await send(authorization, [said('w3', 'activity', 7, { activity: 'drive' }), said('far', 'location', 8, { lat: 52.1, lon: 4 })]);
+    await stepEverything(keys.account_id, 'd1');
+    const then = await ask('GET', '/v1/devices/d1/context', { 'if-none-match': etag });
+    expect(then.json()).toMatchObject({ activity: { value: 'drive', since: at(7) } });
+    expect(then.json().place).toBeUndefined();
+  });
+
+  test('a clock that is wrong by more than ten minutes shows in the context, since when', async () => {
+    const { authorization } = await newDevice(keys, 'd1');
+    await send(authorization, { events: [event('a')], sent_at: new Date(nowMs - 3_600_000).toISOString() });
+    await vi.waitFor(async () =>
+      expect((await ask('GET', '/v1/devices/d1/context')).json().clock).toEqual({ offset_ms: 3_600_000, since: new Date(nowMs).toISOString() }),
+    );
+  });
 });
 
 const controls = { adminToken: 'let-me-in', startDrain: () => undefined, restartWorkers: async () => 'alone' as const };

@@ -12,6 +12,7 @@ import { Problem, type ProblemCode, problemDocument, problems } from './protocol
 import { limits } from './protocol/limits.ts';
 import { type AdminControls, adminRoutes } from './routes-admin.ts';
 import { deviceRoutes } from './routes-devices.ts';
+import { fleetRoutes } from './routes-fleet.ts';
 import { ingestRoutes } from './routes-ingest.ts';
 import { serviceRoutes } from './routes-service.ts';
 import { shareRoutes } from './routes-shares.ts';
@@ -143,6 +144,7 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
   await app.register(async (scope) => {
     ingestRoutes(scope, deps);
     deviceRoutes(scope, { ...deps, devices });
+    fleetRoutes(scope, { ...deps, devices });
     serviceRoutes(scope, deps);
     syncRoutes(scope, deps);
     shareRoutes(scope, deps);

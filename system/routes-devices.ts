@@ -51,7 +51,7 @@ export function deviceRoutes(app: FastifyInstance, deps: Deps): void {
   );
 }
 
-const accountOf = (request: FastifyRequest): string => (request.caller as { account: string }).account;
+export const accountOf = (request: FastifyRequest): string => (request.caller as { account: string }).account;
 const unproven = () => new Problem('unauthenticated', 'Give a valid credential in the Authorization header.');
 const deleted = () => new Problem('device-deleted', 'The device was deleted and its id is not used again.');
 
@@ -99,7 +99,7 @@ function userOf(userToken: string, account: string, tokens: AppDeps['tokens']): 
 }
 
 /** The device a caller may read: any of the account's for its secret, itself for a device. Everything else is not there. */
-async function readableDevice(request: FastifyRequest, { devices }: Deps): Promise<DeviceRow & { device: string }> {
+export async function readableDevice(request: FastifyRequest, { devices }: Pick<Deps, 'devices'>): Promise<DeviceRow & { device: string }> {
   const { id: device } = request.params as DeviceParams;
   const { caller } = request;
   if (caller?.kind === 'device' && caller.device !== device) throw new Problem('forbidden', 'A device reads itself only.');
@@ -108,22 +108,28 @@ async function readableDevice(request: FastifyRequest, { devices }: Deps): Promi
   return { ...row, device };
 }
 
-function sendTagged(request: FastifyRequest, reply: FastifyReply, etag: string, body: () => unknown): FastifyReply {
+export function sendTagged(request: FastifyRequest, reply: FastifyReply, etag: string, body: () => unknown): FastifyReply {
   reply.header('etag', etag);
-  if (request.headers['if-none-match'] === etag) return reply.code(304).send();
+  if (isNoneMatched(request.headers['if-none-match'], etag)) return reply.code(304).send();
   return reply.send(body());
 }
 
+/** A list of tags, weak ones too (RFC 9110 §13.1.2). */
+const isNoneMatched = (header: string | undefined, etag: string): boolean =>
+  header === '*' || header?.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag) === true;
+
 async function readDevice(request: FastifyRequest, reply: FastifyReply, deps: Deps): Promise<FastifyReply> {
   const row = await readableDevice(request, deps);
-  return sendTagged(request, reply, `"v${row.version}"`, () => ({
-    device_id: row.device,
-    ...row.attributes,
-    ...(row.user === undefined ? {} : { user: row.user }),
-    registered_at: new Date(row.registeredAtMs).toISOString(),
-    changed_at: new Date(row.changedAtMs).toISOString(),
-  }));
+  return sendTagged(request, reply, `"v${row.version}"`, () => shownDevice(row));
 }
+
+export const shownDevice = ({ device, attributes, user, registeredAtMs, changedAtMs }: DeviceRow & { readonly device: string }) => ({
+  device_id: device,
+  ...attributes,
+  ...(user === undefined ? {} : { user }),
+  registered_at: new Date(registeredAtMs).toISOString(),
+  changed_at: new Date(changedAtMs).toISOString(),
+});
 
 async function readLocation(request: FastifyRequest, reply: FastifyReply, deps: Deps): Promise<FastifyReply> {
   const { device } = await readableDevice(request, deps);

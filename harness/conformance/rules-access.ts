@@ -124,7 +124,7 @@ const ownOnly: Rule = {
     const sibling = await client.device(account, name('sibling'));
     // The same device id in another account is another device.
     const namesake = await client.device(stranger, device);
-    for (const path of ['', '/location', '/history?include=filtered'].map((tail) => `/v1/devices/${device}${tail}`)) {
+    for (const path of ['', '/location', '/context', '/history?include=filtered'].map((tail) => `/v1/devices/${device}${tail}`)) {
       for (const authorization of [sibling, publishableAuthorization(account), publishableAuthorization(stranger)]) {
         const answer = await client.call('GET', path, { headers: { authorization } });
         hold(answer.status === 401 || answer.status === 403, `401 or 403 at ${path}`, `${answer.status} ${answer.text}`);
@@ -136,7 +136,9 @@ const ownOnly: Rule = {
     }
     const foreign = await client.call('GET', '/v1/export', { headers: { authorization: secretAuthorization(stranger) } });
     hold(!foreign.text.includes(id), "nothing of another account in the stranger's export", foreign.text);
-    for (const path of ['/v1/export', '/v1/usage']) {
+    const list = await client.call('GET', '/v1/devices?limit=1000', { headers: { authorization: secretAuthorization(stranger) } });
+    hold(!list.text.includes(name('sibling')), "nothing of another account in the stranger's devices", list.text);
+    for (const path of ['/v1/export', '/v1/usage', '/v1/devices']) {
       for (const authorization of [victim, publishableAuthorization(account)]) {
         const answer = await client.call('GET', path, { headers: { authorization } });
         hold(answer.status === 403, `403 from ${path} without the secret`, `${answer.status} ${answer.text}`);

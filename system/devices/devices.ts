@@ -13,7 +13,11 @@ export type RegisterOutcome =
   | { readonly kind: 'unproven' }
   | { readonly kind: 'deleted' };
 
+export type RemoveOutcome = { readonly kind: 'removed' | 'missing' } | { readonly kind: 'other-version'; readonly version: number };
+
 export type Devices = {
+  /** `expected`: only where this is its version. The row stays, so that nobody takes the id again. */
+  readonly remove: (input: DeviceKey & { readonly expected: number | undefined }) => Promise<RemoveOutcome>;
   /** `trusted`: the account itself asks, so no device secret is needed. Attributes undefined: only prove or create. */
   readonly register: (
     input: DeviceKey & {
@@ -34,6 +38,13 @@ const attemptsMax = 10;
 export function createDevices({ store, clock }: { readonly store: Store; readonly clock: Clock }): Devices {
   return {
     read: (key) => store.readDevice(key),
+    remove: async (input) => {
+      for (let attempt = 0; attempt < attemptsMax; attempt++) {
+        const outcome = await tryRemove(input, store, clock.wallMs());
+        if (outcome !== undefined) return outcome;
+      }
+      throw new Error(`device ${input.device} was changed ${attemptsMax} times while it was being deleted`);
+    },
     register: async (input) => {
       for (let attempt = 0; attempt < attemptsMax; attempt++) {
         const outcome = await tryRegister(input, store, clock.wallMs());
@@ -42,6 +53,15 @@ export function createDevices({ store, clock }: { readonly store: Store; readonl
       throw new Error(`device ${input.device} was changed ${attemptsMax} times while it was being registered`);
     },
   };
+}
+
+async function tryRemove({ account, device, expected }: Parameters<Devices['remove']>[0], store: Store, nowMs: number): Promise<RemoveOutcome | undefined> {
+  const row = await store.readDevice({ account, device });
+  if (row === undefined || row.deleted) return { kind: 'missing' };
+  if (expected !== undefined && row.version !== expected) return { kind: 'other-version', version: row.version };
+  const gone: DeviceRow = { ...row, version: row.version + 1, generation: row.generation + 1, deleted: true, changedAtMs: nowMs, attributes: {} };
+  const stored = await store.putDevice({ account, device, expected: row.version, row: gone });
+  return stored.kind === 'stored' ? { kind: 'removed' } : undefined;
 }
 
 async function tryRegister(input: Parameters<Devices['register']>[0], store: Store, nowMs: number): Promise<RegisterOutcome | undefined> {

@@ -13,6 +13,7 @@ export const limits = {
   /** A device's clock that moved by more than this, by `sent_at` against reception, is noticed. */
   clockChangeMs: 600_000,
   historyPageMax: 1000,
+  devicesPageMax: 1000,
   exportPageMax: 50_000,
   deviceTokenSeconds: 3600,
   userTokenSecondsMax: 86_400,

@@ -9,6 +9,9 @@ export const DeviceId = Type.String({ minLength: 1, maxLength: limits.deviceIdCh
 export const eventTypes = ['location', 'activity', 'battery', 'permission', 'health', 'trip'] as const;
 export type EventType = (typeof eventTypes)[number];
 
+const deviceIdExpression = new RegExp(deviceIdPattern);
+export const isDeviceId = (text: string): boolean => text.length <= limits.deviceIdCharactersMax && deviceIdExpression.test(text);
+
 export const EventItem = Type.Object({
   id: Type.String({ minLength: 1, maxLength: limits.eventIdCharactersMax }),
   type: Type.Union(eventTypes.map((type) => Type.Literal(type))),
@@ -90,6 +93,12 @@ export const HistoryQuery = Type.Object(
   { additionalProperties: false },
 );
 export type HistoryQuery = Static<typeof HistoryQuery>;
+
+export const DevicesQuery = Type.Object(
+  { limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.devicesPageMax })), pagination_token: Type.Optional(Type.String({ maxLength: 100 })) },
+  { additionalProperties: false },
+);
+export type DevicesQuery = Static<typeof DevicesQuery>;
 
 export const ExportQuery = Type.Object(
   { after: Type.Optional(Type.String({ maxLength: 8000 })), limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.exportPageMax })) },

@@ -10,7 +10,7 @@ import { type OrderedTable, readJson, writeJson } from './ordered-changes.ts';
 import { partitionOf } from './partition.ts';
 import type { DeviceRef, Presence } from './presence.ts';
 
-type Row = DeviceRef & { readonly online: boolean; readonly seen: number; readonly due: number };
+type Row = DeviceRef & { readonly online: boolean; readonly seen: number; readonly due: number; readonly since: number };
 /** When the device's last event was received; undefined where none is known any more. */
 export type LastEventAtMs = (device: DeviceRef) => number | undefined;
 
@@ -45,7 +45,7 @@ type Appearing = { readonly digest: Buffer; readonly seenAtMs: number; readonly 
 
 function appear(table: OrderedTable, { account, device }: DeviceRef, { digest, seenAtMs, timeoutMs }: Appearing): void {
   const due = Math.floor(seenAtMs + timeoutMs);
-  writeJson(table, rowKey(digest), { account, device, online: true, seen: seenAtMs, due } satisfies Row);
+  writeJson(table, rowKey(digest), { account, device, online: true, seen: seenAtMs, due, since: seenAtMs } satisfies Row);
   table.put(dueKey(partitionOf(account, device), due, digest), Buffer.alloc(1));
 }
 
@@ -72,7 +72,7 @@ export function expireDevices(table: OrderedTable, { partition, nowMs, timeoutMs
       table.put(dueKey(partition, due, digest), Buffer.alloc(1));
       continue;
     }
-    writeJson(table, rowKey(digest), { ...row, online: false, seen });
+    writeJson(table, rowKey(digest), { ...row, online: false, seen, since: seen });
     gone.push({ account: row.account, device: row.device });
   }
   return gone;
@@ -80,5 +80,5 @@ export function expireDevices(table: OrderedTable, { partition, nowMs, timeoutMs
 
 export function readPresenceOf(table: OrderedTable, ref: DeviceRef): Presence | undefined {
   const row = readJson<Row>(table, rowKey(digestOf(ref)));
-  return row === undefined ? undefined : { online: row.online, seenAtMs: row.seen };
+  return row === undefined ? undefined : { online: row.online, seenAtMs: row.seen, sinceMs: row.since };
 }

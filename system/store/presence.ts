@@ -1,7 +1,11 @@
 /** Whether a device is there: it is from its first sign of life until none came for a timeout. */
 
 export type DeviceRef = { readonly account: string; readonly device: string };
-export type Presence = { readonly online: boolean /** Of its last sign of life, as far as it was told. */; readonly seenAtMs: number };
+export type Presence = {
+  readonly online: boolean /** Of its last sign of life, as far as it was told. */;
+  readonly seenAtMs: number /** Since when it is there, or when it was seen last before it went. */;
+  readonly sinceMs: number;
+};
 
 export type PresenceStore = {
   /** A sign of life that is no event. True: it was offline. */

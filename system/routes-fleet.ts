@@ -1,0 +1,91 @@
+/** For developers: the devices of an account, one after the other, and what each is doing. */
+import { hash } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { AppDeps } from './app.ts';
+import type { Devices } from './devices/devices.ts';
+import { contextOf } from './pipeline/context.ts';
+import { Problem } from './protocol/errors.ts';
+import { DeviceParams, DevicesQuery, isDeviceId } from './protocol/schemas.ts';
+import { accountOf, readableDevice, sendTagged, shownDevice } from './routes-devices.ts';
+import { conditionOf } from './sync/conditions.ts';
+
+type Deps = AppDeps & { readonly devices: Devices };
+
+export function fleetRoutes(app: FastifyInstance, deps: Deps): void {
+  app.get(
+    '/v1/devices',
+    {
+      config: { callers: ['account'], lane: 'read' },
+      schema: { summary: 'The account’s devices', security: [{ basic: [] }], querystring: DevicesQuery },
+    },
+    (request) => listDevices(request, deps),
+  );
+  app.delete(
+    '/v1/devices/:id',
+    {
+      config: { callers: ['account'], lane: 'registration' },
+      schema: { summary: 'Delete a device; its id is not used again', security: [{ basic: [] }], params: DeviceParams },
+    },
+    (request, reply) => removeDevice(request, reply, deps),
+  );
+  app.get(
+    '/v1/devices/:id/context',
+    {
+      config: { callers: ['account', 'device'], lane: 'read' },
+      schema: { summary: 'What the device is doing, and since when', security: [{ basic: [] }, { bearer: [] }], params: DeviceParams },
+    },
+    (request, reply) => readContext(request, reply, deps),
+  );
+}
+
+const pageDefault = 100;
+
+async function listDevices(request: FastifyRequest, { store, devices }: Deps) {
+  const { limit = pageDefault, pagination_token: token } = request.query as DevicesQuery;
+  const account = accountOf(request);
+  const after = token === undefined ? '' : Buffer.from(token, 'base64url').toString('utf8');
+  if (token !== undefined && (!isDeviceId(after) || tokenOf(after) !== token))
+    throw new Problem('bad-range', 'This pagination_token was not given out by the list of devices.');
+  // One more than is shown tells whether there is another page.
+  const found = await store.readDevices({ account, after, limit: limit + 1 });
+  const ids = found.slice(0, limit);
+  const rows = await Promise.all(ids.map((device) => devices.read({ account, device })));
+  const shown = rows.flatMap((row, i) => (row === undefined || row.deleted ? [] : [shownDevice({ ...row, device: ids[i] as string })]));
+  const last = ids.at(-1);
+  return { devices: shown, ...(found.length > limit && last !== undefined ? { pagination_token: tokenOf(last) } : {}) };
+}
+
+const tokenOf = (device: string): string => Buffer.from(device).toString('base64url');
+
+async function removeDevice(request: FastifyRequest, reply: FastifyReply, { devices }: Deps): Promise<FastifyReply> {
+  const { id: device } = request.params as DeviceParams;
+  const condition = conditionOf(request.headers['if-match'], undefined);
+  if (condition === undefined) throw new Problem('bad-request', 'Give If-Match: "v<version>" or *.');
+  const expected = condition.kind === 'version' ? condition.version : undefined;
+  const outcome = await devices.remove({ account: accountOf(request), device, expected });
+  switch (outcome.kind) {
+    case 'removed':
+      return reply.code(204).send();
+    case 'missing':
+      throw new Problem('not-found', 'There is no such device.');
+    case 'other-version':
+      reply.header('etag', `"v${outcome.version}"`);
+      throw new Problem('precondition-failed', 'The device has another version.');
+  }
+}
+
+async function readContext(request: FastifyRequest, reply: FastifyReply, deps: Deps): Promise<FastifyReply> {
+  const { device } = await readableDevice(request, deps);
+  const ref = { account: accountOf(request), device };
+  const [[state], presence, clock] = await Promise.all([deps.store.readStates([ref]), deps.store.readPresence(ref), deps.store.readClock(ref)]);
+  const body = {
+    device_id: device,
+    presence: {
+      value: presence?.online === true ? 'online' : 'offline',
+      ...(presence === undefined ? {} : { since: new Date(presence.sinceMs).toISOString() }),
+    },
+    ...contextOf(state),
+    ...(clock === undefined ? {} : { clock: { offset_ms: clock.offsetMs, since: new Date(clock.sinceMs).toISOString() } }),
+  };
+  return sendTagged(request, reply, `"${hash('sha256', JSON.stringify(body), 'base64url').slice(0, 22)}"`, () => body);
+}
