@@ -74,6 +74,7 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
   const untilSettled = input.scenario.phases[index]?.untilSettled === true;
   const plannedEndMs = startMs + phase.durationSeconds * 1000;
   const warm: WarmSecond[] = [];
+  let settled = false;
   const cutNow = async (abortedBy?: string): Promise<PhaseEnd> => {
     run.cut();
     await driven;
@@ -102,7 +103,10 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
       systemCores: watch.coresOf('system'),
       stealShare: watch.lastMachine()?.stealShare,
     });
-    if (untilSettled && isWarm({ phase, warm, cells, watch, streams })) return cutNow();
+    if (untilSettled && !settled && isWarm({ phase, warm, cells, watch, streams })) {
+      if (run.endsPhasesEarly ?? true) return cutNow();
+      settled = true;
+    }
     const soFar = [
       ...records,
       { name: phase.name, measured: phase.measured, startSeconds: startMs / 1000, endSeconds: sinceOriginMs() / 1000, planned: arrivalCount(phase) },
@@ -112,7 +116,7 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
   }
   // Not awaited to its last arrival: the next phase is announced before this one ends, so that they join without a gap.
   void driven.catch(() => undefined);
-  return { endMs: plannedEndMs, settled: false, abortedBy: undefined };
+  return { endMs: plannedEndMs, settled, abortedBy: undefined };
 }
 
 type Warming = {

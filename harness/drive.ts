@@ -1,3 +1,4 @@
+import type { EngineRun } from '#harness/engine/engine.ts';
 import { type Probe, startProbe } from '#harness/engine/probe/probe.ts';
 import { CellFold } from '#harness/metrics/fold.ts';
 import { EvennessFold } from '#harness/metrics/fold-evenness.ts';
@@ -47,7 +48,7 @@ export async function driveLoad(input: DriveInput): Promise<Driven> {
       onDelta: (delta) => {
         fold.add(delta);
         evenness.add(delta.evenness);
-        workers.push(delta.lag);
+        if (delta.lag !== undefined) workers.push(delta.lag);
         streams?.acknowledged(delta.acknowledged);
       },
     },
@@ -66,7 +67,7 @@ export async function driveLoad(input: DriveInput): Promise<Driven> {
   if (streams !== undefined) input.onKill(streams.fleet.kill);
   const watch = new Watch({
     sinceOriginMs,
-    processes: () => processesOf(target, probe, streams),
+    processes: () => processesOf({ target, run, probe, streams }),
     metricsUrls: target.nodeUrls.map((url) => `${url}/metrics`),
     targetPorts: [...new Set(target.urls.map((url) => engineTargetOf(url).port))],
     targetAddresses: target.urls.length,
@@ -114,12 +115,16 @@ async function startStreamsOf({ scenario, scale, run, seed, target, devices, lis
   });
 }
 
-function processesOf(target: Target, probe: Probe | undefined, streams: DrivenStreams | undefined): readonly WatchedProcess[] {
+type Watching = { readonly target: Target; readonly run: EngineRun; readonly probe: Probe | undefined; readonly streams: DrivenStreams | undefined };
+
+function processesOf({ target, run, probe, streams }: Watching): readonly WatchedProcess[] {
+  const engines = (run.pids ?? []).map((pid, i, { length }): WatchedProcess => ({ name: length === 1 ? 'k6' : `k6-${i + 1}`, role: 'generator', pid }));
   const holders = (streams?.fleet.pids ?? []).map(
     (pid, i, { length }): WatchedProcess => ({ name: length === 1 ? 'listeners' : `listeners-${i + 1}`, role: 'generator', pid }),
   );
   return [
     { name: 'generator', role: 'generator', pid: process.pid },
+    ...engines,
     ...holders,
     ...(probe === undefined ? [] : [{ name: 'probe', role: 'probe' as const, pid: probe.pid }]),
     ...target.processes(),

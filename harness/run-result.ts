@@ -56,8 +56,8 @@ export type Cell = {
 /** Additions to cells, from one worker. Numbers missing from `counts` are 0. */
 export type SecondDelta = {
   readonly cells: readonly (Omit<Cell, 'counts'> & { readonly counts: Partial<CellCounts> })[];
-  /** Of the worker's thread, over the time since its last delta. */
-  readonly lag: WorkerLag;
+  /** Of the worker's thread, over the time since its last delta. Missing: the engine cannot say when it stood still. */
+  readonly lag?: WorkerLag;
   /** Of seconds that are over. */
   readonly evenness: readonly EvennessBins[];
   /** Promises on items that were made meanwhile. */
@@ -91,6 +91,13 @@ export type EvennessBins = {
 
 /** Index of dispersion by bin width: 1 for a Poisson process, 0 for an even plan. */
 export type Evenness = { readonly phase: string; readonly binMs: number; readonly planned: number; readonly fired: number };
+
+/** What k6 said of itself. */
+export type K6Record = {
+  readonly processes: number;
+  /** Iterations that found no free VU and were dropped by k6, of each phase. */
+  readonly droppedIterations: readonly number[];
+};
 
 export type PhaseRecord = {
   readonly name: string;
@@ -323,6 +330,8 @@ export type RunResult = {
   readonly items?: ItemLedgerRecord;
   readonly streams?: StreamsRecord;
   readonly faults?: readonly FaultRecord[];
+  /** Only of runs that k6 drove. */
+  readonly k6?: K6Record;
   readonly probe: ProbeRecord | undefined;
   readonly calibration: readonly CalibrationRecord[];
   /** Seconds after the last load phase until the service said that nothing was pending; undefined: not within the limit. */

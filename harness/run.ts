@@ -5,6 +5,8 @@ import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { release, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { RunOptions } from '#harness/command/run-options.ts';
+import type { Engine } from '#harness/engine/engine.ts';
+import { createK6Engine } from '#harness/engine/k6/k6-engine.ts';
 import { calibrate } from '#harness/engine/native/calibrate.ts';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import { judge } from '#harness/gates/judge.ts';
@@ -14,6 +16,7 @@ import { describeMachine } from '#harness/metrics/proc.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
 import { planHash } from '#harness/pacing/plan-hash.ts';
 import { arrivalCount, peakPerSecond } from '#harness/pacing/rate.ts';
+import { requirePart } from '#harness/parts/find.ts';
 import { runFolderName, writeRun } from '#harness/run-folder/run-folder.ts';
 import type { CalibrationRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
 import { chainsOf, type Scenario } from '#harness/scenario.ts';
@@ -24,6 +27,7 @@ import { type Interrupts, watchInterrupts } from './interrupts.ts';
 import { provision } from './run-provision.ts';
 import { runningScenario, scaleOf } from './scenario-clock.ts';
 import { attachTarget, startTarget, type Target } from './topology/target.ts';
+import { UsageError } from './usage-error.ts';
 import { verify } from './verify.ts';
 
 const timeoutMsDefault = 10_000;
@@ -32,6 +36,7 @@ const calibrationSecondsAfter = 1;
 
 /** Rejects only where there is nothing to report: the service did not start, the target does not answer, the folder cannot be written. */
 export async function runScenario(options: RunOptions): Promise<Verdict> {
+  if (options.engine === 'k6') checkK6();
   const startedAt = new Date();
   const { scenario } = options;
   const folder = resolve(options.out ?? 'reports', runFolderName(startedAt, scenario.name));
@@ -65,6 +70,15 @@ export async function runScenario(options: RunOptions): Promise<Verdict> {
   }
 }
 
+/** Before anything is started for a run that k6 could not drive. */
+function checkK6(): void {
+  try {
+    requirePart('k6');
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
 function openTarget({ scenario, target }: RunOptions, folder: string): Promise<Target> {
   if (target !== undefined) return attachTarget(target);
   const { system = {}, fleet } = scenario;
@@ -85,9 +99,10 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
   const scenario = runningScenario(options.scenario);
   const { signal } = interrupts;
   const run = randomName(12);
-  const phases = phasesOf(scenario);
+  const phases = phasesOf(scenario, options.engine);
   const calibration: CalibrationRecord[] = [];
-  await calibrateOnce({ scenario, seed, phases, when: 'before', view, signal, calibration });
+  const withCalibration = options.engine !== 'k6';
+  if (withCalibration) await calibrateOnce({ scenario, seed, phases, when: 'before', view, signal, calibration });
   const fleet = await provision({ scenario, phases, target, run, view, signal });
   if (signal.aborted) throw new Error('stopped before anything was measured');
   view.note(
@@ -103,7 +118,7 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
     run,
     probeRun: probeNameOf(run),
     target,
-    engine: createNativeEngine(),
+    engine: engineOf(options),
     ...fleet,
     phases,
     operationsModule: '#harness/target/operations.ts',
@@ -121,7 +136,7 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
   view.note('reading everything back');
   const verified = await verify({ driven, target, run, scenario, seed, phases, listening: fleet.listening });
   const streams = await driven.streams?.finish();
-  await calibrateOnce({ scenario, seed, phases, when: 'after', view, signal, calibration });
+  if (withCalibration) await calibrateOnce({ scenario, seed, phases, when: 'after', view, signal, calibration });
   const result = assemble({ options, folder, startedAt, target, run, phases, driven, ledger: verified.ledger, calibration, interrupted: signal.aborted });
   return {
     ...result,
@@ -169,7 +184,7 @@ function assemble({ options, folder, startedAt, target, run, phases, driven, led
         ...(target.nodes > 1 ? { nodes: target.nodes } : {}),
         ...(target.balancer === undefined ? {} : { balancer: target.balancer }),
       },
-      engine: 'native',
+      engine: options.engine ?? 'native',
       wire: driven.outcome.wire,
     },
     phases: driven.phases,
@@ -180,6 +195,7 @@ function assemble({ options, folder, startedAt, target, run, phases, driven, led
     machine: driven.watched.machine,
     scrapes: driven.watched.scrapes,
     ledger,
+    ...(driven.outcome.k6 === undefined ? {} : { k6: driven.outcome.k6 }),
     probe: driven.probe?.record,
     calibration,
     pipelineDrainSeconds: driven.pipelineDrainSeconds,
@@ -191,13 +207,16 @@ function assemble({ options, folder, startedAt, target, run, phases, driven, led
 /** What an abort threshold is judged by while the run goes on: requests only. */
 const nothingElse = { processes: [], scrapes: [], ledger: undefined, pipelineDrainSeconds: undefined, interrupted: { kind: 'no' } } as const;
 
-const phasesOf = (scenario: Scenario): readonly ArrivalPhase[] =>
+const engineOf = ({ engine }: RunOptions): Engine => (engine === 'k6' ? createK6Engine(requirePart('k6')) : createNativeEngine());
+
+/** k6 knows one spacing: the plan that it is held to, and whose hash is in the report, says so. */
+const phasesOf = (scenario: Scenario, engine: RunOptions['engine']): readonly ArrivalPhase[] =>
   scenario.phases.map(({ name, measured, durationSeconds, rate, spacing, traffic }) => ({
     name,
     measured,
     durationSeconds,
     rate,
-    spacing: spacing ?? 'poisson',
+    spacing: engine === 'k6' ? 'uniform' : (spacing ?? 'poisson'),
     traffic: traffic ?? [{ chain: 'ingest', weight: 1 }],
   }));
 

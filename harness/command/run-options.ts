@@ -1,6 +1,9 @@
 import type { ParsedThreshold } from '#harness/gates/threshold.ts';
 import type { Scenario } from '#harness/scenario.ts';
 
+export const engineNames = ['native', 'k6'] as const;
+export type EngineName = (typeof engineNames)[number];
+
 /** Everything a run is told. Checked before: a run starts with a scenario that is right and thresholds that were parsed. */
 export type RunOptions = {
   readonly scenario: Scenario;
@@ -15,6 +18,8 @@ export type RunOptions = {
   /** Stdout belongs to the verdict's JSON, which the verb prints: a run says everything on stderr. */
   readonly json: boolean;
   readonly wire: 'net';
+  /** What drives requests; `native` without it. */
+  readonly engine?: EngineName;
   /** From 0, of `--repeat N` runs. */
   readonly repeatIndex?: number;
 };

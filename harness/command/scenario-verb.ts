@@ -1,10 +1,11 @@
 /** What the scenario verb does, with its surroundings as arguments, so that a test can stand in for the run. Resolves to exit codes. */
+import { k6Trouble } from '#harness/engine/k6/k6-trouble.ts';
 import { judgeRepeats, type RepeatedVerdict } from '#harness/gates/repeats.ts';
 import type { Verdict } from '#harness/run-result.ts';
 import { loadScenario, scenarioNames } from '#harness/scenario-load.ts';
 import { applyOverrides } from '#harness/scenario-overrides.ts';
 import { formatScenarioErrors, type ParsedScenario, parseScenario } from '#harness/scenario-parse.ts';
-import type { RunOptions } from './run-options.ts';
+import type { EngineName, RunOptions } from './run-options.ts';
 import { type Say, usageExitCode } from './verbs.ts';
 
 export type ScenarioArguments = {
@@ -19,6 +20,7 @@ export type ScenarioArguments = {
   readonly quiet: boolean;
   readonly json: boolean;
   readonly wire: 'net';
+  readonly engine?: EngineName | undefined;
 };
 
 export type Surroundings = {
@@ -36,6 +38,11 @@ export async function runScenarios(args: ScenarioArguments, around: Surroundings
   const checked = await readScenario(args.name, args.fullTime === true ? [...args.set, 'clock.scale=1'] : args.set, around);
   if (typeof checked === 'string') {
     around.say.err(`${checked}\n`);
+    return usageExitCode;
+  }
+  const trouble = args.engine === 'k6' ? k6Trouble(checked.scenario) : undefined;
+  if (trouble !== undefined) {
+    around.say.err(`${trouble}\n`);
     return usageExitCode;
   }
   return args.repeat === 1 ? runOnce(args, checked, around) : runRepeatedly(args, checked, around);
@@ -71,6 +78,7 @@ function optionsOf(args: ScenarioArguments, { scenario, thresholds }: RightScena
     quiet,
     json,
     wire,
+    ...(args.engine === undefined ? {} : { engine: args.engine }),
     ...(target === undefined || credentials === undefined ? {} : { target: { url: target, credentialsFile: credentials } }),
     ...(out === undefined ? {} : { out }),
   };

@@ -1,5 +1,6 @@
 /** `npm run scenario -- NAME`: reads what was asked for, checks it, runs it. Nothing is measured here. */
 import type { Argv, CommandModule } from 'yargs';
+import { engineNames } from './run-options.ts';
 import { loadOperations, loadRun } from './modules.ts';
 import { runScenarios, type ScenarioArguments } from './scenario-verb.ts';
 import { exitCodesText, verbsText } from './verbs.ts';
@@ -27,6 +28,7 @@ export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
       .option('out', { type: 'string', requiresArg: true, describe: "folder for the run's own folder (default: reports)" })
       .option('quiet', { type: 'boolean', default: false, describe: 'no live view, only the verdict' })
       .option('json', { type: 'boolean', default: false, describe: 'the verdict as JSON on stdout, everything else on stderr' })
+      .option('engine', { choices: engineNames, default: 'native' as const, describe: 'what drives the requests: ours, or k6 (npm run k6:install)' })
       .option('wire', { choices: ['net'] as const, default: 'net' as const, describe: 'socket layer of the engine' })
       .check(checkArguments)
       .epilogue(`All verbs:\n${verbsText()}\n\n${exitCodesText}`) as Argv<ScenarioArguments>,

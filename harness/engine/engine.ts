@@ -3,7 +3,7 @@
  * over what it saw second by second. It never judges.
  */
 import type { ArrivalPhase, RateSpacing } from '#harness/pacing/plan.ts';
-import type { SecondDelta } from '#harness/run-result.ts';
+import type { K6Record, SecondDelta } from '#harness/run-result.ts';
 import type { DeviceCredentials, ItemContext } from '#harness/target/operation.ts';
 
 export type { ArrivalPhase, RateSpacing };
@@ -79,6 +79,8 @@ export type EngineOutcome = {
   readonly phaseFirstArrival: readonly number[];
   /** For the report: which socket layer ran. */
   readonly wire: string;
+  /** Of a run that k6 drove. */
+  readonly k6?: K6Record;
 };
 
 export type Engine = {
@@ -90,6 +92,10 @@ export type Engine = {
 export type EngineRun = {
   /** Origin of all times of the run, by process.hrtime in nanoseconds. */
   readonly originNs: bigint;
+  /** Missing: it does. Where false, `cut` ends the whole run. */
+  readonly endsPhasesEarly?: boolean;
+  /** Processes of its own, whose CPU is the generator's. */
+  readonly pids?: readonly number[];
   /** Drives one phase from `startAtMs` (since origin, at least 50 ms ahead). Resolves when its last arrival was fired or cut. */
   readonly drive: (phase: number, startAtMs: number) => Promise<void>;
   /** Ends the phase that is being driven: its later arrivals were never planned. */

@@ -2,6 +2,7 @@
 
 import { peakPerSecond } from '#harness/pacing/rate.ts';
 import type { RunResult } from '#harness/run-result.ts';
+import { k6Notes } from './k6-notes.ts';
 import { needsNoEventLedger, sumStreams } from './stream-samples.ts';
 import { failedScrapes, type Saying } from './validity.ts';
 import { plural, shortNumber } from './wording.ts';
@@ -18,6 +19,7 @@ export function notesOf(result: RunResult, spoiled: ReadonlySet<number>): readon
     ...stoodStill(result, spoiled),
     ...ledgerNotes(result),
     ...streamNotes(result),
+    ...k6Notes(result),
     ...otherNotes(result),
   ];
 }

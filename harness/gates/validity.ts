@@ -1,7 +1,7 @@
 /** What makes a measurement invalid, each with the sentence that says what to do about it. Pure; knows nothing of thresholds' answers. */
 import type { RunResult } from '#harness/run-result.ts';
 import { hasStreams, streamFaults } from './validity-streams.ts';
-import { percent, shortNumber } from './wording.ts';
+import { percent, plural, shortNumber } from './wording.ts';
 
 export type Saying = { readonly code: string; readonly text: string };
 /** `voidsFailures`: with this, a broken promise about the load may be the generator's own doing. */
@@ -14,6 +14,7 @@ export function faultsOf(result: RunResult): readonly Fault[] {
   return [
     ...crashed(result),
     ...undelivered(result),
+    ...droppedByK6(result),
     ...limitedByPool(result),
     ...streamFaults(result),
     ...nearLimits(result),
@@ -56,6 +57,16 @@ function undelivered(result: RunResult): readonly Fault[] {
       text: `phase ${result.phases[one.phase]?.name}: only ${shortNumber(one.fired)} of ${shortNumber(one.planned)} planned arrivals were fired (${percent(one.fired / one.planned)}, and ${percent(deliveredShareMin)} are needed; ${percent(fired / planned)} over all measured phases): the generator could not deliver this load here`,
       voidsFailures: false,
     }));
+}
+
+/** Whatever the share: k6 numbers what it ran, so each one that it dropped moved all that came after it in the phase. */
+function droppedByK6({ k6, phases }: RunResult): readonly Fault[] {
+  return phases.flatMap(({ name, measured }, index) => {
+    const dropped = k6?.droppedIterations[index] ?? 0;
+    if (!measured || dropped === 0) return [];
+    const text = `phase ${name}: k6 dropped ${plural(dropped, 'iteration')} because no VU was free: it could not deliver this load here; a lower rate, or the native engine`;
+    return [{ code: 'iterations-dropped', text, voidsFailures: false }];
+  });
 }
 
 function limitedByPool({ cells, phases, run }: RunResult): readonly Fault[] {

@@ -4,17 +4,19 @@ import { installParts, listParts } from './install.ts';
 import { parts } from './parts.ts';
 import { thisMachine } from './surroundings.ts';
 
-type PartsArguments = { list: boolean };
+type PartsArguments = { list: boolean; names: string[] };
 
 export const partsCommand: CommandModule<object, PartsArguments> = {
-  command: 'parts',
+  command: 'parts [names..]',
   describe: 'look for the real parts that tests use, and install what is missing',
   builder: (yargs) =>
     yargs
+      .positional('names', { type: 'string', array: true, default: [], choices: parts.map(({ name }) => name), describe: 'only these; all without' })
       .option('list', { type: 'boolean', default: false, describe: 'only say what is there and what is missing' })
       .epilogue('Exit code 0 when every part is there (or with --list), 1 when one could not be installed, 2 for a usage error.'),
-  handler: async ({ list }) => {
-    if (list) listParts(parts, thisMachine);
-    else process.exitCode = await installParts(parts, thisMachine);
+  handler: async ({ list, names }) => {
+    const wanted = names.length === 0 ? parts : parts.filter(({ name }) => names.includes(name));
+    if (list) listParts(wanted, thisMachine);
+    else process.exitCode = await installParts(wanted, thisMachine);
   },
 };

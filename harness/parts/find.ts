@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import { type Command, type Manager, managerNames, managers } from './managers.ts';
-import { type Part, type PartName, parts } from './parts.ts';
+import { builtPath, type Part, type PartName, parts } from './parts.ts';
 import { type Surroundings, thisMachine } from './surroundings.ts';
 
 export type Finding =
@@ -22,10 +23,13 @@ export function findPart(part: Part, machine: Surroundings): Finding {
 }
 
 export type Installation =
+  /** One command that builds it. */
+  | { readonly kind: 'buildable'; readonly build: Command }
   | { readonly kind: 'possible'; readonly manager: Manager; readonly packages: readonly string[]; readonly asRoot: (command: Command) => Command }
   | { readonly kind: 'impossible'; readonly reason: string };
 
 export function installationOf(part: Part, machine: Surroundings): Installation {
+  if (part.go !== undefined) return buildOf(part.name, part.go, machine);
   const manager = managers.find(({ name }) => machine.locate(name) !== undefined);
   if (manager === undefined) {
     return impossible(`This system has none of ${managerNames.join(', ')}: install ${part.name} yourself, and set ${part.variable} if it is not on PATH.`);
@@ -41,6 +45,14 @@ export function installationOf(part: Part, machine: Surroundings): Installation 
   return { kind: 'possible', manager, packages, asRoot: (command) => ['sudo', ...sudo, ...command] };
 }
 
+/** The module file names the version of all that goes into it, and its sums. */
+function buildOf(name: string, { module, package: goPackage }: NonNullable<Part['go']>, machine: Surroundings): Installation {
+  if (machine.locate('go') === undefined) {
+    return impossible(`${name} is built with the Go toolchain, which is not on PATH: install Go 1.26 and run npm run parts, or put ${name} itself on PATH.`);
+  }
+  return { kind: 'buildable', build: ['go', 'build', '-C', join(import.meta.dirname, 'go', module), '-trimpath', '-o', builtPath(name), goPackage] };
+}
+
 const impossible = (reason: string): Installation => ({ kind: 'impossible', reason });
 
 export const show = (command: Command): string => command.join(' ');
@@ -50,6 +62,7 @@ export function adviceFor(part: Part, finding: Finding, machine: Surroundings): 
   if (finding.kind === 'misnamed') return `${part.variable} is "${finding.value}", and there is no such program: correct it or unset it.`;
   const installation = installationOf(part, machine);
   if (installation.kind === 'impossible') return installation.reason;
+  if (installation.kind === 'buildable') return `install it with: npm run parts (which runs: ${show(installation.build)}), or put ${part.name} on PATH`;
   return `install it with: npm run parts (which runs: ${show(installation.asRoot(installation.manager.install(installation.packages)))})`;
 }
 

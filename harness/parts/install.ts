@@ -47,11 +47,13 @@ function afterFailure(part: Part, installed: boolean): string {
   return `${part.name} ${why}; install it yourself, or set ${part.variable}.`;
 }
 
-async function install({ manager, packages, asRoot }: Extract<Installation, { kind: 'possible' }>, machine: Surroundings): Promise<boolean> {
+async function install(installation: Exclude<Installation, { kind: 'impossible' }>, machine: Surroundings): Promise<boolean> {
   const say = (command: Command): Promise<number> => {
     machine.say(`$ ${show(command)}`);
     return machine.run(command);
   };
+  if (installation.kind === 'buildable') return (await say(installation.build)) === 0;
+  const { manager, packages, asRoot } = installation;
   const refresh = async (): Promise<boolean> => manager.refresh !== null && (await say(asRoot(manager.refresh))) === 0;
   const command = asRoot(manager.install(packages));
   const isKnown = manager.knows === null || (await machine.run(manager.knows(packages), { quiet: true })) === 0;

@@ -151,12 +151,38 @@ describe('installing', () => {
   });
 });
 
+describe('a part that is built', () => {
+  const built: Part = { ...part, go: { module: 'lamp', package: 'example.test/lamp' }, packages: {} };
+
+  test('is built by the one command that was printed', async () => {
+    const machine = machineWith(['go'], { run: async (command) => (command.includes('build') ? 0 : 1) });
+    expect(adviceFor(built, { kind: 'missing' }, machine)).toMatch(/npm run parts \(which runs: go build -C .*lamp -trimpath -o .*lamp example.test\/lamp\), or put lamp on PATH/);
+    machine.programs.add('lamp');
+    expect(await installParts([built], machine)).toBe(0);
+  });
+
+  test('without Go it is a sentence that says both ways, and nothing is run', async () => {
+    const machine = machineWith(['apt-get']);
+    expect(await installParts([built], machine)).toBe(1);
+    expect(machine.ran).toEqual([]);
+    expect(machine.said[0]).toContain('install Go 1.26 and run npm run parts, or put lamp itself on PATH');
+  });
+
+  test('a build that fails is exit code 1', async () => {
+    const machine = machineWith(['go'], { exitOf: () => 1 });
+    expect(await installParts([built], machine)).toBe(1);
+    expect(machine.ran).toHaveLength(1);
+    expect(machine.said.at(-1)).toContain('could not be installed');
+  });
+});
+
 test('every part has its own variable, and a package in every manager or a sentence', () => {
   const rows: readonly Part[] = parts;
   expect(new Set(rows.map(({ variable }) => variable)).size).toBe(rows.length);
   for (const row of rows) {
     for (const manager of managers) {
-      expect(adviceFor(row, { kind: 'missing' }, machineWith([manager.name]))).toMatch(row.packages[manager.name] ? /npm run parts/ : /install it yourself/);
+      const advice = adviceFor(row, { kind: 'missing' }, machineWith([manager.name]));
+      expect(advice).toMatch(row.go === undefined ? (row.packages[manager.name] ? /npm run parts/ : /install it yourself/) : /install Go .* or put .* on PATH/);
     }
   }
 });

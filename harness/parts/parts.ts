@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { ManagerName } from './managers.ts';
 
 export type Part = {
@@ -9,7 +10,12 @@ export type Part = {
   readonly commands: readonly string[];
   /** What each manager is asked for. A manager without an entry does not have the part. */
   readonly packages: Readonly<Partial<Record<ManagerName, readonly string[]>>>;
+  /** Built by the Go toolchain from a pinned module, `go/<module>/`, where no manager has it in one version everywhere. */
+  readonly go?: { readonly module: string; readonly package: string };
 };
+
+/** Where parts that are built here go: beside the packages, and never in the repository. */
+export const builtPath = (name: string): string => join(import.meta.dirname, '..', '..', '.parts', name);
 
 export const parts = [
   {
@@ -26,6 +32,22 @@ export const parts = [
     // Debian puts it where an ordinary user's PATH may not lead.
     commands: ['haproxy', '/usr/sbin/haproxy'],
     packages: { 'apt-get': ['haproxy'], dnf: ['haproxy'], apk: ['haproxy'], pacman: ['haproxy'], brew: ['haproxy'] },
+  },
+  {
+    name: 'k6',
+    purpose: 'drives requests with --engine k6',
+    variable: 'HEADROOM_K6',
+    commands: [builtPath('k6'), 'k6'],
+    packages: {},
+    go: { module: 'k6', package: 'go.k6.io/k6/v2' },
+  },
+  {
+    name: 'kubeconform',
+    purpose: 'checks exported manifests in tests',
+    variable: 'HEADROOM_KUBECONFORM',
+    commands: [builtPath('kubeconform'), 'kubeconform'],
+    packages: {},
+    go: { module: 'kubeconform', package: 'github.com/yannh/kubeconform/cmd/kubeconform' },
   },
 ] as const satisfies readonly Part[];
 

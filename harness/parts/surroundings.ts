@@ -26,9 +26,12 @@ export const thisMachine: Surroundings = {
 };
 
 function locateExecutable(command: string): string | undefined {
-  const candidates = isAbsolute(command) ? [command] : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, command));
+  const candidates = isAbsolute(command) ? [command] : pathFolders().map((folder) => join(folder, command));
   return candidates.find(isExecutableFile);
 }
+
+/** Without npm's own: it has a dummy that is called k6. */
+const pathFolders = (): readonly string[] => (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.includes('node_modules'));
 
 function isExecutableFile(path: string): boolean {
   try {

@@ -150,7 +150,7 @@ export function simulateRun(options: SimulateOptions): SimulatedRun {
       deltas.flatMap((delta) => delta.evenness),
       input.phases.map((phase) => phase.name),
     ),
-    workers: deltas.map((delta) => delta.lag),
+    workers: deltas.flatMap((delta) => delta.lag ?? []),
     phases,
     phaseFirstArrival: first.slice(0, -1),
     seen: numbers,

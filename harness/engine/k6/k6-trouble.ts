@@ -1,0 +1,20 @@
+/** What of a scenario k6 cannot do at all. Pure. */
+import { arrivalCount } from '#harness/pacing/rate.ts';
+import type { Scenario } from '#harness/scenario.ts';
+
+/** Three numbers of eight bytes an arrival are kept until the end. */
+export const k6ArrivalsMax = 10_000_000;
+
+/** A sentence, or undefined where k6 can drive it. */
+export function k6Trouble(scenario: Scenario): string | undefined {
+  const { name, phases, streams, clock } = scenario;
+  if (streams !== undefined) {
+    return `${name} holds streams, and k6 cannot: it reads a response to its end before the script sees any of it, and an open one occupies a whole VU. Run it with --engine native`;
+  }
+  const scale = clock?.scale ?? 1;
+  const arrivals = phases.reduce((sum, phase) => sum + arrivalCount(phase), 0) / scale;
+  if (arrivals > k6ArrivalsMax) {
+    return `${name} plans ${Math.round(arrivals).toLocaleString('en-US')} arrivals; with k6, whose samples come one by one, at most ${k6ArrivalsMax.toLocaleString('en-US')} fit a run`;
+  }
+  return undefined;
+}
