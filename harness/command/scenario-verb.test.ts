@@ -52,6 +52,15 @@ test('what was asked for reaches the run, checked', async () => {
   expect((await typed({})).runs[0]).not.toHaveProperty('target');
 });
 
+test('--engine reaches the run; what k6 cannot do is a usage error, and nothing runs', async () => {
+  expect((await typed({ engine: 'k6' })).runs[0]).toMatchObject({ engine: 'k6' });
+  const streams = await typed({ name: 'streams-smoke', engine: 'k6' });
+  expect([streams.code, streams.runs.length]).toEqual([2, 0]);
+  expect(streams.err).toContain('holds streams, and k6 cannot');
+  const retried = await typed({ engine: 'k6', set: ['fleet.retry={"kind":"honour","triesMax":3}'] });
+  expect([retried.code, retried.runs.length]).toEqual([2, 0]);
+});
+
 test('--json puts exactly the verdict on stdout', async () => {
   const { out } = await typed({ json: true });
   expect(JSON.parse(out)).toEqual(JSON.parse(JSON.stringify(passed)));

@@ -1,7 +1,7 @@
 /** `npm run scenario -- NAME`: reads what was asked for, checks it, runs it. Nothing is measured here. */
 import type { Argv, CommandModule } from 'yargs';
-import { engineNames } from './run-options.ts';
 import { loadOperations, loadRun } from './modules.ts';
+import { engineNames } from './run-options.ts';
 import { runScenarios, type ScenarioArguments } from './scenario-verb.ts';
 import { exitCodesText, verbsText } from './verbs.ts';
 

@@ -12,8 +12,12 @@ export function k6Notes({ k6, run: { scenario } }: RunResult): readonly Saying[]
   ];
   const poisson = scenario.phases.filter(({ spacing }) => spacing !== 'uniform').map(({ name }) => name);
   if (poisson.length > 0)
-    notes.push({ code: 'k6-even-arrivals', text: `k6 cannot replay a Poisson plan: ${poisson.join(', ')} had as many arrivals, evenly spaced, which is a kinder load` });
+    notes.push({
+      code: 'k6-even-arrivals',
+      text: `k6 cannot replay a Poisson plan: ${poisson.join(', ')} had as many arrivals, evenly spaced, which is a kinder load`,
+    });
   const unended = scenario.phases.filter(({ untilSettled }) => untilSettled === true).map(({ name }) => name);
-  if (unended.length > 0) notes.push({ code: 'k6-full-length', text: `k6 gets its whole schedule at once: ${unended.join(', ')} took its full length, settled or not` });
+  if (unended.length > 0)
+    notes.push({ code: 'k6-full-length', text: `k6 gets its whole schedule at once: ${unended.join(', ')} took its full length, settled or not` });
   return notes;
 }

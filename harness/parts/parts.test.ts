@@ -156,7 +156,9 @@ describe('a part that is built', () => {
 
   test('is built by the one command that was printed', async () => {
     const machine = machineWith(['go'], { run: async (command) => (command.includes('build') ? 0 : 1) });
-    expect(adviceFor(built, { kind: 'missing' }, machine)).toMatch(/npm run parts \(which runs: go build -C .*lamp -trimpath -o .*lamp example.test\/lamp\), or put lamp on PATH/);
+    expect(adviceFor(built, { kind: 'missing' }, machine)).toMatch(
+      /npm run parts \(which runs: go build -C .*lamp -trimpath -o .*lamp example.test\/lamp\), or put lamp on PATH/,
+    );
     machine.programs.add('lamp');
     expect(await installParts([built], machine)).toBe(0);
   });

@@ -19,7 +19,7 @@ import { SampleReader } from './samples.ts';
 import { openStartGate, type StartGate } from './start-gate.ts';
 
 const deltaEveryMs = 1000;
-/** A phase's last arrival may be fired that much after its end: see `script.ts`. */
+/** An arrival is on time until then. */
 const firedAfterMs = 150;
 /** Beyond timeouts: to flush what it has. */
 const endLimitMs = 30_000;

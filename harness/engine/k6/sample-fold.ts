@@ -65,7 +65,14 @@ export class SampleFold {
     this.#phases = plan.phases.map((phase, index) => {
       const start = startMs + phase.startMs;
       const evenness = new EvennessRecorder({ phase: index, startMs: start, durationMs: phase.durationMs });
-      return { index, first: phase.firstArrival, startMs: start, endMs: start + phase.durationMs, offsetsMs: offsetsOf(phases[index] as ArrivalPhase), evenness };
+      return {
+        index,
+        first: phase.firstArrival,
+        startMs: start,
+        endMs: start + phase.durationMs,
+        offsetsMs: offsetsOf(phases[index] as ArrivalPhase),
+        evenness,
+      };
     });
   }
 
@@ -111,6 +118,7 @@ export class SampleFold {
     const cell = this.#cells.at(dueMs, phase.index, operation);
     cell.counts.planned++;
     if (sample.step === 0) this.#fired(phase, arrival, { intendedMs, sentMs, cell });
+    if (sample.outcome !== 'good') this.#firstCellOf(phase, arrival, intendedMs).counts.givenUp++;
     if (sample.outcome === 'own-limit') return this.#undelivered(cell, sample);
     this.#cells.at(sentMs, phase.index, operation).counts.fired++;
     if (sample.outcome === 'good' || sample.outcome === 'shed') this.#cells.at(endMs, phase.index, operation).counts.answered++;
@@ -120,7 +128,11 @@ export class SampleFold {
     if (isLast && sample.outcome === 'good') this.#cells.at(intendedMs, phase.index, operation).time(timeIndex.chain, Math.max(0, endMs - intendedMs), false);
   }
 
-  #fired(phase: Phase, arrival: number, { intendedMs, sentMs, cell }: { readonly intendedMs: number; readonly sentMs: number; readonly cell: CellRecord }): void {
+  #fired(
+    phase: Phase,
+    arrival: number,
+    { intendedMs, sentMs, cell }: { readonly intendedMs: number; readonly sentMs: number; readonly cell: CellRecord },
+  ): void {
     phase.evenness.planned(intendedMs);
     phase.evenness.fired(sentMs);
     this.#sentMs[arrival] = sentMs;
@@ -198,13 +210,17 @@ export class SampleFold {
       const arrival = phase.first + i;
       const intendedMs = phase.startMs + offsetMs;
       if (!Number.isNaN(this.#sentMs[arrival] as number) || intendedMs >= cutMs) continue;
-      const operation = this.#operations.get(this.#chainOf(phase, arrival)[0] ?? '') ?? 0;
-      const { counts } = this.#cells.at(intendedMs, phase.index, operation);
+      const { counts } = this.#firstCellOf(phase, arrival, intendedMs);
       counts.planned++;
       counts.dropped++;
+      counts.givenUp++;
       phase.evenness.planned(intendedMs);
       if (this.states[arrival] === arrivalState.notPlanned) this.states[arrival] = Number.isFinite(cutMs) ? arrivalState.unknown : arrivalState.notFired;
     }
+  }
+
+  #firstCellOf(phase: Phase, arrival: number, intendedMs: number): CellRecord {
+    return this.#cells.at(intendedMs, phase.index, this.#operations.get(this.#chainOf(phase, arrival)[0] ?? '') ?? 0);
   }
 
   #chainOf({ index }: Phase, arrival: number): readonly string[] {

@@ -19,6 +19,8 @@ export type RequestSample = {
 export type K6Sample = RequestSample | { readonly kind: 'dropped'; readonly phase: string; readonly atMs: number; readonly count: number };
 
 const droppedMetric = 'dropped_iterations';
+/** After name, time and value come the system tags by name: error_code, scenario (of which there is one a phase), status. */
+const scenarioColumn = 4;
 /** Microseconds: `K6_CSV_TIME_FORMAT`. */
 export const csvTimeFormat = 'unix_micro';
 
@@ -53,7 +55,7 @@ function parseLine(line: string): K6Sample | undefined {
   const atMs = Number(columns[1]) / 1000;
   const value = Number(columns[2]);
   const tags = pairsOf(columns.at(-2) ?? '');
-  if (columns[0] === droppedMetric) return { kind: 'dropped', phase: tags.get('phase') ?? '', atMs, count: value };
+  if (columns[0] === droppedMetric) return { kind: 'dropped', phase: columns[scenarioColumn] ?? '', atMs, count: value };
   const [arrival, step, phaseStart, connect] = (pairsOf(columns.at(-1) ?? '').get('place') ?? '').split(':');
   if (arrival === undefined || arrival === '' || step === undefined) return undefined;
   return {

@@ -17,8 +17,8 @@ import { outcomeOf, sampleMetric } from './sample-format.ts';
 type Response = RefinedResponse<'text'>;
 type Learned = { readonly token?: string; readonly secret?: string };
 
-/** What is fired later than this after its phase would be load of the next one. */
-const lateMaxMs = 100;
+/** Of the second that an executor runs on: what is fired in it is late, and counted so. */
+const lateMaxMs = 900;
 
 export type Script = { readonly setup: () => void; readonly arrive: () => void };
 

@@ -1,0 +1,167 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { arrivalState, type EngineInput } from '#harness/engine/engine.ts';
+import { foldCells } from '#harness/metrics/fold.ts';
+import { requirePart } from '#harness/parts/find.ts';
+import type { CellCounts, SecondDelta, Verdict } from '#harness/run-result.ts';
+import { ended, startScenario } from '#harness/scenario-child.ts';
+import { createK6Engine } from './k6-engine.ts';
+
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+const answer = JSON.stringify({ accepted: 1, duplicate: 0, rejected: [], position: '1', durability: 'none' });
+
+/** Not ours: notes every event's id, and answers after `delayMs`. */
+async function startServer(delayMs = 0): Promise<{ readonly port: number; readonly ids: string[] }> {
+  const ids: string[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      ids.push((JSON.parse(body) as { id: string }[])[0]?.id ?? '');
+      setTimeout(() => response.writeHead(202).end(answer), delayMs);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closers.push(() => server.close().closeAllConnections());
+  return { port: (server.address() as AddressInfo).port, ids };
+}
+
+const phase = (name: string, durationSeconds: number, rate: EngineInput['phases'][number]['rate']): EngineInput['phases'][number] => ({
+  name,
+  measured: true,
+  durationSeconds,
+  rate,
+  spacing: 'uniform',
+  traffic: [{ chain: 'ingest', weight: 1 }],
+});
+
+const inputOf = (port: number, changes: Partial<EngineInput> = {}): EngineInput => ({
+  run: 'abcdefghijkl',
+  seed: 5,
+  target: { host: '127.0.0.1', port, pathPrefix: '' },
+  operationsModule: '#harness/target/operations.ts',
+  workers: 1,
+  connection: { kind: 'per-device-group', connections: 8 },
+  devices: Array.from({ length: 50 }, (_, index) => ({ deviceId: `d${index}`, token: 'token', secret: '', publishable: '' })),
+  eventsPerBatch: 1,
+  timeoutMs: 5000,
+  goodWithinMs: 5000,
+  chains: { ingest: ['ingest'] },
+  phases: [
+    phase('up', 1, { kind: 'ramp', fromPerSecond: 20, toPerSecond: 180 }),
+    phase('load', 2, { kind: 'constant', ratePerSecond: 200 }),
+    phase('peak', 3, { kind: 'spike', basePerSecond: 50, peakPerSecond: 200, fromSeconds: 1, untilSeconds: 2 }),
+  ],
+  spoiledAboveMs: 50,
+  lateAboveMs: 100,
+  ...changes,
+});
+
+async function runOne(input: EngineInput) {
+  const deltas: SecondDelta[] = [];
+  const run = await createK6Engine(requirePart('k6')).prepare(input, { onDelta: (delta) => deltas.push(delta) });
+  let startMs = Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100;
+  for (const [index, { durationSeconds }] of input.phases.entries()) {
+    await run.drive(index, startMs);
+    startMs += durationSeconds * 1000;
+  }
+  const outcome = await run.finish();
+  const cells = foldCells(deltas);
+  const total = (count: keyof CellCounts, of?: number): number =>
+    cells.reduce((sum, cell) => sum + (of === undefined || cell.phase === of ? cell.counts[count] : 0), 0);
+  return { outcome, cells, total };
+}
+
+describe('k6', () => {
+  it('fires a plan of three curves, every arrival once, in the phase that planned it', async () => {
+    const { port, ids } = await startServer();
+    const { outcome, total } = await runOne(inputOf(port));
+    expect([0, 1, 2].map((index) => total('planned', index))).toEqual([100, 400, 300]);
+    expect([total('fired'), total('good'), total('failed')]).toEqual([800, 800, 0]);
+    expect([ids.length, new Set(ids).size]).toEqual([800, 800]);
+    expect(outcome.states.every((state) => (state & 0x0f) === arrivalState.acknowledged)).toBe(true);
+    expect(outcome).toMatchObject({ phaseFirstArrival: [0, 100, 500], k6: { processes: 1, droppedIterations: [0, 0, 0] } });
+    expect(outcome.wire).toMatch(/^k6 v2\./);
+  });
+
+  it('in three processes with segments shares no arrival and misses none', async () => {
+    const { port, ids } = await startServer();
+    const { outcome, total } = await runOne(inputOf(port, { workers: 3 }));
+    expect([total('planned'), total('fired'), total('good'), ids.length, new Set(ids).size]).toEqual([800, 800, 800, 800, 800]);
+    expect(outcome.k6?.processes).toBe(3);
+  });
+
+  it('drops what finds no free VU, and says so', async () => {
+    const { port } = await startServer(1500);
+    const { outcome, total } = await runOne(inputOf(port, { phases: [phase('load', 2, { kind: 'constant', ratePerSecond: 100 })] }));
+    expect(outcome.k6?.droppedIterations[0]).toBeGreaterThan(20);
+    expect(total('planned')).toBe(200);
+    expect(total('dropped')).toBeGreaterThan(20);
+  });
+
+  it('is cut in the middle, and says in a sentence why it could not begin', async () => {
+    const { port, ids } = await startServer();
+    const run = await createK6Engine(requirePart('k6')).prepare(inputOf(port, { phases: [phase('load', 600, { kind: 'constant', ratePerSecond: 100 })] }), {
+      onDelta: () => undefined,
+    });
+    const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
+    while (ids.length < 20) await new Promise((resolve) => setTimeout(resolve, 50));
+    run.cut();
+    await driven;
+    const { states } = await run.finish();
+    const known = states.filter((state) => (state & 0x0f) === arrivalState.acknowledged).length;
+    expect(known).toBeGreaterThanOrEqual(10);
+    expect(known).toBeLessThanOrEqual(ids.length);
+    await expect(createK6Engine('/bin/false').prepare(inputOf(port), { onDelta: () => undefined })).rejects.toThrow(/false|k6/);
+  });
+});
+
+const startK6 = (...args: readonly string[]) => {
+  const folder = mkdtempSync(join(tmpdir(), 'headroom-k6-e2e-'));
+  closers.push(() => rmSync(folder, { recursive: true, force: true }));
+  return ended(startScenario(...args, '--engine=k6', `--out=${folder}`));
+};
+
+describe('a scenario with --engine k6', () => {
+  it('runs unchanged in two processes, is verified and judged by the same gates, and says what k6 cannot do', async () => {
+    const { code, out, err } = await startK6('smoke', '--set=generator={"workers":2}');
+    expect([0, 3], err).toContain(code);
+    const verdict = JSON.parse(out) as Verdict;
+    // A machine that others use may make arrivals late; none may be lost, doubled or unplanned.
+    expect(verdict.totals).toMatchObject({ planned: 1000, lost: 0, duplicated: 0, reordered: 0 });
+    expect(verdict.totals.fired).toBeGreaterThan(950);
+    expect(verdict.totals.acknowledged).toBe(verdict.totals.fired);
+    expect(verdict.notes.map((note) => note.code)).toEqual(expect.arrayContaining(['k6-dispatch-delay', 'k6-even-arrivals']));
+    expect(verdict.latencyMs.load?.ingest?.response?.count).toBeGreaterThan(750);
+  });
+
+  it('a spike of 10,000/s on two cores comes out invalid', async () => {
+    // As much for each core as two cores were seen not to deliver.
+    const peak = 10_000 * Math.max(1, availableParallelism() / 2);
+    const { code, out, err } = await startK6(
+      'spike',
+      '--set=phases.warm-up.durationSeconds=8',
+      '--set=phases.spike.durationSeconds=8',
+      `--set=phases.spike.rate.ratePerSecond=${peak}`,
+    );
+    expect(code, err).toBe(3);
+    const reasons = (JSON.parse(out) as Verdict).reasons.map((reason) => reason.code);
+    expect(reasons.some((reason) => reason === 'iterations-dropped' || reason === 'load-not-delivered')).toBe(true);
+  });
+
+  it('with streams it is a usage error', async () => {
+    const { code, err } = await startK6('streams-smoke');
+    expect(code).toBe(2);
+    expect(err).toMatch(/holds streams, and k6 cannot/);
+  });
+});

@@ -1,0 +1,136 @@
+import { expect, test } from 'vitest';
+import { afterAcknowledged, arrivalState } from '#harness/engine/engine.ts';
+import { foldCells, timesOf } from '#harness/metrics/fold.ts';
+import { quantileMicros } from '#harness/metrics/histogram.ts';
+import type { CellCounts, SecondDelta } from '#harness/run-result.ts';
+import { k6PlanOf } from './k6-plan.ts';
+import { SampleFold } from './sample-fold.ts';
+import type { RequestSample } from './samples.ts';
+
+const originWallMs = 1_000_000;
+const startMs = 500;
+const phases = [
+  {
+    name: 'calm',
+    measured: true,
+    durationSeconds: 2,
+    rate: { kind: 'constant', ratePerSecond: 2 },
+    spacing: 'uniform',
+    traffic: [{ chain: 'ingest', weight: 1 }],
+  },
+  {
+    name: 'load',
+    measured: true,
+    durationSeconds: 1,
+    rate: { kind: 'constant', ratePerSecond: 4 },
+    spacing: 'uniform',
+    traffic: [{ chain: 'ingest', weight: 1 }],
+  },
+] as const;
+const plan = k6PlanOf({
+  run: 'abcdefghijkl',
+  seed: 1,
+  baseUrl: 'http://127.0.0.1:1',
+  deviceCount: 2,
+  eventsPerBatch: 1,
+  timeoutMs: 1000,
+  goodWithinMs: 300,
+  chains: { ingest: ['ingest'] },
+  connection: { kind: 'per-device-group', connections: 1 },
+  phases,
+});
+
+/** When the plan wants an arrival, since the origin: phases begin at 500 and 2500 ms. */
+const intendedMs = (arrival: number): number => startMs + (arrival < 4 ? 250 + arrival * 500 : 2000 + 125 + (arrival - 4) * 250);
+
+function sampleOf(arrival: number, changes: Partial<RequestSample> & { readonly afterMs?: number } = {}): RequestSample {
+  const { afterMs = 50, ...rest } = changes;
+  return {
+    kind: 'request',
+    arrival,
+    step: 0,
+    phaseStartMs: originWallMs + (arrival < 4 ? 500 : 2500),
+    operation: 'ingest',
+    outcome: 'good',
+    kept: 'acknowledged',
+    reason: '',
+    endedAtMs: originWallMs + intendedMs(arrival) + afterMs,
+    serviceMs: 20,
+    connectMs: undefined,
+    ...rest,
+  };
+}
+
+function folded(samples: readonly (RequestSample | { kind: 'dropped'; phase: string; atMs: number; count: number })[], cutMs?: number) {
+  const fold = new SampleFold({ plan, phases, operations: ['ingest'], originWallMs, startMs, lateAboveMs: 100 });
+  const deltas: SecondDelta[] = [];
+  for (const sample of samples) {
+    fold.add(sample);
+    deltas.push(fold.takeDelta(0));
+  }
+  deltas.push(fold.finish(cutMs));
+  const cells = foldCells(deltas);
+  const count = (name: keyof CellCounts): number => cells.reduce((sum, cell) => sum + cell.counts[name], 0);
+  return { fold, cells, count, states: [...fold.states] };
+}
+
+const all = Array.from({ length: 8 }, (_, arrival) => sampleOf(arrival));
+
+test('every arrival once: planned, fired, good, acknowledged, and its response from the plan', () => {
+  const { count, cells, states } = folded(all);
+  expect([count('planned'), count('fired'), count('answered'), count('good'), count('dropped')]).toEqual([8, 8, 8, 8, 0]);
+  expect((quantileMicros(timesOf(cells, 'response'), 1) ?? 0) / 1000).toBeCloseTo(50, 0);
+  expect((quantileMicros(timesOf(cells, 'service'), 1) ?? 0) / 1000).toBeCloseTo(20, 0);
+  expect(timesOf(cells, 'dispatch_delay').index).toEqual([]);
+  // Of two devices: all but the first of each were sent after their device's one before was acknowledged.
+  expect(states).toEqual([3, 3, ...Array(6).fill(arrivalState.acknowledged | afterAcknowledged)]);
+});
+
+test('in any order of processes the ledger is the same', () => {
+  expect(folded([...all].reverse()).states).toEqual(folded(all).states);
+});
+
+test('what never came is dropped and was never sent', () => {
+  const { count, states } = folded(all.filter(({ arrival }) => arrival !== 5));
+  expect([count('planned'), count('fired'), count('dropped'), count('givenUp')]).toEqual([8, 7, 1, 1]);
+  expect(states[5]).toBe(arrivalState.notFired);
+  // No arrival before it was acknowledged.
+  expect(states[7]).toBe(arrivalState.acknowledged);
+});
+
+test('of a run that was cut, what was due and did not come may have been sent; what was not due was not planned', () => {
+  const { count, states } = folded(all.slice(0, 4), 2700);
+  expect([count('planned'), count('dropped')]).toEqual([5, 1]);
+  expect(states.slice(4)).toEqual([arrivalState.unknown, 0, 0, 0]);
+});
+
+test('fired more than 100 ms late is load not delivered; a phase that k6 began late counts from there', () => {
+  expect(folded([sampleOf(0, { afterMs: 200 }), ...all.slice(1)]).count('dropped')).toBe(1);
+  const shifted = all.map((sample) =>
+    sample.arrival < 4 ? sample : { ...sample, phaseStartMs: sample.phaseStartMs + 200, endedAtMs: sample.endedAtMs + 200 },
+  );
+  expect(folded(shifted).count('dropped')).toBe(0);
+});
+
+test('late answers, refusals, timeouts and the own limits are told apart', () => {
+  const { count, states, cells } = folded([
+    sampleOf(0, { afterMs: 350, serviceMs: 340 }),
+    sampleOf(1, { outcome: 'shed', kept: 'refused' }),
+    sampleOf(2, { outcome: 'timeout', kept: 'unknown', serviceMs: 1000, afterMs: 1000 }),
+    sampleOf(3, { outcome: 'own-limit', kept: 'not-sent', reason: 'too many open files' }),
+    ...all.slice(4),
+  ]);
+  expect([count('good'), count('shed'), count('failed'), count('timedOut'), count('dropped'), count('fired')]).toEqual([4, 1, 2, 1, 1, 7]);
+  expect(states.slice(0, 4).map((state) => state & 0x0f)).toEqual([
+    arrivalState.acknowledged,
+    arrivalState.refused,
+    arrivalState.unknown,
+    arrivalState.notFired,
+  ]);
+  expect(Object.assign({}, ...cells.map(({ reasons }) => reasons))).toEqual({ late: 1, timeout: 1, 'generator out of means: too many open files': 1 });
+});
+
+test('iterations that k6 dropped count in their phase, and not behind its end', () => {
+  const drop = (phase: string, sinceMs: number) => ({ kind: 'dropped' as const, phase, atMs: originWallMs + sinceMs, count: 1 });
+  expect(folded([drop('calm', 1000), drop('calm', 2600), drop('load', 2600), drop('load', 2700), drop('load', 3600)]).fold.dropped).toEqual([1, 2]);
+});

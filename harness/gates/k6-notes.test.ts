@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { exampleRun, thresholdOf } from './example-run.ts';
+import { judge } from './judge.ts';
+
+const thresholds = [thresholdOf('failed', 'rate<0.1')];
+const driven = (droppedIterations: readonly number[]) => judge({ ...exampleRun(), k6: { processes: 1, droppedIterations } }, thresholds);
+const measured = exampleRun().phases.map((phase) => phase.measured);
+
+test('one iteration that k6 dropped in a measured phase makes a run invalid, and one before it does not', () => {
+  expect(driven(measured.map(() => 0)).verdict).toBe('pass');
+  const invalid = driven(measured.map((is) => (is ? 1 : 0)));
+  expect(invalid.verdict).toBe('invalid');
+  expect(invalid.reasons[0]).toMatchObject({ code: 'iterations-dropped' });
+  expect(driven(measured.map((is) => (is ? 0 : 5))).verdict).toBe('pass');
+});
+
+test('what k6 cannot measure is said beside its verdicts only', () => {
+  const codes = (notes: readonly { readonly code: string }[]) => notes.map((note) => note.code).filter((code) => code.startsWith('k6-'));
+  expect(codes(driven([]).notes)).toContain('k6-dispatch-delay');
+  expect(codes(judge(exampleRun(), thresholds).notes)).toEqual([]);
+});
