@@ -230,6 +230,65 @@ describe('registration', () => {
     expect((await register(publishableOf(keys), 'd', { device_secret: 'wrong' })).statusCode).toBe(401);
   });
 
+  test('R48: the same again touches neither store nor anybody; a change, a deletion and the news of one end that', async () => {
+    const keys = await newAccount();
+    let touched = 0;
+    const { readDevice, putDevice } = store;
+    Object.assign(store, {
+      readDevice: (...query: Parameters<typeof readDevice>) => {
+        touched++;
+        return readDevice(...query);
+      },
+      putDevice: (...put: Parameters<typeof putDevice>) => {
+        touched++;
+        return putDevice(...put);
+      },
+    });
+    const secret = (await register(publishableOf(keys), 'd', {})).json().device_secret;
+    const again = (change: Record<string, unknown> = {}) => register(publishableOf(keys), 'd', { device_secret: secret, ...change });
+    await again();
+    touched = 0;
+    for (let i = 0; i < 1000; i++) expect((await again()).json()).toEqual({ changed: false });
+    expect(touched).toBe(0);
+    expect((await again({ device_secret: 'wrong' })).statusCode).toBe(401);
+    expect((await again({ name: 'n' })).json()).toEqual({ changed: true });
+    expect((await again()).json()).toEqual({ changed: true });
+    await again();
+    touched = 0;
+    nowMs += 10_001;
+    await again();
+    expect(touched, 'what is remembered is read again after a while').toBe(1);
+    const remove = (authorization: string) => app.inject({ method: 'DELETE', url: '/v1/devices/d', headers: { authorization } });
+    expect((await remove(publishableOf(keys))).statusCode).toBe(403);
+    expect([(await remove(secretOf(keys))).statusCode, (await remove(secretOf(keys))).statusCode]).toEqual([204, 404]);
+    expect([(await again()).statusCode, (await again()).json().code]).toEqual([409, 'device-deleted']);
+  });
+
+  test('R50: who changes a registration too often is told when to come back; an identical one goes on', async () => {
+    const keys = await newAccount();
+    const secret = (await register(publishableOf(keys), 'd', {})).json().device_secret;
+    const change = (name: string) => register(publishableOf(keys), 'd', { device_secret: secret, name });
+    expect([(await change('a')).statusCode, (await change('b')).statusCode]).toEqual([200, 200]);
+    const refused = await change('c');
+    expect([refused.statusCode, refused.json()]).toMatchObject([429, { code: 'rate-limited', lane: 'registration', retryable: true }]);
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThanOrEqual(60);
+    expect(refused.headers).toMatchObject({ 'ratelimit-policy': '"device-registration";q=3;w=180', ratelimit: '"device-registration";r=0;t=60' });
+    expect((await change('b')).json()).toEqual({ changed: false });
+    nowMs += 60_000;
+    expect((await change('c')).json()).toEqual({ changed: true });
+    expect((await change('d')).statusCode).toBe(429);
+  });
+
+  test('an account’s own quota of a lane, and what is left of it on every answer', async () => {
+    const keys = await createAccounts(deps).create({ name: 'x', quotas: { read_per_second: 1, read_burst: 2 } });
+    await register(secretOf(keys), 'd', {});
+    const read = () => app.inject({ url: '/v1/devices/d', headers: { authorization: secretOf(keys) } });
+    const answers = [await read(), await read(), await read()];
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 429]);
+    expect(answers.map(({ headers }) => headers.ratelimit)).toEqual(['"account-read";r=1;t=2', '"account-read";r=0;t=2', '"account-read";r=0;t=1']);
+    expect(answers[2]?.json()).toMatchObject({ lane: 'read' });
+  });
+
   test('nobody becomes a user by naming one', async () => {
     const keys = await newAccount();
     expect((await register(publishableOf(keys), 'd', { user: 'u' })).statusCode).toBe(403);

@@ -1,10 +1,24 @@
 /** Wires the rooms into a Fastify app. No listen, no globals: tests inject, twins hand in faulty parts, main.ts listens. */
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Accounts, type Caller, createAccounts } from './accounts/accounts.ts';
 import type { Tokens } from './accounts/tokens.ts';
+import {
+  type Admission,
+  type AdmissionOverrides,
+  type AdmissionSettings,
+  admissionDefaults,
+  createAdmission,
+  retryAfterSeconds,
+} from './admission/admission.ts';
+import type { FoundRoute } from './admission/gate.ts';
+import { laneOf } from './admission/lanes.ts';
+import type { Metered } from './admission/metering.ts';
+import { limitText } from './admission/quotas.ts';
+import { createRouteTable } from './admission/routes.ts';
 import type { Bus } from './bus.ts';
 import type { Clock } from './clock.ts';
 import { createDevices } from './devices/devices.ts';
@@ -49,6 +63,10 @@ export type AppDeps = {
   readonly balancerIdleTimeoutMs: number;
   /** Of this process. */
   readonly streamsMax: number;
+  /** The defaults without it. */
+  readonly admission?: AdmissionSettings;
+  /** For twins. */
+  readonly admissionOverrides?: AdmissionOverrides;
   /** For accounts with a quota of streams of their own. */
   readonly permits: Permits;
   /** For twins. */
@@ -106,8 +124,9 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
   const deps = withAccounts(given);
   const { accounts } = deps;
   const app = createServer(deps, tls);
+  const admission = admitTo(app, deps);
   app.decorateRequest('caller', undefined);
-  app.addHook('onRequest', (request, reply, done) => admit({ request, reply, accounts, deps, done }));
+  app.addHook('onRequest', (request, reply, done) => admit({ request, reply, accounts, admission, done }));
   app.addHook('preParsing', unpack);
   const { counts } = deps;
   const metering = startMetering(meteringOf(deps));
@@ -125,7 +144,13 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
       components: { securitySchemes: { basic: { type: 'http', scheme: 'basic' }, bearer: { type: 'http', scheme: 'bearer' } } },
     },
   });
-  const devices = createDevices(deps);
+  const settings = deps.admission ?? admissionDefaults;
+  const devices = createDevices({
+    ...deps,
+    quota: { perMinute: settings.deviceRegistrationsPerMinute, burst: settings.deviceRegistrationBurst },
+    rememberMs: deps.streams.positionCheckMs,
+    tellChanged: (ref) => deps.bus.tellRegistrations([ref]),
+  });
   const made = createHub({
     store: deps.store,
     clock: deps.clock,
@@ -135,20 +160,20 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     onTrouble: (error) => deps.log('error', `a stream: ${String(error)}`),
   });
   const hub = deps.wrapHub?.(made) ?? made;
-  deps.bus.onNews(hub.news);
+  deps.bus.onNews((news) => (news.kind === 'registrations' ? devices.forget(news.devices) : hub.news(news)));
   app.decorate('hub', hub);
   app.addHook('onClose', async () => {
     await hub.close();
     await metering.close();
   });
   await app.register(async (scope) => {
-    ingestRoutes(scope, deps);
-    deviceRoutes(scope, { ...deps, devices });
+    ingestRoutes(scope, { ...deps, appendBegan: admission.appendBegan });
+    deviceRoutes(scope, { ...deps, devices, spend: (request, reply) => spend({ request, reply, admission }) });
     fleetRoutes(scope, { ...deps, devices });
-    serviceRoutes(scope, deps);
+    serviceRoutes(scope, { ...deps, admission: settings });
     syncRoutes(scope, deps);
     shareRoutes(scope, deps);
-    streamRoutes(scope, { ...deps, hub, metering });
+    streamRoutes(scope, { ...deps, hub, metering, leavePlace: ({ raw }) => admission.leave(raw) });
     usageRoutes(scope, { ...deps, metering });
     webhookRoutes(scope, { ...deps, endpoints: createWebhooks({ ...deps, ...deps.webhooks }) });
   });
@@ -186,6 +211,7 @@ export async function buildAdminApp(given: PlainDeps & AdminControls): Promise<F
 
 let requestNumber = 0;
 const requestIdPrefix = Math.random().toString(36).slice(2, 10);
+const newRequestId = (): string => `${requestIdPrefix}${(requestNumber++).toString(36)}`;
 
 function createServer(deps: AppDeps, tls?: TlsFiles): FastifyInstance {
   const app = Fastify({
@@ -195,7 +221,7 @@ function createServer(deps: AppDeps, tls?: TlsFiles): FastifyInstance {
     http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckMs },
     keepAliveTimeout: Math.round(deps.balancerIdleTimeoutMs * keepAliveFactor),
     requestIdHeader: 'x-request-id',
-    genReqId: () => `${requestIdPrefix}${(requestNumber++).toString(36)}`,
+    genReqId: newRequestId,
     // A drain announces itself by `Connection: close`; a request that still comes in is answered.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -265,15 +291,60 @@ async function unpack(request: FastifyRequest, _reply: FastifyReply, payload: No
   return gunzip;
 }
 
-type Admission = {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
+type Asking = { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly admission: Admission };
+type Admitting = Asking & {
   readonly accounts: Accounts;
-  readonly deps: AppDeps;
   readonly done: (error?: Error) => void;
 };
 
-function admit({ request, accounts, done }: Admission): void {
+/** Puts the gate before Fastify. What it refuses is counted as what Fastify answers is. */
+function admitTo(app: FastifyInstance, deps: AppDeps): Admission {
+  const table = createRouteTable();
+  app.addHook('onRoute', ({ method, url, config }) => {
+    for (const each of [method].flat()) table.add({ method: each, url, lane: config?.lane });
+  });
+  const made = createAdmission({
+    leaseQuota: deps.store.leaseQuota,
+    clock: deps.clock,
+    settings: deps.admission ?? admissionDefaults,
+    quota: deps.accounts.quota,
+    ...(deps.admissionOverrides === undefined ? {} : { overrides: deps.admissionOverrides }),
+    routeOf: table.find,
+    onRefused: ({ lane, url }) => deps.counts?.record(lane.name, url, 503, 0),
+    refuse: (request, response, route, isLast) =>
+      refuse({ request, response, route, isLast: isLast || deps.isClosing(), retryAfter: made.retryAfterSeconds(0) }),
+  });
+  made.guard(app.server);
+  app.addHook('onClose', () => made.close());
+  return made;
+}
+
+type Refusing = {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly route: FoundRoute;
+  readonly isLast: boolean;
+  readonly retryAfter: number;
+};
+
+function refuse({ request, response, route, isLast, retryAfter }: Refusing): void {
+  const given = request.headers['x-request-id'];
+  const requestId = typeof given === 'string' && /^[\x21-\x7e]{1,200}$/.test(given) ? given : newRequestId();
+  const { name: lane } = route.lane;
+  const detail = `The lane "${lane}" is shed: come back after ${retryAfter} s.`;
+  const instance = (request.url ?? '/').split('?', 1)[0] ?? '/';
+  const body = JSON.stringify(problemDocument({ code: 'lane-shed', detail, instance, requestId, extra: { lane, retry_after: retryAfter } }));
+  response.writeHead(503, {
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'retry-after': String(retryAfter),
+    'x-request-id': requestId,
+    ...(isLast ? { connection: 'close' } : {}),
+  });
+  response.end(body);
+}
+
+function admit({ request, reply, accounts, admission, done }: Admitting): void {
   const callers = request.routeOptions.config.callers;
   if (callers === undefined) {
     done();
@@ -283,12 +354,38 @@ function admit({ request, accounts, done }: Admission): void {
     request.caller = caller;
     if (caller === undefined) done(new Problem('unauthenticated', 'Give a valid credential in the Authorization header.'));
     else if (!callers.includes(caller.kind)) done(new Problem('forbidden', 'This credential is not for this route.'));
-    else done();
+    else settleQuota({ request, reply, admission, done });
   };
   // A bearer token is known at once: no promise on the hot path.
   const identified = accounts.identify(authorizationOf(request));
   if (identified instanceof Promise) identified.then(settle, done);
   else settle(identified);
+}
+
+/** A registration spends where it changes something, and not before. */
+function settleQuota({ request, reply, admission, done }: Omit<Admitting, 'accounts'>): void {
+  if (request.routeOptions.config.lane === 'registration') return done();
+  const told = spend({ request, reply, admission });
+  if (told instanceof Promise) told.then((problem) => done(problem), done);
+  else done(told);
+}
+
+/** From the caller's quotas, and tells the caller what is left. The problem where one is exceeded. */
+function spend({ request, reply, admission }: Asking): Problem | undefined | Promise<Problem | undefined> {
+  const caller = request.caller as Caller;
+  const metered = admission.spend({
+    lane: laneOf(request.routeOptions.config.lane).name,
+    account: caller.account,
+    device: caller.kind === 'device' ? caller.device : undefined,
+  });
+  return metered instanceof Promise ? metered.then((outcome) => tell({ reply, admission }, outcome)) : metered && tell({ reply, admission }, metered);
+}
+
+function tell({ reply, admission }: Omit<Asking, 'request'>, { policies, tightest }: Metered): Problem | undefined {
+  reply.header('ratelimit-policy', policies).header('ratelimit', limitText(tightest));
+  if (tightest.kind === 'spent') return undefined;
+  const retryAfter = admission.retryAfterSeconds(tightest.waitMs);
+  return new Problem('rate-limited', `The quota ${tightest.policy.name} is spent: come back after ${retryAfter} s.`, { retry_after: retryAfter });
 }
 
 function authorizationOf(request: FastifyRequest): string | undefined {
@@ -321,12 +418,14 @@ function translate(error: { code?: string; statusCode?: number; validation?: unk
   return new Problem('internal', 'The service failed; it was logged under this request id.');
 }
 
-const retryAfterSecondsMax = 5;
-
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: Problem): void {
-  const document = problemDocument({ code: error.code, detail: error.message, instance: pathOf(request), requestId: request.id, extra: error.extra });
-  if (document.status === 401) reply.header('www-authenticate', 'Basic realm="headroom", Bearer realm="headroom"');
+  const { status } = problems[error.code];
   // Jittered, so that those refused together do not come back together.
-  if (document.status === 429 || document.status === 503) reply.header('retry-after', String(1 + Math.floor(Math.random() * retryAfterSecondsMax)));
+  const refusal =
+    status === 429 || status === 503 ? { lane: laneOf(request.routeOptions.config.lane).name, retry_after: retryAfterSeconds(0, Math.random) } : {};
+  const extra: Readonly<Record<string, unknown>> = { ...refusal, ...error.extra };
+  const document = problemDocument({ code: error.code, detail: error.message, instance: pathOf(request), requestId: request.id, extra });
+  if (document.status === 401) reply.header('www-authenticate', 'Basic realm="headroom", Bearer realm="headroom"');
+  if (extra.retry_after !== undefined) reply.header('retry-after', String(extra.retry_after));
   reply.code(document.status).type('application/problem+json').serializer(JSON.stringify).send(document);
 }

@@ -8,6 +8,8 @@ export type Bus = {
   /** To everybody who listens, in this process and in the others. */
   readonly poke: (keys: readonly LogKey[]) => void;
   readonly tellDevices: (devices: readonly DeviceRef[]) => void;
+  /** To the other processes only. */
+  readonly tellRegistrations: (devices: readonly DeviceRef[]) => void;
   readonly onNews: (listener: (news: News) => void) => void;
   /** Of whose devices somebody here wants to hear: nobody is told of the others. */
   readonly watch: (accounts: readonly string[]) => void;
@@ -46,6 +48,7 @@ export function createBus(relay: Relay = noRelay): RelayedBus {
       const others = all.filter(({ account }) => [...watchers.values()].some((accounts) => accounts.has(account)));
       if (others.length > 0) relay.news({ kind: 'devices', devices: others });
     },
+    tellRegistrations: (devices) => relay.news({ kind: 'registrations', devices }),
     poke: (keys) => {
       receive({ kind: 'poke', keys });
       if (waiting.length === 0)

@@ -23,7 +23,14 @@ test.each([
   expect(() => readConfig(environment, flags)).toThrow(text);
 });
 
+test('quotas by lane, the others as they are', () => {
+  const { accountQuotas } = readConfig({}, { 'account-quotas': 'registration=50, read=7' });
+  expect(accountQuotas).toMatchObject({ registration: 50, read: 7, ingest: 50_000 });
+});
+
 test.each([
+  [{ 'account-quotas': 'nonsense=1' }, /--account-quotas: expected lane=requests a second/],
+  [{ 'account-quotas': 'read=0' }, /--account-quotas: expected/],
   [{ host: '127.0.0.1,,127.0.0.2' }, /--host: expected up to 16 different addresses/],
   [{ host: '127.0.0.1,127.0.0.1' }, /--host: expected up to 16 different addresses/],
   [{ host: '0.0.0.0,127.0.0.2' }, /stand alone/],

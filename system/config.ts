@@ -1,51 +1,53 @@
 /** Settings: flags first, then the environment, then defaults. The only reader of process.env. */
 import { availableParallelism } from 'node:os';
+import { type AdmissionConfig, admissionSettings } from './config-admission.ts';
 import { type FilterConfig, filterSettings } from './config-filters.ts';
 import { networksOf } from './edge/proxy-listener.ts';
 import { webhookDefaults } from './webhooks/settings.ts';
 
-export type Config = FilterConfig & {
-  /** Addresses, at least one. */
-  readonly hosts: readonly string[];
-  readonly port: number;
-  readonly adminPort: number;
-  readonly workers: number;
-  readonly dataFolder: string;
-  readonly durability: 'fsync' | 'memory';
-  readonly flushTimeoutMs: number;
-  readonly drainTimeoutMs: number;
-  readonly autoRegistration: boolean;
-  readonly adminToken: string | undefined;
-  readonly signingKey: string | undefined;
-  readonly tlsCert: string | undefined;
-  readonly tlsKey: string | undefined;
-  readonly balancerIdleTimeoutMs: number;
-  readonly drainWindowMs: number;
-  readonly streamAgeMs: number;
-  readonly positionCheckMs: number;
-  readonly wholeChanges: number;
-  readonly deletionsSeconds: number;
-  readonly proxyProtocol: 'off' | 'v1' | 'v2';
-  readonly proxyPort: number;
-  readonly proxyTrusted: readonly string[];
-  readonly restoreFrom: string | undefined;
-  readonly presenceTimeoutMs: number;
-  readonly usageSpikeFactor: number;
-  readonly publicUrl: string | undefined;
-  readonly webhookAllowNetworks: readonly string[];
-  readonly webhookDnsServer: string | undefined;
-  readonly webhookScheduleMs: readonly number[];
-  readonly webhookTimeoutMs: number;
-  readonly webhookAttemptsMax: number;
-  readonly webhookEndpointAttemptsMax: number;
-  readonly webhookBreakerFailures: number;
-  readonly webhookBreakerMs: number;
-  readonly webhookQueueMax: number;
-  readonly webhookEventsMax: number;
-  readonly webhookRetentionSeconds: number;
-  readonly webhookHandshakeSeconds: number;
-  readonly webhookOverlapSeconds: number;
-};
+export type Config = FilterConfig &
+  AdmissionConfig & {
+    /** Addresses, at least one. */
+    readonly hosts: readonly string[];
+    readonly port: number;
+    readonly adminPort: number;
+    readonly workers: number;
+    readonly dataFolder: string;
+    readonly durability: 'fsync' | 'memory';
+    readonly flushTimeoutMs: number;
+    readonly drainTimeoutMs: number;
+    readonly autoRegistration: boolean;
+    readonly adminToken: string | undefined;
+    readonly signingKey: string | undefined;
+    readonly tlsCert: string | undefined;
+    readonly tlsKey: string | undefined;
+    readonly balancerIdleTimeoutMs: number;
+    readonly drainWindowMs: number;
+    readonly streamAgeMs: number;
+    readonly positionCheckMs: number;
+    readonly wholeChanges: number;
+    readonly deletionsSeconds: number;
+    readonly proxyProtocol: 'off' | 'v1' | 'v2';
+    readonly proxyPort: number;
+    readonly proxyTrusted: readonly string[];
+    readonly restoreFrom: string | undefined;
+    readonly presenceTimeoutMs: number;
+    readonly usageSpikeFactor: number;
+    readonly publicUrl: string | undefined;
+    readonly webhookAllowNetworks: readonly string[];
+    readonly webhookDnsServer: string | undefined;
+    readonly webhookScheduleMs: readonly number[];
+    readonly webhookTimeoutMs: number;
+    readonly webhookAttemptsMax: number;
+    readonly webhookEndpointAttemptsMax: number;
+    readonly webhookBreakerFailures: number;
+    readonly webhookBreakerMs: number;
+    readonly webhookQueueMax: number;
+    readonly webhookEventsMax: number;
+    readonly webhookRetentionSeconds: number;
+    readonly webhookHandshakeSeconds: number;
+    readonly webhookOverlapSeconds: number;
+  };
 
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -58,6 +60,8 @@ export type Setting<T> = {
   readonly read: (text: string) => T | undefined;
   readonly expected: string;
   readonly byDefault: T;
+  /** For the help, where it is not what a text would be. */
+  readonly show?: (value: T) => string;
 };
 
 const integer = (minimum: number, maximum: number) => ({
@@ -333,6 +337,7 @@ const settings = {
     byDefault: 100,
   },
   ...filterSettings,
+  ...admissionSettings,
   restoreFrom: {
     flag: 'restore-from',
     env: 'HEADROOM_RESTORE_FROM',
@@ -357,7 +362,12 @@ const settings = {
   ...webhookSettings,
 } satisfies { [K in keyof Config]: Setting<Config[K]> };
 
-export const settingNames = Object.values(settings).map(({ flag, env, about, byDefault }) => ({ flag, env, about, byDefault }));
+export const settingNames = Object.values(settings).map(({ flag, env, about, byDefault, ...rest }) => ({
+  flag,
+  env,
+  about,
+  byDefault: 'show' in rest ? (rest.show as (value: unknown) => string)(byDefault) : byDefault,
+}));
 
 /** Throws a ConfigError that names the setting, what was expected and what was given. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>, flags: Readonly<Record<string, unknown>>): Config {

@@ -1,5 +1,7 @@
 /** Registration, tokens, devices, location and history. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { admissionDefaults, retryAfterSeconds } from './admission/admission.ts';
+import { limitText, policyText } from './admission/quotas.ts';
 import type { AppDeps } from './app.ts';
 import type { Devices, RegisterOutcome } from './devices/devices.ts';
 import { Problem } from './protocol/errors.ts';
@@ -8,7 +10,11 @@ import { AuthenticateAnswer, AuthenticateBody, DeviceParams, HistoryQuery, Regis
 import { exportLine, type ShownEvent } from './routes-ingest.ts';
 import type { DeviceRow } from './store/store.ts';
 
-type Deps = AppDeps & { readonly devices: Devices };
+type Deps = AppDeps & {
+  readonly devices: Devices;
+  /** From the caller's quota of this lane; the problem where it is exceeded. */
+  readonly spend: (request: FastifyRequest, reply: FastifyReply) => Problem | undefined | Promise<Problem | undefined>;
+};
 
 export function deviceRoutes(app: FastifyInstance, deps: Deps): void {
   app.post(
@@ -17,7 +23,7 @@ export function deviceRoutes(app: FastifyInstance, deps: Deps): void {
       config: { callers: ['publishable'], lane: 'token' },
       schema: { summary: 'Get a device token', security: [{ basic: [] }], body: AuthenticateBody, response: { 200: AuthenticateAnswer } },
     },
-    (request) => authenticate(request, deps),
+    (request, reply) => authenticate(request, reply, deps),
   );
   app.post(
     '/v1/tokens',
@@ -55,13 +61,16 @@ export const accountOf = (request: FastifyRequest): string => (request.caller as
 const unproven = () => new Problem('unauthenticated', 'Give a valid credential in the Authorization header.');
 const deleted = () => new Problem('device-deleted', 'The device was deleted and its id is not used again.');
 
-async function authenticate(request: FastifyRequest, { devices, tokens, autoRegistration }: Deps) {
+async function authenticate(request: FastifyRequest, reply: FastifyReply, deps: Deps) {
+  const { devices, tokens, autoRegistration } = deps;
   const { device_id: device, device_secret: secret } = request.body as AuthenticateBody;
   const account = accountOf(request);
   if (!autoRegistration && (await devices.read({ account, device })) === undefined) throw new Problem('not-found', 'This device is not registered.');
-  const outcome = await devices.register({ account, device, secret, trusted: false, user: undefined, attributes: undefined });
+  const outcome = await devices.register({ account, device, secret, trusted: false, user: undefined, attributes: undefined, beforeChange: () => undefined });
   if (outcome.kind === 'unproven') throw unproven();
   if (outcome.kind === 'deleted') throw deleted();
+  if (outcome.kind === 'too-often') throw tooOften(reply, outcome.waitMs, deps);
+  if (outcome.row === undefined) throw new Error('a device was authenticated without its row');
   const { user, generation } = outcome.row;
   const token = tokens.signDevice({ account, device, user, generation, expiresInSeconds: limits.deviceTokenSeconds });
   return {
@@ -72,24 +81,49 @@ async function authenticate(request: FastifyRequest, { devices, tokens, autoRegi
   };
 }
 
-async function register(request: FastifyRequest, reply: FastifyReply, { devices, tokens }: Deps): Promise<FastifyReply> {
+async function register(request: FastifyRequest, reply: FastifyReply, deps: Deps): Promise<FastifyReply> {
+  const { devices, tokens } = deps;
   const { device_secret: secret, user_token: userToken, user: named, ...attributes } = request.body as RegisterBody;
   const account = accountOf(request);
   const trusted = request.caller?.kind === 'account';
   if (named !== undefined && !trusted) throw new Problem('forbidden', 'A device joins a user by that user’s token, or by the account’s secret.');
   const user = userToken === undefined ? named : userOf(userToken, account, tokens);
   const { id: device } = request.params as DeviceParams;
-  const outcome: RegisterOutcome = await devices.register({ account, device, secret, trusted, user, attributes });
+  const outcome: RegisterOutcome = await devices.register({
+    account,
+    device,
+    secret,
+    trusted,
+    user,
+    attributes,
+    beforeChange: () => spendOrThrow(request, reply, deps),
+  });
   switch (outcome.kind) {
     case 'created':
       return reply.code(201).send({ device_secret: outcome.secret });
     case 'known':
       return reply.code(200).send({ changed: outcome.changed });
+    case 'too-often':
+      throw tooOften(reply, outcome.waitMs, deps);
     case 'deleted':
       throw deleted();
     case 'unproven':
       throw unproven();
   }
+}
+
+async function spendOrThrow(request: FastifyRequest, reply: FastifyReply, { spend }: Deps): Promise<void> {
+  const problem = await spend(request, reply);
+  if (problem !== undefined) throw problem;
+}
+
+/** A device changes its registration seldom; who does it at each launch has a bug, and is told when it may again. */
+function tooOften(reply: FastifyReply, waitMs: number, { admission = admissionDefaults }: Deps): Problem {
+  const policy = { name: 'device-registration', ratePerSecond: admission.deviceRegistrationsPerMinute / 60, burst: admission.deviceRegistrationBurst };
+  const exceeded = { kind: 'exceeded', policy, waitMs } as const;
+  const retryAfter = retryAfterSeconds(waitMs, Math.random);
+  reply.header('ratelimit-policy', policyText(policy)).header('ratelimit', limitText(exceeded));
+  return new Problem('rate-limited', `This device changed its registration too often: come back after ${retryAfter} s.`, { retry_after: retryAfter });
 }
 
 function userOf(userToken: string, account: string, tokens: AppDeps['tokens']): string {

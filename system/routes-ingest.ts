@@ -12,7 +12,9 @@ import { type AppendReceipt, allPartitions, type Disposition, type LogEvent } fr
 
 export type ShownEvent = LogEvent & { readonly disposition: Disposition };
 
-export function ingestRoutes(app: FastifyInstance, deps: AppDeps): void {
+type Deps = AppDeps & { /** Until what it returns is called, an append is in work. */ readonly appendBegan: () => () => void };
+
+export function ingestRoutes(app: FastifyInstance, deps: Deps): void {
   const { store, clock, log } = deps;
   const onTrouble = (error: unknown): void => log('error', `a device’s clock: ${String(error)}`);
   const accepting = { ...deps, clocks: createClocks({ store, clock, toleranceMs: limits.clockChangeMs, onTrouble }) };
@@ -39,7 +41,7 @@ export function ingestRoutes(app: FastifyInstance, deps: AppDeps): void {
 async function accept(
   request: FastifyRequest,
   reply: FastifyReply,
-  { store, clock, counts, clocks }: AppDeps & { readonly clocks: Clocks },
+  { store, clock, counts, clocks, appendBegan }: Deps & { readonly clocks: Clocks },
 ): Promise<FastifyReply> {
   const { caller } = request;
   if (caller?.kind !== 'device') throw new Problem('forbidden', 'Events come with a device token.');
@@ -61,7 +63,8 @@ async function accept(
   const rejected = batch.rejected.length === 0 ? '[]' : JSON.stringify(batch.rejected);
   const key = readIdempotencyKey(request);
   const begunMs = clock.monotonicMs();
-  const result = await store.append({
+  const appended = appendBegan();
+  const appending = store.append({
     account: caller.account,
     device: caller.device,
     receivedAtMs: clock.wallMs(),
@@ -69,6 +72,7 @@ async function accept(
     rejectedCount: batch.rejected.length,
     ...(key === undefined ? {} : { idempotency: { key, digest: hash('sha256', body, 'base64url'), note: rejected } }),
   });
+  const result = await appending.finally(appended);
   counts?.recordAppend(clock.monotonicMs() - begunMs);
   if (result.kind === 'idempotency-mismatch') throw new Problem('idempotency-mismatch', 'This Idempotency-Key came with another body before.');
   if (batch.events.length === 0) throw new Problem('all-invalid', 'No event of the batch is valid.', { rejected: batch.rejected });

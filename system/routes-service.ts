@@ -1,12 +1,18 @@
 /** Health, limits, metrics, the description of it all. */
 import type { FastifyInstance } from 'fastify';
+import { type AdmissionSettings, publishedAdmission } from './admission/admission.ts';
 import type { AppDeps } from './app.ts';
 import { Problem } from './protocol/errors.ts';
 import { heartbeatMsMax, limits } from './protocol/limits.ts';
 import { endpointsPerAccountMax, itemsPerPrincipalMax, outwardBodyBytesMax } from './store/store.ts';
 import type { WebhookSettings } from './webhooks/settings.ts';
 
-export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining, streams, balancerIdleTimeoutMs, streamsMax, webhooks }: AppDeps): void {
+type Deps = AppDeps & { readonly admission: AdmissionSettings };
+
+export function serviceRoutes(
+  app: FastifyInstance,
+  { store, metrics, isDraining, streams, balancerIdleTimeoutMs, streamsMax, webhooks, admission }: Deps,
+): void {
   const config = { lane: 'health' };
   app.get('/healthz', { config, schema: { summary: 'Alive' } }, () => ({ alive: true }));
   app.get('/readyz', { config, schema: { summary: 'Ready for work' } }, () => {
@@ -49,6 +55,7 @@ export function serviceRoutes(app: FastifyInstance, { store, metrics, isDraining
     position_check_ms: streams.positionCheckMs,
     presence_timeout_ms: streams.presenceTimeoutMs,
     ...webhookLimits(webhooks.settings),
+    ...publishedAdmission(admission),
   }));
   app.get('/metrics', { config, schema: { summary: 'Prometheus text, one answer for all workers' } }, async (_, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),

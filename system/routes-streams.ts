@@ -18,7 +18,7 @@ import { turn } from './stream/topics.ts';
 import { logOf, mayUse } from './sync/access.ts';
 import type { Metering } from './usage/metering.ts';
 
-type Deps = AppDeps & { readonly hub: Hub; readonly metering: Metering };
+type Deps = AppDeps & { readonly hub: Hub; readonly metering: Metering /** What waits is no work. */; readonly leavePlace: (request: FastifyRequest) => void };
 const changesPerRead = 500;
 const heartbeatMsDefault = 25_000;
 
@@ -90,8 +90,14 @@ type Beginning = {
 
 function open({ request, reply, deps, channels, logChannels, format, heartbeatMs, log, first, onEnded }: Beginning): void {
   const caller = request.caller as Caller;
-  const headers = headersOf({ request, format, ...(first === undefined ? {} : { epoch: first.page.epoch, from: first.from }) });
+  const headers = headersOf({
+    request,
+    format,
+    limitLines: limitLinesOf(reply),
+    ...(first === undefined ? {} : { epoch: first.page.epoch, from: first.from }),
+  });
   const { elapsedTime } = reply;
+  deps.leavePlace(request);
   reply.hijack();
   deps.metering.call(caller.account);
   deps.metering.streamOpened(caller.account);
@@ -151,11 +157,13 @@ function formatOf(request: FastifyRequest): Format {
 function headersOf({
   request,
   format,
+  limitLines,
   epoch,
   from,
 }: {
   readonly request: FastifyRequest;
   readonly format: Format;
+  readonly limitLines: readonly string[];
   readonly epoch?: string;
   readonly from?: string;
 }): string {
@@ -167,6 +175,7 @@ function headersOf({
     'X-Content-Type-Options: nosniff',
     'Access-Control-Allow-Origin: *',
     `X-Request-Id: ${request.id}`,
+    ...limitLines,
     ...(epoch === undefined ? [] : [`Sync-Epoch: ${epoch}`, `Sync-Replay-From: ${from}`]),
     'Transfer-Encoding: chunked',
     // The connection is the stream's from here on.
@@ -174,6 +183,12 @@ function headersOf({
   ];
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
+
+const limitLinesOf = (reply: FastifyReply): readonly string[] =>
+  ['RateLimit-Policy', 'RateLimit'].flatMap((name) => {
+    const value = reply.getHeader(name.toLowerCase());
+    return value === undefined ? [] : [`${name}: ${value}`];
+  });
 
 type Polling = {
   readonly request: FastifyRequest;
@@ -189,6 +204,7 @@ type Polling = {
 async function longPoll({ request, reply, deps, log, channels, since, heartbeatMs }: Polling): Promise<FastifyReply> {
   if (log === undefined) throw new Problem('bad-request', 'A long poll is for sync:{collection} and inbox: the others have no cursor.');
   const filter = new Set(channels);
+  deps.leavePlace(request);
   const deadline = AbortSignal.any([AbortSignal.timeout(heartbeatMs), closedSignal(request)]);
   for (let from = since; ; ) {
     const { page } = await readSince({ deps, log, channels, since: from, limit: changesPerRead });

@@ -12,6 +12,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   filters: async () => (await import('./filters.ts')).filtersBench,
   fanout: async () => (await import('./fanout.ts')).fanoutBench,
   held: async () => (await import('./held.ts')).heldBench,
+  refusal: async () => (await import('./refusal.ts')).refusalBench,
   memory: async () => (await import('./memory.ts')).memoryBench,
 };
 

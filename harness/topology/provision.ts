@@ -1,5 +1,6 @@
 /** Brings a fleet into being through the public routes, before anything is measured: every device gets its token. */
-import { Pool } from 'undici';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Dispatcher, Pool } from 'undici';
 import { deviceNameOf, userNameOf, userOfDevice } from '#harness/target/item-laws.ts';
 import type { DeviceCredentials } from '#harness/target/operation.ts';
 
@@ -64,13 +65,26 @@ function poolOf(url: string): { readonly pool: Pool; readonly path: string } {
   return { pool, path: new URL(url).pathname.replace(/\/$/, '') };
 }
 
+const attemptsMax = 5;
+
+/** A service that has too much to do says when to come back, and a fleet is in no hurry. */
+async function ask(pool: Pool, asked: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await pool.request(asked);
+    const retryAfter = Number(answer.headers['retry-after']);
+    if ((answer.statusCode !== 429 && answer.statusCode !== 503) || attempt === attemptsMax || !(retryAfter >= 0)) return answer;
+    await answer.body.dump();
+    await sleep(retryAfter * 1000);
+  }
+}
+
 type Joining = { readonly pool: Pool; readonly path: string; readonly account: AccountCredentials; readonly user: string };
 
 /** Registers a device as one of a user's, by the account's secret. Gives the device's secret. */
 async function join({ pool, path, account, user }: Joining): Promise<string> {
   const body = JSON.stringify({ user, platform: 'android', app_version: '7.4.1' });
   const headers = { authorization: secretAuthorization(account), 'content-type': 'application/json' };
-  const answer = await pool.request({ path, method: 'PUT', headers, body });
+  const answer = await ask(pool, { path, method: 'PUT', headers, body });
   const text = await answer.body.text();
   const secret = answer.statusCode === 201 ? (JSON.parse(text) as { device_secret?: unknown }).device_secret : undefined;
   if (typeof secret !== 'string') throw new Error(`a device could not join ${user}: ${path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
@@ -107,7 +121,7 @@ export async function mintUserTokens({ url, accounts, run, users, onProgress, si
 async function mint({ pool, path, account, user }: Joining): Promise<string> {
   const body = JSON.stringify({ user, scopes: ['ch:*'], expires_in: userTokenSeconds });
   const headers = { authorization: secretAuthorization(account), 'content-type': 'application/json' };
-  const answer = await pool.request({ path, method: 'POST', headers, body });
+  const answer = await ask(pool, { path, method: 'POST', headers, body });
   const text = await answer.body.text();
   if (answer.statusCode !== 201) throw new Error(`user ${user} got no token: ${path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
   return `Bearer ${(JSON.parse(text) as { access_token: string }).access_token}`;
@@ -117,7 +131,7 @@ type Asking = { readonly pool: Pool; readonly path: string; readonly publishable
 
 async function authenticate({ pool, path, publishable, deviceId, secret }: Asking): Promise<{ token: string; secret: string }> {
   const body = JSON.stringify({ device_id: deviceId, ...(secret === undefined ? {} : { device_secret: secret }) });
-  const answer = await pool.request({ path, method: 'POST', headers: { authorization: publishable, 'content-type': 'application/json' }, body });
+  const answer = await ask(pool, { path, method: 'POST', headers: { authorization: publishable, 'content-type': 'application/json' }, body });
   const text = await answer.body.text();
   if (answer.statusCode !== 200) throw new Error(`device ${deviceId} could not be registered: ${path} answered ${answer.statusCode}: ${text.slice(0, 300)}`);
   const { access_token, device_secret } = JSON.parse(text) as { access_token?: unknown; device_secret?: unknown };

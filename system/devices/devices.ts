@@ -2,16 +2,34 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '#system/clock.ts';
 import type { RegisterBody } from '#system/protocol/schemas.ts';
-import type { DeviceRow, Store } from '#system/store/store.ts';
+import { type DeviceRow, filledTo, type Store } from '#system/store/store.ts';
+import { createKnownRegistrations, type KnownRegistrations } from './known.ts';
 
 export type DeviceKey = { readonly account: string; readonly device: string };
 export type Registration = Omit<RegisterBody, 'device_secret' | 'user_token' | 'user'>;
 
 export type RegisterOutcome =
   | { readonly kind: 'created'; readonly secret: string; readonly row: DeviceRow }
-  | { readonly kind: 'known'; readonly changed: boolean; readonly row: DeviceRow }
+  | { readonly kind: 'known'; readonly changed: true; readonly row: DeviceRow }
+  /** Without its row where it was known by heart. */
+  | { readonly kind: 'known'; readonly changed: false; readonly row: DeviceRow | undefined }
   | { readonly kind: 'unproven' }
-  | { readonly kind: 'deleted' };
+  | { readonly kind: 'deleted' }
+  /** This device has changed too often. */
+  | { readonly kind: 'too-often'; readonly waitMs: number };
+
+/** Of registrations that change something, a device. */
+export type RegistrationQuota = { readonly perMinute: number; readonly burst: number };
+
+export type DevicesOptions = {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly quota: RegistrationQuota;
+  /** How long an unchanged registration is remembered where nobody tells of a change. */
+  readonly rememberMs: number;
+  /** To all other workers, before and after a change: they forget it. */
+  readonly tellChanged: (ref: DeviceKey) => void;
+};
 
 export type RemoveOutcome = { readonly kind: 'removed' | 'missing' } | { readonly kind: 'other-version'; readonly version: number };
 
@@ -25,9 +43,13 @@ export type Devices = {
       readonly trusted: boolean;
       readonly user: string | undefined;
       readonly attributes: Registration | undefined;
+      /** Before something is written: rejects where the account may not. */
+      readonly beforeChange: () => void | Promise<void>;
     },
   ) => Promise<RegisterOutcome>;
   readonly read: (key: DeviceKey) => Promise<DeviceRow | undefined>;
+  /** Others changed them. */
+  readonly forget: KnownRegistrations['forget'];
 };
 
 const digestOf = (secret: string): string => hash('sha256', secret, 'hex');
@@ -35,19 +57,23 @@ const matches = (secret: string, digest: string): boolean => timingSafeEqual(Buf
 // Two registrations of one device may race; the loser reads again. More rounds than this would mean a broken store.
 const attemptsMax = 10;
 
-export function createDevices({ store, clock }: { readonly store: Store; readonly clock: Clock }): Devices {
+export function createDevices(options: DevicesOptions): Devices {
+  const { store, clock } = options;
+  const known = createKnownRegistrations({ clock, goodForMs: options.rememberMs });
+  const parts = { ...options, known };
   return {
     read: (key) => store.readDevice(key),
+    forget: known.forget,
     remove: async (input) => {
       for (let attempt = 0; attempt < attemptsMax; attempt++) {
-        const outcome = await tryRemove(input, store, clock.wallMs());
+        const outcome = await tryRemove(input, parts);
         if (outcome !== undefined) return outcome;
       }
       throw new Error(`device ${input.device} was changed ${attemptsMax} times while it was being deleted`);
     },
     register: async (input) => {
       for (let attempt = 0; attempt < attemptsMax; attempt++) {
-        const outcome = await tryRegister(input, store, clock.wallMs());
+        const outcome = await tryRegister(input, parts);
         if (outcome !== undefined) return outcome;
       }
       throw new Error(`device ${input.device} was changed ${attemptsMax} times while it was being registered`);
@@ -55,41 +81,75 @@ export function createDevices({ store, clock }: { readonly store: Store; readonl
   };
 }
 
-async function tryRemove({ account, device, expected }: Parameters<Devices['remove']>[0], store: Store, nowMs: number): Promise<RemoveOutcome | undefined> {
-  const row = await store.readDevice({ account, device });
-  if (row === undefined || row.deleted) return { kind: 'missing' };
-  if (expected !== undefined && row.version !== expected) return { kind: 'other-version', version: row.version };
-  const gone: DeviceRow = { ...row, version: row.version + 1, generation: row.generation + 1, deleted: true, changedAtMs: nowMs, attributes: {} };
-  const stored = await store.putDevice({ account, device, expected: row.version, row: gone });
-  return stored.kind === 'stored' ? { kind: 'removed' } : undefined;
-}
+type Parts = DevicesOptions & { readonly known: KnownRegistrations };
+type Input = Parameters<Devices['register']>[0];
 
-async function tryRegister(input: Parameters<Devices['register']>[0], store: Store, nowMs: number): Promise<RegisterOutcome | undefined> {
+async function tryRegister(input: Input, parts: Parts): Promise<RegisterOutcome | undefined> {
+  const { store, clock, quota, known } = parts;
   const key = { account: input.account, device: input.device };
+  const text = input.attributes === undefined ? undefined : sorted(input.attributes);
+  if (text !== undefined && known.isKnown({ ...key, secret: input.secret, trusted: input.trusted, user: input.user, text })) return unchanged;
+  const learn = known.begin(key);
   const row = await store.readDevice(key);
-  if (row === undefined) {
-    const secret = randomBytes(32).toString('base64url');
-    const created: DeviceRow = {
-      version: 1,
-      secretDigest: digestOf(secret),
-      ...(input.user === undefined ? {} : { user: input.user }),
-      generation: 1,
-      deleted: false,
-      registeredAtMs: nowMs,
-      changedAtMs: nowMs,
-      attributes: input.attributes ?? {},
-    };
-    const stored = await store.putDevice({ ...key, expected: undefined, row: created });
-    return stored.kind === 'stored' ? { kind: 'created', secret, row: created } : undefined;
-  }
+  if (row === undefined) return create(input, parts);
   if (!input.trusted && (input.secret === undefined || !matches(input.secret, row.secretDigest))) return { kind: 'unproven' };
   if (row.deleted) return { kind: 'deleted' };
   const attributes = input.attributes ?? row.attributes;
   const user = input.user ?? row.user;
-  if (user === row.user && sameAttributes(attributes, row.attributes)) return { kind: 'known', changed: false, row };
-  const changed: DeviceRow = { ...row, version: row.version + 1, changedAtMs: nowMs, attributes, ...(user === undefined ? {} : { user }) };
-  const stored = await store.putDevice({ ...key, expected: row.version, row: changed });
-  return stored.kind === 'stored' ? { kind: 'known', changed: true, row: changed } : undefined;
+  if (user === row.user && (text === undefined || text === sorted(row.attributes))) {
+    if (text !== undefined) learn(row, text);
+    return { kind: 'known', changed: false, row };
+  }
+  const nowMs = clock.wallMs();
+  const bucket = filledTo(row.quota, { ratePerSecond: quota.perMinute / 60, burst: quota.burst, nowMs });
+  if (bucket.tokens < 1) return { kind: 'too-often', waitMs: ((1 - bucket.tokens) * 60_000) / quota.perMinute };
+  await input.beforeChange();
+  const spent = { ...bucket, tokens: bucket.tokens - 1 };
+  const changed: DeviceRow = { ...row, version: row.version + 1, changedAtMs: nowMs, attributes, quota: spent, ...(user === undefined ? {} : { user }) };
+  return (await put(key, row.version, changed, parts)) ? { kind: 'known', changed: true, row: changed } : undefined;
+}
+
+const unchanged: RegisterOutcome = { kind: 'known', changed: false, row: undefined };
+
+async function create(input: Input, { store, clock, quota }: Parts): Promise<RegisterOutcome | undefined> {
+  await input.beforeChange();
+  const nowMs = clock.wallMs();
+  const secret = randomBytes(32).toString('base64url');
+  const row: DeviceRow = {
+    version: 1,
+    secretDigest: digestOf(secret),
+    ...(input.user === undefined ? {} : { user: input.user }),
+    generation: 1,
+    deleted: false,
+    registeredAtMs: nowMs,
+    changedAtMs: nowMs,
+    quota: { tokens: quota.burst - 1, atMs: nowMs },
+    attributes: input.attributes ?? {},
+  };
+  const stored = await store.putDevice({ account: input.account, device: input.device, expected: undefined, row });
+  return stored.kind === 'stored' ? { kind: 'created', secret, row } : undefined;
+}
+
+async function tryRemove({ account, device, expected }: Parameters<Devices['remove']>[0], parts: Parts): Promise<RemoveOutcome | undefined> {
+  const key = { account, device };
+  const row = await parts.store.readDevice(key);
+  if (row === undefined || row.deleted) return { kind: 'missing' };
+  if (expected !== undefined && row.version !== expected) return { kind: 'other-version', version: row.version };
+  const changedAtMs = parts.clock.wallMs();
+  const gone: DeviceRow = { ...row, version: row.version + 1, generation: row.generation + 1, deleted: true, changedAtMs, attributes: {} };
+  return (await put(key, row.version, gone, parts)) ? { kind: 'removed' } : undefined;
+}
+
+/** Forgotten before and after: who read in between learns nothing that is not so any more. */
+async function put(key: DeviceKey, expected: number, row: DeviceRow, { store, known, tellChanged }: Parts): Promise<boolean> {
+  const tell = (): void => {
+    known.forget([key]);
+    tellChanged(key);
+  };
+  tell();
+  const stored = await store.putDevice({ ...key, expected, row });
+  tell();
+  return stored.kind === 'stored';
 }
 
 const sorted = (attributes: Readonly<Record<string, unknown>>): string =>
@@ -100,4 +160,3 @@ const sorted = (attributes: Readonly<Record<string, unknown>>): string =>
         ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
         : value,
   );
-const sameAttributes = (a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean => sorted(a) === sorted(b);

@@ -40,6 +40,7 @@ export const problems = {
   'headers-too-large': problem(431, 'The header is too large'),
   'too-many-streams': problem(429, 'There are as many streams as there may be', true),
   'rate-limited': problem(429, 'You exceeded your quota', true),
+  'lane-shed': problem(503, 'The service has more to do than it can, and sheds this', true),
   internal: problem(500, 'The service failed', true),
   'store-unavailable': problem(503, 'The store cannot keep a promise now', true),
   draining: problem(503, 'The service is going down', true),

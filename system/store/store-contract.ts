@@ -284,6 +284,18 @@ function rowRules(store: () => Store): void {
     expect(await Promise.all(['1', '2'].map((candidate) => store().settle({ name: 'key', candidate })))).toEqual(['1', '1']);
   });
 
+  it('leases quotas: a burst, then the rate, over all who ask; debts are paid first', async () => {
+    const lease = (wanted: number, nowMs: number, spent = 0) => store().leaseQuota({ name: 'q', ratePerSecond: 10, burst: 5, wanted, spent, nowMs });
+    const first = await Promise.all([lease(3, 1000), lease(3, 1000), lease(3, 1000)]);
+    expect(first.map(({ granted }) => granted).sort()).toEqual([0, 2, 3]);
+    expect(await lease(3, 1099)).toMatchObject({ granted: 0 });
+    expect(await lease(3, 1250)).toMatchObject({ granted: 2 });
+    expect(await lease(3, 900)).toMatchObject({ granted: 0 });
+    expect(await lease(1, 2250, 3)).toMatchObject({ granted: 1, left: 1 });
+    expect(await lease(1, 2250, 100)).toMatchObject({ granted: 0, left: -5 });
+    expect(await lease(100, 60_000)).toEqual({ granted: 5, left: 0 });
+  });
+
   it('refuses work after close', async () => {
     await store().close();
     await expect(store().append(command('d', ['1']))).rejects.toMatchObject({ trouble: 'closed' });

@@ -10,6 +10,7 @@
 import type { ChangeStore } from './changes.ts';
 import type { OutwardStore } from './outward.ts';
 import type { DeviceRef, PresenceStore } from './presence.ts';
+import type { QuotaRow, QuotaStore } from './quota.ts';
 import type { UsageStore } from './usage.ts';
 
 export * from './changes.ts';
@@ -17,6 +18,7 @@ export * from './outward.ts';
 export * from './outward-event.ts';
 export { allPartitions, partitionCount, partitionOf } from './partition.ts';
 export * from './presence.ts';
+export * from './quota.ts';
 export * from './usage.ts';
 
 /** Where a record stands in its partition: opaque, compares by bytes in order of acceptance, at most 32 characters. */
@@ -132,6 +134,8 @@ export type DeviceRow = {
   readonly deleted: boolean;
   readonly registeredAtMs: number;
   readonly changedAtMs: number;
+  /** Of its registrations that change something: in the row that they change, so that it costs no write of its own. Full without it. */
+  readonly quota?: QuotaRow;
   /** The registration's attributes as given: name, platform, app_version, push_token, … */
   readonly attributes: Readonly<Record<string, unknown>>;
 };
@@ -176,6 +180,7 @@ export type Backup = { readonly bytes: number; readonly epoch: string };
 export type Store = ChangeStore &
   OutwardStore &
   PresenceStore &
+  QuotaStore &
   UsageStore & {
     /** A copy of all data as it is at one moment, into an empty folder of this machine. Missing where the engine has its own ways. */
     readonly backup?: (folder: string) => Promise<Backup>;

@@ -64,7 +64,10 @@ export function createHub(options: HubOptions): Hub {
   return {
     open: (opening) => open(kit, opening, listeners),
     wait: topics.wait,
-    news: (news) => (news.kind === 'poke' ? topics.poke(news.keys) : kit.states.news(news.devices)),
+    news: (news) => {
+      if (news.kind === 'poke') topics.poke(news.keys);
+      else if (news.kind === 'devices') kit.states.news(news.devices);
+    },
     held: () => kit.subscribers.size,
     counts: kit.counts,
     isDraining: () => kit.drain !== undefined,

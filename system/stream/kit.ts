@@ -82,4 +82,6 @@ export type Kit = HubOptions & {
 export type News =
   | { readonly kind: 'poke'; readonly keys: readonly LogKey[] }
   /** Their latest location or presence is another one now. */
-  | { readonly kind: 'devices'; readonly devices: readonly DeviceRef[] };
+  | { readonly kind: 'devices'; readonly devices: readonly DeviceRef[] }
+  /** Their registration is another one now, or about to be. */
+  | { readonly kind: 'registrations'; readonly devices: readonly DeviceRef[] };

@@ -580,7 +580,7 @@ describe('states', () => {
     const cutMs = Date.now();
     for (const { socket } of own) socket.destroy();
     await expect.poll(areSeenFrom(cutMs), { interval: 20 }).toBe(true);
-    expect(turns.reduce((sum, one) => sum + one, 0)).toBe(devices.length);
+    await expect.poll(() => turns.reduce((sum, one) => sum + one, 0)).toBe(devices.length);
     expect(turns.length).toBeLessThan(10);
     await openAll();
     await sleep(20);

@@ -7,6 +7,7 @@ import { buildAdminApp, buildApp, type PlainDeps, type TlsFiles } from '#system/
 import { createBus, type News, type Relay } from '#system/bus.ts';
 import { systemClock } from '#system/clock.ts';
 import type { Config } from '#system/config.ts';
+import { admissionOf } from '#system/config-admission.ts';
 import { createProxyListener } from '#system/edge/proxy-listener.ts';
 import type { RestartOutcome } from '#system/routes-admin.ts';
 import type { DeviceRef, Store } from '#system/store/store.ts';
@@ -90,6 +91,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     streamsMax: connectionsMax ?? streamsMaxDefault,
     permits,
     webhooks: createWebhookKit(webhookSettingsOf(config)),
+    admission: admissionOf(config),
     log,
   };
   const deps = customise?.(plain) ?? plain;

@@ -2,6 +2,7 @@
 import type { Principal } from '#system/accounts/tokens.ts';
 import type { PlainDeps } from '#system/app.ts';
 import type { AppendReceipt } from '#system/store/store.ts';
+import { admissionFaults } from './admission-faults.ts';
 import { type Fault, withHook, withStore } from './fault.ts';
 import { pipelineFaults } from './pipeline-faults.ts';
 import { streamFaults } from './stream-faults.ts';
@@ -30,6 +31,7 @@ const answerConstant = (deps: PlainDeps): PlainDeps => ({
 export const faults: readonly Fault[] = [
   ...pipelineFaults,
   ...streamFaults,
+  ...admissionFaults,
   {
     name: 'constant',
     breaks: [],

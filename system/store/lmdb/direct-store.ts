@@ -13,7 +13,7 @@ import { deviceCommands } from './lmdb-outward.ts';
 import { accountRowKey, storeReads } from './reads.ts';
 import { openSeen } from './seen.ts';
 import { expire, lease, noteClock, release, step } from './steps.ts';
-import { readHead, readRow, type Tables, writeRow } from './tables.ts';
+import { leaseQuota, readHead, readRow, settle, type Tables, writeRow } from './tables.ts';
 
 export type DirectOptions = {
   readonly folder: string;
@@ -109,12 +109,8 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
         writeRow(tables.rows, accountRowKey(row.account), row);
         return { kind: 'stored' } as const;
       }),
-    settle: ({ name, candidate }) =>
-      commits.submit(() => {
-        const first = readRow<string>(tables.rows, `settled/${name}`) ?? candidate;
-        writeRow(tables.rows, `settled/${name}`, first);
-        return first;
-      }),
+    settle: (settling) => commits.submit(() => settle(tables, settling)),
+    leaseQuota: (wanted) => commits.submit(() => leaseQuota(tables, wanted)),
     expire: (command) => commits.submit(() => expire(tables, command)),
     noteClock: (command) => commits.submit(() => noteClock(tables, command)),
     ...deviceCommands(tables, (job) => commits.submit(job)),

@@ -47,6 +47,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     putDevice: (put) => command('putDevice', put),
     putAccount: (row) => command('putAccount', row),
     settle: (settling) => command('settle', settling),
+    leaseQuota: (lease) => command('leaseQuota', lease),
     touch: (touch) => command('touch', touch),
     expire: async (expiry) => command('expire', checked(expiry)),
     readDue: (query) => read('readDue', query),

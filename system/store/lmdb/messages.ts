@@ -26,6 +26,7 @@ export type CommandName =
   | 'putDevice'
   | 'putAccount'
   | 'settle'
+  | 'leaseQuota'
   | keyof ChangeCommands
   | keyof OutwardCommands
   | 'backup'

@@ -1,7 +1,7 @@
 /** The environment's databases and the small rows in them. Nothing here is cached: another process may have changed it. */
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { digestKey } from '#system/store/digest.ts';
-import { type Position, partitionCount, positionStart } from '#system/store/store.ts';
+import { leaseTokens, type Position, partitionCount, positionStart, type QuotaGrant, type QuotaLease, type QuotaRow } from '#system/store/store.ts';
 
 export type Table = Database<Buffer, Buffer>;
 export type Tables = {
@@ -78,4 +78,17 @@ export function readHead(tables: Tables): Head {
 export function readPartition(tables: Tables, partition: number): PartitionRow {
   if (!Number.isInteger(partition) || partition < 0 || partition >= partitionCount) throw new RangeError(`There is no partition ${partition}.`);
   return readRow<PartitionRow>(tables.rows, `partition/${partition}`) ?? { fence: 0, untilMs: 0, checkpoint: positionStart, done: 0 };
+}
+
+export function leaseQuota(tables: Tables, wanted: QuotaLease): QuotaGrant {
+  const { row, grant } = leaseTokens(readRow<QuotaRow>(tables.rows, `quota/${wanted.name}`), wanted);
+  writeRow(tables.rows, `quota/${wanted.name}`, row);
+  return grant;
+}
+
+/** The first candidate ever offered. */
+export function settle(tables: Tables, { name, candidate }: { readonly name: string; readonly candidate: string }): string {
+  const first = readRow<string>(tables.rows, `settled/${name}`) ?? candidate;
+  writeRow(tables.rows, `settled/${name}`, first);
+  return first;
 }

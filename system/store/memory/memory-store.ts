@@ -26,10 +26,14 @@ import {
   type LogCursor,
   type LogEvent,
   type LogPage,
+  leaseTokens,
   type Position,
   partitionCount,
   partitionOf,
   positionStart,
+  type QuotaGrant,
+  type QuotaLease,
+  type QuotaRow,
   type StepCommand,
   type StepResult,
   type Store,
@@ -55,6 +59,7 @@ type State = {
   readonly devices: Map<string, DeviceRow>;
   readonly accounts: Map<string, AccountRow>;
   readonly settled: Map<string, string>;
+  readonly quotas: Map<string, QuotaRow>;
   readonly presence: OrderedTable;
   readonly outward: OrderedTable;
   readonly usage: OrderedTable;
@@ -78,6 +83,7 @@ function emptyState(clock: Clock): State {
     devices: new Map(),
     accounts: new Map(),
     settled: new Map(),
+    quotas: new Map(),
     presence: createSortedTable(),
     outward: createSortedTable(),
     usage: createSortedTable(),
@@ -147,6 +153,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
       state.settled.set(name, first);
       return first;
     }),
+    leaseQuota: open((wanted) => leaseQuota(state, wanted)),
     readCounters: open((account) => readCounters(state, account)),
     readBacklog: open(() => {
       const waiting = state.log.filter((event) => isPending(state, event));
@@ -156,6 +163,12 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
       state.closed = true;
     },
   };
+}
+
+function leaseQuota({ quotas }: State, wanted: QuotaLease): QuotaGrant {
+  const { row, grant } = leaseTokens(quotas.get(wanted.name), wanted);
+  quotas.set(wanted.name, row);
+  return grant;
 }
 
 function append(state: State, command: AppendCommand): AppendResult {

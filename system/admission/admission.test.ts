@@ -1,0 +1,132 @@
+import { expect, test } from 'vitest';
+import { leaseTokens, type QuotaLease, type QuotaRow } from '#system/store/store.ts';
+import { retryAfterSeconds } from './admission.ts';
+import { laneOf, lanes } from './lanes.ts';
+import { createMetering } from './metering.ts';
+import { createPlaces } from './places.ts';
+import { createPressure, ofRoom } from './pressure.ts';
+import { Bucket, limitText, policyText, type Spent } from './quotas.ts';
+
+const calm = { loopDelay: 0, logAge: 0, heap: 0, pendingBytes: 0 };
+const registration = laneOf('registration');
+
+/** A store and workers on one clock. */
+function leasing() {
+  const rows = new Map<string, QuotaRow>();
+  const leases: QuotaLease[] = [];
+  const time = { nowMs: 0 };
+  const source = {
+    wallMs: () => 1_000_000 + time.nowMs,
+    monotonicMs: () => time.nowMs,
+    leaseQuota: async (lease: QuotaLease) => {
+      leases.push(lease);
+      const { row, grant } = leaseTokens(rows.get(lease.name), lease);
+      rows.set(lease.name, row);
+      return grant;
+    },
+  };
+  return { source, time, leases };
+}
+
+test.each([1, 2, 5])('R51: %i workers that ask as fast as they can get burst + rate · time, within 2 %', async (workers) => {
+  const { source, time } = leasing();
+  const policy = { name: 'x', ratePerSecond: 50, burst: 50 };
+  const buckets = Array.from({ length: workers }, () => new Bucket(source, { policy, key: 'x', creditTokens: 0 }));
+  let spent = 0;
+  for (; time.nowMs < 20_000; time.nowMs += 5) for (const bucket of buckets) if ((await bucket.spend()).kind === 'spent') spent++;
+  expect(spent).toBeLessThanOrEqual(1050 + 1);
+  expect(spent).toBeGreaterThanOrEqual(1050 * 0.98);
+});
+
+test('a device on credit pays with its first lease, and one that is slow never asks the store', async () => {
+  const { source, time, leases } = leasing();
+  const policy = { name: 'x', ratePerSecond: 100, burst: 200 };
+  const bucket = new Bucket(source, { policy, key: 'x', creditTokens: 10 });
+  for (let i = 0; i < 10; i++) expect(bucket.spend()).toMatchObject({ kind: 'spent' });
+  expect(leases).toHaveLength(0);
+  await bucket.spend();
+  expect(leases).toMatchObject([{ spent: 10 }]);
+  let more = 0;
+  while ((await bucket.spend()).kind === 'spent') more++;
+  expect(more).toBe(200 - 11);
+  time.nowMs += 1000;
+  expect((await bucket.spend()).kind).toBe('spent');
+});
+
+test('what is exceeded says how long to wait, at once and without asking again', async () => {
+  const { source, leases } = leasing();
+  const policy = { name: 'account-read', ratePerSecond: 0.5, burst: 1 };
+  const bucket = new Bucket(source, { policy, key: 'x', creditTokens: 0 });
+  await bucket.spend();
+  const exceeded = (await bucket.spend()) as Spent;
+  expect(exceeded).toMatchObject({ kind: 'exceeded', waitMs: 2000 });
+  for (let i = 0; i < 100; i++) expect(bucket.spend()).toMatchObject({ kind: 'exceeded' });
+  expect(leases).toHaveLength(2);
+  expect([policyText(policy), limitText(exceeded)]).toEqual(['"account-read";q=1;w=2', '"account-read";r=0;t=2']);
+});
+
+test('a store that cannot lease refuses nobody by quota', async () => {
+  const { source } = leasing();
+  const failing = { ...source, leaseQuota: () => Promise.reject(new Error('full')) };
+  const bucket = new Bucket(failing, { policy: { name: 'x', ratePerSecond: 1, burst: 1 }, key: 'x', creditTokens: 0 });
+  for (let i = 0; i < 10; i++) expect((await bucket.spend()).kind).toBe('spent');
+});
+
+test('an account’s own quota counts, and the tighter of two buckets is told', async () => {
+  const { source } = leasing();
+  const settings = { accountPerSecond: { ingest: 1000, read: 5 }, deviceIngestPerSecond: 1 };
+  const metering = createMetering({ source, settings, quota: async (_, name) => (name === 'read_per_second' ? 1 : undefined) });
+  const spend = (lane: 'ingest' | 'read' | 'export', device?: string) => metering.spend({ lane, account: 'a', device });
+  expect(spend('export')).toBeUndefined();
+  expect(await spend('read')).toMatchObject({ policies: '"account-read";q=2;w=2', tightest: { kind: 'spent' } });
+  await spend('ingest', 'd');
+  await spend('ingest', 'd');
+  expect(await spend('ingest', 'd')).toMatchObject({ tightest: { kind: 'exceeded', policy: { name: 'device-ingest' } } });
+  expect(await spend('ingest', 'e')).toMatchObject({ tightest: { kind: 'spent' } });
+});
+
+test('places: a share is kept, more is borrowed up to the ceiling, and what is left can be taken again', () => {
+  const places = createPlaces(100);
+  let borrowed = 0;
+  while (places.take(registration)) borrowed++;
+  expect(borrowed).toBe(registration.ceilingPercent);
+  for (let i = 0; i < 40; i++) expect(places.take(laneOf('ingest'))).toBe(true);
+  for (let i = 0; i < 10; i++) expect(places.take(laneOf('read')), 'its share').toBe(true);
+  expect(places.take(laneOf('read'))).toBe(false);
+  expect(places.take(laneOf('health'))).toBe(true);
+  for (let i = 0; i < 60; i++) places.leave(registration);
+  expect(places.take(laneOf('read'))).toBe(true);
+});
+
+test('pressure: lowest lanes first, in parts, with hysteresis, and never ingest for the loop’s delay', () => {
+  const pressure = createPressure();
+  const part = (name: string): number => pressure.letIn(laneOf(name));
+  const ticks = (count: number, loopDelay: number): void => {
+    for (let i = 0; i < count; i++) pressure.tick({ ...calm, loopDelay });
+  };
+  ticks(1, 2);
+  expect(part('export'), 'one long stop is no overload').toBe(1);
+  ticks(4, 2);
+  expect([part('export'), part('registration'), part('read'), part('ingest')]).toEqual([1 / 16, 1 / 16, 1, 1]);
+  const before = part('registration');
+  ticks(20, 0.8);
+  expect(part('registration'), 'between the two nothing changes').toBeLessThanOrEqual(before);
+  ticks(100, 1000);
+  expect(lanes.map(({ name }) => part(name)).sort()).toEqual([0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 1, 1]);
+  for (let i = 0; i < 10; i++) expect(pressure.takeShare(registration), 'its share').toBe(true);
+  expect(pressure.takeShare(registration)).toBe(false);
+  ticks(200, 0);
+  expect(lanes.every(({ name }) => part(name) === 1)).toBe(true);
+  for (let i = 0; i < 10; i++) pressure.tick({ ...calm, logAge: 30 });
+  expect([part('health'), part('ingest') < 1]).toEqual([1, true]);
+});
+
+test('room decides: nine tenths used is the limit, all of it is no room', () => {
+  expect([ofRoom(90, 100), ofRoom(98, 100), ofRoom(100, 100)]).toEqual([expect.closeTo(1), expect.closeTo(5), Number.POSITIVE_INFINITY]);
+});
+
+test('R50: waits are whole seconds, never too short, and spread', () => {
+  const waits = Array.from({ length: 1000 }, (_, i) => retryAfterSeconds(60_000, () => i / 1000));
+  expect([Math.min(...waits), Math.max(...waits)]).toEqual([60, 89]);
+  expect(new Set(Array.from({ length: 100 }, (_, i) => retryAfterSeconds(0, () => i / 100)))).toEqual(new Set([1, 2, 3, 4, 5]));
+});

@@ -1,0 +1,103 @@
+/** Lanes, pressure and quotas of one worker, put together. */
+import type { Clock } from '#system/clock.ts';
+import type { QuotaStore } from '#system/store/store.ts';
+import { createGate, type Gate, type GateOptions } from './gate.ts';
+import { lanes } from './lanes.ts';
+import { createMetering, type Metering, type MeteringOptions, type QuotaSettings } from './metering.ts';
+import { createPlaces } from './places.ts';
+import { createPressure, type Pressure, tickMs } from './pressure.ts';
+import { createSignals, type SignalLimits, type SignalSource } from './signals.ts';
+
+export type AdmissionSettings = SignalLimits &
+  QuotaSettings & {
+    /** Requests in work at a worker. */
+    readonly placesMax: number;
+    readonly deviceRegistrationsPerMinute: number;
+    readonly deviceRegistrationBurst: number;
+  };
+
+export const admissionDefaults: AdmissionSettings = {
+  placesMax: 4000,
+  shedDelayMs: 80,
+  shedLogAgeMs: 500,
+  pendingBytesMax: 256 * 2 ** 20,
+  accountPerSecond: { ingest: 50_000, stream: 10_000, token: 20_000, sync: 20_000, read: 20_000, registration: 20_000, export: 200 },
+  deviceIngestPerSecond: 2000,
+  deviceRegistrationsPerMinute: 1,
+  deviceRegistrationBurst: 3,
+};
+
+/** For twins. */
+export type AdmissionOverrides = { readonly letIn?: Pressure['letIn']; readonly takeShare?: Pressure['takeShare']; readonly holdMs?: number };
+
+export type AdmissionOptions = Pick<GateOptions, 'routeOf' | 'refuse' | 'onRefused'> &
+  QuotaStore & {
+    readonly clock: Clock;
+    readonly settings: AdmissionSettings;
+    readonly quota: MeteringOptions['quota'];
+    readonly overrides?: AdmissionOverrides;
+    /** Of [0, 1). */
+    readonly random?: () => number;
+  };
+
+export type Admission = Metering &
+  Pick<SignalSource, 'appendBegan'> &
+  Gate & {
+    /** Seconds after which to come back, jittered: those refused together do not come back together. */
+    readonly retryAfterSeconds: (waitMs: number) => number;
+  };
+
+export function createAdmission({
+  leaseQuota,
+  clock,
+  settings,
+  quota,
+  routeOf,
+  refuse,
+  onRefused,
+  overrides = {},
+  random = Math.random,
+}: AdmissionOptions): Admission {
+  const signals = createSignals(settings, clock.monotonicMs);
+  const pressure = createPressure();
+  const timer = setInterval(() => pressure.tick(signals.read()), tickMs).unref();
+  const gate = createGate({
+    places: createPlaces(settings.placesMax),
+    pressure: { ...pressure, ...overrides },
+    signals,
+    routeOf,
+    refuse,
+    onRefused,
+    random,
+    holdMs: overrides.holdMs ?? holdMsDefault,
+  });
+  return {
+    ...createMetering({ source: { leaseQuota, ...clock }, settings, quota }),
+    ...gate,
+    appendBegan: signals.appendBegan,
+    retryAfterSeconds: (waitMs) => retryAfterSeconds(waitMs, random),
+    close: () => {
+      clearInterval(timer);
+      signals.close();
+      gate.close();
+    },
+  };
+}
+
+const holdMsDefault = 250;
+const jitterSecondsMin = 5;
+/** At least the wait, at most half of it or five seconds more, evenly. */
+export function retryAfterSeconds(waitMs: number, random: () => number): number {
+  const seconds = Math.max(1, Math.ceil(waitMs / 1000));
+  return seconds + Math.floor(random() * Math.max(jitterSecondsMin, seconds / 2));
+}
+
+/** As /v1/limits tells it. */
+export const publishedAdmission = (settings: AdmissionSettings) => ({
+  lanes: lanes.map(({ name, sharePercent, ceilingPercent }) => ({ lane: name, share_percent: sharePercent, ceiling_percent: ceilingPercent })),
+  requests_in_work_max: settings.placesMax,
+  account_requests_per_second: settings.accountPerSecond,
+  device_ingest_requests_per_second: settings.deviceIngestPerSecond,
+  device_registrations_per_minute: settings.deviceRegistrationsPerMinute,
+  device_registration_burst: settings.deviceRegistrationBurst,
+});

@@ -1,0 +1,125 @@
+/** Before Fastify: who gets a place, who is sent away, and who is not worth an answer any more. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Lane } from './lanes.ts';
+import type { Places } from './places.ts';
+import type { Pressure } from './pressure.ts';
+import type { SignalSource } from './signals.ts';
+
+/** `lane` and `url` of the route that a request is for; undefined where there is none. */
+export type FoundRoute = { readonly lane: Lane; readonly url: string };
+
+export type GateOptions = {
+  readonly places: Places;
+  readonly pressure: Pick<Pressure, 'letIn' | 'takeShare'>;
+  readonly signals: Pick<SignalSource, 'addPendingBytes'>;
+  readonly routeOf: (method: string, url: string) => FoundRoute;
+  /** Head and body of a refusal. */
+  readonly refuse: (request: IncomingMessage, response: ServerResponse, route: FoundRoute, isLast: boolean) => void;
+  /** A request that ended without Fastify: refused, or dropped. */
+  readonly onRefused: (route: FoundRoute) => void;
+  /** How long a refusal waits. */
+  readonly holdMs: number;
+  readonly random: () => number;
+};
+
+export type Gate = {
+  /** Puts itself before the server's own listeners. */
+  readonly guard: (server: Server) => void;
+  /** Before its answer: what goes on without work of its own, as a stream. */
+  readonly leave: (request: IncomingMessage) => void;
+  readonly close: () => void;
+};
+
+const held = Symbol('place');
+type Placed = IncomingMessage & { [held]?: () => void };
+
+const holdTickMs = 50;
+const heldMax = 4096;
+
+export function createGate({ places, pressure, signals, routeOf, refuse, onRefused, random, holdMs }: GateOptions): Gate {
+  const refusals = createHeldRefusals(holdMs, (refusal, isLast) => {
+    onRefused(refusal.route);
+    if (isGone(refusal.request)) refusal.request.socket.destroy();
+    else refuse(refusal.request, refusal.response, refusal.route, isLast);
+  });
+  const leave = (request: IncomingMessage): void => (request as Placed)[held]?.();
+  const enter = (request: Placed, response: ServerResponse, route: FoundRoute): void => {
+    const bytes = Number(request.headers['content-length'] ?? 0) || 0;
+    if (bytes > 0) signals.addPendingBytes(bytes);
+    request[held] = () => {
+      delete request[held];
+      places.leave(route.lane);
+      if (bytes > 0) signals.addPendingBytes(-bytes);
+    };
+    response.once('close', () => leave(request));
+  };
+  return {
+    leave,
+    close: refusals.close,
+    guard: (server) => {
+      const listeners = server.listeners('request');
+      server.removeAllListeners('request');
+      server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+        const goOn = (): void => {
+          for (const listener of listeners) listener.call(server, request, response);
+        };
+        const route = routeOf(request.method ?? 'GET', request.url ?? '/');
+        const part = pressure.letIn(route.lane);
+        if ((part < 1 && !pressure.takeShare(route.lane) && random() >= part) || !places.take(route.lane)) {
+          refusals.add({ request, response, route });
+          return;
+        }
+        enter(request, response, route);
+        if (part === 1) return goOn();
+        // By then it is known who closed behind his request.
+        setImmediate(() => {
+          if (!isGone(request)) return goOn();
+          leave(request);
+          onRefused(route);
+          request.socket.destroy();
+        });
+      });
+    },
+  };
+}
+
+/** Node's server itself ends a connection whose client closed its half (`httpAllowHalfOpen`). */
+const isGone = ({ socket }: IncomingMessage): boolean => socket.destroyed || socket.readableEnded;
+
+type Refusal = { readonly request: IncomingMessage; readonly response: ServerResponse; readonly route: FoundRoute };
+
+type Answer = (refusal: Refusal, isLast: boolean) => void;
+
+/** A connection whose refusal waits asks nothing meanwhile. */
+function createHeldRefusals(holdMs: number, answer: Answer): { readonly add: (refusal: Refusal) => void; readonly close: () => void } {
+  let ticks: Refusal[][] = [];
+  let count = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const answerAll = (due: readonly Refusal[]): void => {
+    count -= due.length;
+    for (const refusal of due) answer(refusal, false);
+  };
+  const tick = (): void => {
+    if (ticks.length * holdTickMs >= holdMs) answerAll(ticks.shift() ?? []);
+    ticks.push([]);
+    if (count > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+    ticks = [];
+  };
+  return {
+    add: (refusal) => {
+      if (holdMs === 0) return answer(refusal, false);
+      if (count >= heldMax) return answer(refusal, true);
+      count++;
+      if (timer === undefined) timer = setInterval(tick, holdTickMs).unref();
+      if (ticks.length === 0) ticks.push([]);
+      ticks.at(-1)?.push(refusal);
+    },
+    close: () => {
+      clearInterval(timer);
+      timer = undefined;
+      for (const due of ticks.splice(0)) answerAll(due);
+    },
+  };
+}
