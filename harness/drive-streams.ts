@@ -1,5 +1,6 @@
 /** Those who listen, beside the load: started, moved by the phases, told of what was acknowledged, and compared with the log at the end. */
 import type { EngineTarget } from '#harness/engine/engine.ts';
+import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
 import { type StreamFleet, startFleet } from '#harness/engine/streams/fleet.ts';
 import type { Comparison, PopulationNow, UserLog } from '#harness/engine/streams/messages.ts';
 import { phaseStart, readerPlans } from '#harness/engine/streams/plan.ts';
@@ -10,6 +11,7 @@ import type { Scenario } from '#harness/scenario.ts';
 import type { ItemContext } from '#harness/target/operation.ts';
 
 export type StreamsInput = {
+  readonly wire: WireChoice;
   /** With its clock taken out. */
   readonly scenario: Scenario;
   readonly scale: number;
@@ -59,6 +61,7 @@ export async function startStreams(input: StreamsInput): Promise<DrivenStreams> 
       credential,
       authorizations: credential === 'device' ? input.devices : input.users,
       watchers: watchPresence ? input.accounts : [],
+      wire: input.wire,
     },
     {
       onDelta: (delta) => {

@@ -99,9 +99,13 @@ function startProbeOf(input: DriveInput, device: DeviceCredentials, originNs: bi
   });
 }
 
-async function startStreamsOf({ scenario, scale, run, seed, target, devices, listening }: DriveInput, originNs: bigint): Promise<DrivenStreams | undefined> {
+async function startStreamsOf(
+  { scenario, scale, run, seed, target, devices, listening, wire }: DriveInput,
+  originNs: bigint,
+): Promise<DrivenStreams | undefined> {
   if (listening === undefined || scenario.streams === undefined) return undefined;
   return startStreams({
+    wire,
     scenario,
     scale,
     run,

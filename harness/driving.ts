@@ -1,4 +1,5 @@
 import type { ArrivalPhase, Engine, EngineOutcome, EngineRun } from '#harness/engine/engine.ts';
+import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
 import type { Probe, ProbeOutcome } from '#harness/engine/probe/probe.ts';
 import type { CellFold } from '#harness/metrics/fold.ts';
 import type { EvennessFold } from '#harness/metrics/fold-evenness.ts';
@@ -11,6 +12,8 @@ import type { DrivenStreams } from './drive-streams.ts';
 import type { Target } from './topology/target.ts';
 
 export type DriveInput = {
+  /** Of those who listen; the engine has been told. */
+  readonly wire: WireChoice;
   /** With its clock taken out. */
   readonly scenario: Scenario;
   readonly scale: number;

@@ -9,6 +9,7 @@ import type { Engine } from '#harness/engine/engine.ts';
 import { createK6Engine } from '#harness/engine/k6/k6-engine.ts';
 import { calibrate } from '#harness/engine/native/calibrate.ts';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
+import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
 import { judge } from '#harness/gates/judge.ts';
 import { canStillHold } from '#harness/gates/observe.ts';
 import { createLiveView, type LiveView } from '#harness/live/live.ts';
@@ -98,11 +99,13 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
   const { seed } = options;
   const scenario = runningScenario(options.scenario);
   const { signal } = interrupts;
+  // The null target speaks no TLS, and a run over TLS is not on epoll.
+  const wire = target.url.startsWith('https:') ? 'net' : options.wire;
   const run = randomName(12);
   const phases = phasesOf(scenario, options.engine);
   const calibration: CalibrationRecord[] = [];
   const withCalibration = options.engine !== 'k6';
-  if (withCalibration) await calibrateOnce({ scenario, seed, phases, when: 'before', view, signal, calibration });
+  if (withCalibration) await calibrateOnce({ scenario, wire, seed, phases, when: 'before', view, signal, calibration });
   const fleet = await provision({ scenario, phases, target, run, view, signal });
   if (signal.aborted) throw new Error('stopped before anything was measured');
   view.note(
@@ -118,6 +121,7 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
     run,
     probeRun: probeNameOf(run),
     target,
+    wire: options.wire,
     engine: engineOf(options),
     ...fleet,
     phases,
@@ -136,7 +140,7 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
   view.note('reading everything back');
   const verified = await verify({ driven, target, run, scenario, seed, phases, listening: fleet.listening });
   const streams = await driven.streams?.finish();
-  if (withCalibration) await calibrateOnce({ scenario, seed, phases, when: 'after', view, signal, calibration });
+  if (withCalibration) await calibrateOnce({ scenario, wire, seed, phases, when: 'after', view, signal, calibration });
   const result = assemble({ options, folder, startedAt, target, run, phases, driven, ledger: verified.ledger, calibration, interrupted: signal.aborted });
   return {
     ...result,
@@ -207,7 +211,7 @@ function assemble({ options, folder, startedAt, target, run, phases, driven, led
 /** What an abort threshold is judged by while the run goes on: requests only. */
 const nothingElse = { processes: [], scrapes: [], ledger: undefined, pipelineDrainSeconds: undefined, interrupted: { kind: 'no' } } as const;
 
-const engineOf = ({ engine }: RunOptions): Engine => (engine === 'k6' ? createK6Engine(requirePart('k6')) : createNativeEngine());
+const engineOf = ({ engine, wire }: RunOptions): Engine => (engine === 'k6' ? createK6Engine(requirePart('k6')) : createNativeEngine({ wire }));
 
 /** k6 knows one spacing: the plan that it is held to, and whose hash is in the report, says so. */
 const phasesOf = (scenario: Scenario, engine: RunOptions['engine']): readonly ArrivalPhase[] =>
@@ -222,6 +226,8 @@ const phasesOf = (scenario: Scenario, engine: RunOptions['engine']): readonly Ar
 
 type Calibrating = {
   readonly scenario: Scenario;
+  /** The run's own: what is calibrated is what measures. */
+  readonly wire: WireChoice;
   readonly seed: number;
   readonly phases: readonly ArrivalPhase[];
   readonly when: CalibrationRecord['when'];
@@ -231,12 +237,12 @@ type Calibrating = {
 };
 
 /** Without more connections than the null target needs at the plan's peak: it has to measure the instrument, not a pool. */
-async function calibrateOnce({ scenario, seed, phases, when, view, signal, calibration }: Calibrating): Promise<void> {
+async function calibrateOnce({ scenario, wire, seed, phases, when, view, signal, calibration }: Calibrating): Promise<void> {
   // Nothing is fired in a run of streams alone.
   if (signal.aborted || phases.every((phase) => arrivalCount(phase) === 0)) return;
   view.note(`calibrating the generator (${when} the run)`);
   const record = await calibrate({
-    engine: createNativeEngine({ connectionsMax: 1024 }),
+    engine: createNativeEngine({ connectionsMax: 1024, wire }),
     when,
     peakPerSecond: Math.max(...phases.map(peakPerSecond)),
     seconds: when === 'before' ? calibrationSecondsBefore : calibrationSecondsAfter,

@@ -1,3 +1,4 @@
+import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
 import type { ParsedThreshold } from '#harness/gates/threshold.ts';
 import type { Scenario } from '#harness/scenario.ts';
 
@@ -17,7 +18,7 @@ export type RunOptions = {
   readonly quiet: boolean;
   /** Stdout belongs to the verdict's JSON, which the verb prints: a run says everything on stderr. */
   readonly json: boolean;
-  readonly wire: 'net';
+  readonly wire: WireChoice;
   /** What drives requests; `native` without it. */
   readonly engine?: EngineName;
   /** From 0, of `--repeat N` runs. */

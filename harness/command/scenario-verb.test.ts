@@ -6,7 +6,7 @@ import { operations } from '#harness/target/operations.ts';
 import type { RunOptions } from './run-options.ts';
 import { runScenarios, type ScenarioArguments } from './scenario-verb.ts';
 
-const given: ScenarioArguments = { name: 'smoke', seed: 7, set: [], repeat: 1, quiet: false, json: false, wire: 'net' };
+const given: ScenarioArguments = { name: 'smoke', seed: 7, set: [], repeat: 1, quiet: false, json: false };
 const passed = judge(exampleRun(), [thresholdOf('failed', 'rate<0.1')]);
 
 /** Runs the verb with runs that come to these verdicts, and notes all it did. */
@@ -46,7 +46,7 @@ test('what was asked for reaches the run, checked', async () => {
     quiet: true,
     set: ['fleet.devices=50', 'phases.load.rate.ratePerSecond=10'],
   });
-  expect(runs[0]).toMatchObject({ seed: 7, target: { url: 'http://a', credentialsFile: 'c.json' }, out: 'there', quiet: true, wire: 'net' });
+  expect(runs[0]).toMatchObject({ seed: 7, target: { url: 'http://a', credentialsFile: 'c.json' }, out: 'there', quiet: true, wire: 'auto' });
   expect(runs[0]?.scenario).toMatchObject({ name: 'smoke', fleet: { devices: 50 } });
   expect(runs[0]?.thresholds.length).toBe(runs[0]?.scenario.thresholds.length);
   expect((await typed({})).runs[0]).not.toHaveProperty('target');

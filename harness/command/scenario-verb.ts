@@ -1,5 +1,6 @@
 /** What the scenario verb does, with its surroundings as arguments, so that a test can stand in for the run. Resolves to exit codes. */
 import { k6Trouble } from '#harness/engine/k6/k6-trouble.ts';
+import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
 import { judgeRepeats, type RepeatedVerdict } from '#harness/gates/repeats.ts';
 import type { Verdict } from '#harness/run-result.ts';
 import { loadScenario, scenarioNames } from '#harness/scenario-load.ts';
@@ -19,7 +20,7 @@ export type ScenarioArguments = {
   readonly out?: string | undefined;
   readonly quiet: boolean;
   readonly json: boolean;
-  readonly wire: 'net';
+  readonly wire?: WireChoice | undefined;
   readonly engine?: EngineName | undefined;
 };
 
@@ -77,7 +78,7 @@ function optionsOf(args: ScenarioArguments, { scenario, thresholds }: RightScena
     seed,
     quiet,
     json,
-    wire,
+    wire: wire ?? 'auto',
     ...(args.engine === undefined ? {} : { engine: args.engine }),
     ...(target === undefined || credentials === undefined ? {} : { target: { url: target, credentialsFile: credentials } }),
     ...(out === undefined ? {} : { out }),

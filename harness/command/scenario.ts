@@ -29,7 +29,7 @@ export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
       .option('quiet', { type: 'boolean', default: false, describe: 'no live view, only the verdict' })
       .option('json', { type: 'boolean', default: false, describe: 'the verdict as JSON on stdout, everything else on stderr' })
       .option('engine', { choices: engineNames, default: 'native' as const, describe: 'what drives the requests: ours, or k6 (npm run k6:install)' })
-      .option('wire', { choices: ['net'] as const, default: 'net' as const, describe: 'socket layer of the engine' })
+      .option('wire', { choices: ['net', 'epoll'] as const, describe: 'socket layer of the engine (default: epoll where it can be)' })
       .check(checkArguments)
       .epilogue(`All verbs:\n${verbsText()}\n\n${exitCodesText}`) as Argv<ScenarioArguments>,
   handler: async (args) => {

@@ -60,5 +60,5 @@ export function createScriptedWire({ queue, server, numbers, seenAt }: ScriptedW
       close: () => queue.at(queue.nowMs, () => close('closed')),
     };
   };
-  return { name: 'scripted', connect };
+  return { name: 'scripted', stampsArrivals: false, connect };
 }

@@ -69,6 +69,7 @@ export function simulateStreams(options: SimulatedStreams): SimulatedOutcome {
       authorizations: Array.from({ length: users }, (_, user) => `Bearer user-${user}`),
       watchers: [],
       reportsSilenced: false,
+      wire: 'auto',
     },
     wires: [createScriptedWire({ queue, server: options.server({ queue }), numbers: { connections: 0, requests: 0 }, seenAt })],
     writers: [({ path, headers }) => `GET ${path} ${headers[0]}`],

@@ -42,6 +42,7 @@ export async function startOwnListeners({ port, authorization }: Holder): Promis
       credential: 'user',
       authorizations: [authorization],
       watchers: [],
+      wire: 'auto',
     },
     {
       onDelta: ({ cells }) => {

@@ -171,6 +171,7 @@ export class EngineCore {
   #watched(wire: Wire): Wire {
     return {
       name: wire.name,
+      stampsArrivals: wire.stampsArrivals,
       connect: (events) =>
         wire.connect({
           onOpen: events.onOpen,

@@ -231,14 +231,16 @@ export class Exchanges {
 
   #good(slot: Slot, read: { readonly nowMs: number; readonly readableSinceMs: number; readonly connectMs: number | undefined }): void {
     const { nowMs } = read;
-    if (nowMs - slot.dueMs > this.#options.input.goodWithinMs) return this.#failCounted(slot, 'late');
+    // What the wire was told of is over when the bytes were there, however late they were read.
+    const overMs = this.#options.wire.stampsArrivals ? Math.max(read.readableSinceMs, slot.sentAtMs) : nowMs;
+    if (overMs - slot.dueMs > this.#options.input.goodWithinMs) return this.#failCounted(slot, 'late');
     const cell = this.#cellOf(slot);
     const { spoiled } = slot;
     cell.counts.good++;
     cell.time(timeIndex.dispatch_delay, slot.sentAtMs - slot.dueMs, spoiled);
-    cell.time(timeIndex.service, nowMs - slot.sentAtMs, spoiled);
+    cell.time(timeIndex.service, overMs - slot.sentAtMs, spoiled);
     cell.time(timeIndex.read_uncertainty, nowMs - read.readableSinceMs, spoiled);
-    if (slot.step === 0 && slot.tries === 1) cell.time(timeIndex.response, nowMs - slot.intendedMs, spoiled);
+    if (slot.step === 0 && slot.tries === 1) cell.time(timeIndex.response, overMs - slot.intendedMs, spoiled);
     if (read.connectMs !== undefined && slot.connectedFor) cell.time(timeIndex.connect, read.connectMs, spoiled);
     const next = slot.step + 1;
     if (next < slot.chain.length) {
@@ -247,7 +249,7 @@ export class Exchanges {
       slot.dueMs = nowMs;
       return this.start(slot, nowMs);
     }
-    this.cells.at(slot.intendedMs, slot.phase, slot.chain[slot.step]!.index).time(timeIndex.chain, nowMs - slot.intendedMs, spoiled);
+    this.cells.at(slot.intendedMs, slot.phase, slot.chain[slot.step]!.index).time(timeIndex.chain, overMs - slot.intendedMs, spoiled);
     this.#end(slot);
   }
 

@@ -11,6 +11,7 @@ import { foldCells } from '#harness/metrics/fold.ts';
 import type { CellCounts, SecondDelta } from '#harness/run-result.ts';
 import { calibrate } from './calibrate.ts';
 import { createNativeEngine } from './native-engine.ts';
+import type { WireChoice } from './wire/wire.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -70,9 +71,9 @@ const inputOf = (target: EngineTarget, changes: Partial<EngineInput> = {}): Engi
   ...changes,
 });
 
-async function runOne(input: EngineInput) {
+async function runOne(input: EngineInput, wire: WireChoice = 'auto') {
   const deltas: SecondDelta[] = [];
-  const run = await createNativeEngine().prepare(input, { onDelta: (delta) => deltas.push(delta) });
+  const run = await createNativeEngine({ wire }).prepare(input, { onDelta: (delta) => deltas.push(delta) });
   await run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
   const outcome = await run.finish();
   const cells = foldCells(deltas);
@@ -80,28 +81,35 @@ async function runOne(input: EngineInput) {
   return { outcome, deltas, cells, total };
 }
 
+/** Established ones of this machine to a port, whoever has them. */
+const connectionsTo = (port: number): number =>
+  readFileSync('/proc/self/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , remote, state]) => remote?.endsWith(`:${port.toString(16).toUpperCase().padStart(4, '0')}`) === true && state === '01').length;
+
 const acknowledgedOnly = (states: Uint8Array): boolean => states.every((state) => (state & 0x0f) === arrivalState.acknowledged);
 
 describe('the native engine', () => {
-  it('fires a plan over two threads, every arrival once, against a server that is not ours', async () => {
+  it.each(['net', 'epoll'] as const)('fires a plan over two threads on %s, every arrival once, against a server that is not ours', async (wire) => {
     const { handle, ids } = createHandler();
     const port = await listen(createServer(handle));
-    const { outcome, total, deltas } = await runOne(inputOf({ host: '127.0.0.1', port, pathPrefix: '' }));
+    const { outcome, total, deltas } = await runOne(inputOf({ host: '127.0.0.1', port, pathPrefix: '' }), wire);
     expect([total('planned'), total('fired'), total('good'), total('failed')]).toEqual([1000, 1000, 1000, 0]);
     expect(new Set(ids).size).toBe(1000);
-    expect(outcome).toMatchObject({ phaseFirstArrival: [0], wire: 'net' });
+    expect(outcome).toMatchObject({ phaseFirstArrival: [0], wire });
     expect(acknowledgedOnly(outcome.states)).toBe(true);
     expect(new Set(deltas.map(({ lag }) => lag?.worker))).toEqual(new Set([0, 1]));
   });
 
-  it('gives every request its own connection where asked', async () => {
+  it.each(['net', 'epoll'] as const)('gives every request its own connection on %s where asked', async (wire) => {
     const { handle } = createHandler();
     const server = createServer(handle);
     let connections = 0;
     server.on('connection', () => connections++);
     const port = await listen(server);
     const connection = { kind: 'per-request', openMax: 200 } as const;
-    const { cells, total } = await runOne(inputOf({ host: '127.0.0.1', port, pathPrefix: '' }, { connection, phases: [phase(100, 1)] }));
+    const { cells, total } = await runOne(inputOf({ host: '127.0.0.1', port, pathPrefix: '' }, { connection, phases: [phase(100, 1)] }), wire);
     expect([total('good'), connections]).toEqual([100, 100]);
     expect(cells.some((cell) => cell.times.connect !== undefined)).toBe(true);
   });
@@ -134,14 +142,17 @@ describe('the native engine', () => {
   it('cuts a phase, and ends at once when killed', async () => {
     const { handle } = createHandler();
     const port = await listen(createServer(handle));
+    const sockets = (): number => connectionsTo(port);
     const input = inputOf({ host: '127.0.0.1', port, pathPrefix: '' }, { phases: [phase(500, 600)] });
     const run = await createNativeEngine().prepare(input, { onDelta: () => {} });
     const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
     setTimeout(run.cut, 500);
     await driven;
+    expect(sockets()).toBeGreaterThan(0);
     const again = run.drive(0, Number.MAX_SAFE_INTEGER).catch((error: Error) => error.message);
     await run.kill();
     expect(await again).toBe('the engine was ended');
+    expect(sockets()).toBe(0);
   });
 });
 

@@ -1,17 +1,21 @@
 // The embedded engine's main side: starts its threads, tells them when phases begin, passes on what they saw.
 import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Engine, EngineEvents, EngineInput, EngineRun } from '#harness/engine/engine.ts';
 import { firstArrivals } from '#harness/pacing/arrivals.ts';
 import { devicesOfWorker } from './core.ts';
 import type { PacingThreadData } from './pacing-thread.ts';
-import { createSharedPace, type SharedPace, stopWord } from './shared-pace.ts';
+import { calledSleepMinMs, createSharedPace, type SharedPace, stopWord } from './shared-pace.ts';
 import type { EngineThreadData, FromThread, ToThread } from './thread-messages.ts';
+import { wireFlags } from './wire/open-wires.ts';
+import type { WireChoice } from './wire/wire.ts';
 import type { WorkerInput } from './worker-input.ts';
 
 export type NativeEngineOptions = {
+  readonly wire?: WireChoice;
   /** No sleep is shorter: what is due within it is fired together. Shorter is more even and costs more CPU. */
   readonly sleepMinMs?: number;
   /** Where arrivals are nearer to each other than this on average, a thread naps by itself and is not called by the pacing thread. 0: never. */
@@ -21,10 +25,11 @@ export type NativeEngineOptions = {
 };
 
 const connectionsMaxDefault = 15_000;
+/** A thread hears a message every few milliseconds. */
+const endMsMax = 250;
 /** Left for files, the balancer, scraping and the process itself. */
 const descriptorsKept = 256;
 /** Measured: see README, "What a wake-up costs". */
-const sleepMinMsDefault = 0.19;
 const napBelowMsDefault = 0.25;
 
 /** Soft limit of this process; Node raises it to the hard one at its start. */
@@ -48,6 +53,15 @@ function createGate(awaited: number): Gate {
   return { done: promise, arrive: () => --missing === 0 && resolve(), fail: reject };
 }
 
+/** It closes what it has open; one that does not listen is ended all the same. */
+async function endThread(thread: Worker): Promise<void> {
+  const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
+  // What has ended already has no identity.
+  if (thread.threadId === -1) return;
+  await Promise.race([ended, sleep(endMsMax)]);
+  await thread.terminate();
+}
+
 class NativeRun implements EngineRun {
   readonly originNs = process.hrtime.bigint();
   readonly #input: EngineInput;
@@ -63,6 +77,7 @@ class NativeRun implements EngineRun {
   #wire = '';
   #crash: Error | undefined;
   #ending = false;
+  #paces = false;
 
   constructor(input: EngineInput, events: EngineEvents, options: NativeEngineOptions) {
     this.#options = options;
@@ -77,11 +92,9 @@ class NativeRun implements EngineRun {
   }
 
   async start(): Promise<void> {
-    const { sleepMinMs = sleepMinMsDefault, napBelowMs = napBelowMsDefault } = this.#options;
+    const { sleepMinMs, napBelowMs = napBelowMsDefault, wire = 'auto' } = this.#options;
     const { workers } = this.#input;
     const originWallMs = Date.now() - Number(process.hrtime.bigint() - this.originNs) / 1e6;
-    const pacing: PacingThreadData = { memory: this.#pace.memory, workers, originNs: this.originNs, sleepMinMs };
-    this.#startThread('./pacing-thread.ts', pacing);
     for (let worker = 0; worker < workers; worker++) {
       const data: EngineThreadData = {
         input: this.#inputOf(worker),
@@ -90,6 +103,7 @@ class NativeRun implements EngineRun {
         originWallMs,
         sleepMinMs,
         napBelowMs,
+        wire,
         paceMemory: this.#pace.memory,
         states: this.#states,
       };
@@ -123,7 +137,8 @@ class NativeRun implements EngineRun {
     this.#ending = true;
     Atomics.store(this.#pace.words, stopWord, 1);
     Atomics.notify(this.#pace.words, stopWord);
-    await Promise.all(this.#threads.map((thread) => thread.terminate()));
+    this.#tell({ kind: 'end' });
+    await Promise.all(this.#threads.map(endThread));
     this.#failAll(new Error('the engine was ended'));
   };
 
@@ -133,9 +148,18 @@ class NativeRun implements EngineRun {
     return { ...rest, worker, deviceCount: devices.length, devices: devicesOfWorker(devices, worker, rest.workers), connectionsMax };
   }
 
+  /** Once, for all of them. */
+  #startPacing(): void {
+    if (this.#paces || this.#ending) return;
+    this.#paces = true;
+    const { sleepMinMs = calledSleepMinMs } = this.#options;
+    const pacing: PacingThreadData = { memory: this.#pace.memory, workers: this.#input.workers, originNs: this.originNs, sleepMinMs };
+    this.#startThread('./pacing-thread.ts', pacing);
+  }
+
   #startThread(file: string, data: object): Worker {
     // Without the parent's flags: a profiler's or a test runner's are not meant for these.
-    const thread = new Worker(new URL(file, import.meta.url), { workerData: data, execArgv: [], name: file });
+    const thread = new Worker(new URL(file, import.meta.url), { workerData: data, execArgv: wireFlags(), name: file });
     thread.on('error', (error) =>
       this.#crashed(`a thread of the load generator crashed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
     );
@@ -151,6 +175,8 @@ class NativeRun implements EngineRun {
       case 'ready':
         this.#wire = message.wire;
         return this.#ready.arrive();
+      case 'call-me':
+        return this.#startPacing();
       case 'failed':
         return this.#crashed(message.text);
       case 'phase-ended':

@@ -2,12 +2,15 @@
 import { PerformanceObserver } from 'node:perf_hooks';
 import type { ThreadLag } from './core.ts';
 
-/** Answers for the time since the last call. `nappedMs`: slept so far inside the loop, which the loop takes for work. */
-export function watchThread(nappedMs: () => number): () => ThreadLag {
+/** How long the thread slept so far inside its event loop, which the loop takes for work. */
+export type Rest = { ms: number };
+
+/** Answers for the time since the last call. */
+export function watchThread(rest: Rest): () => ThreadLag {
   let gcMsTotal = 0;
   let gcMsMax = 0;
   let utilisationBefore = performance.eventLoopUtilization();
-  let nappedBeforeMs = 0;
+  let restedBeforeMs = 0;
   const observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
       gcMsTotal += entry.duration;
@@ -18,10 +21,10 @@ export function watchThread(nappedMs: () => number): () => ThreadLag {
   return () => {
     const now = performance.eventLoopUtilization();
     const { active, idle } = performance.eventLoopUtilization(now, utilisationBefore);
-    const nappedNowMs = nappedMs();
-    const workedMs = Math.max(0, active - (nappedNowMs - nappedBeforeMs));
+    const restedMs = rest.ms;
+    const workedMs = Math.max(0, active - (restedMs - restedBeforeMs));
     const lag = { gcMsTotal, gcMsMax, utilisation: active + idle > 0 ? workedMs / (active + idle) : 0 };
-    nappedBeforeMs = nappedNowMs;
+    restedBeforeMs = restedMs;
     utilisationBefore = now;
     gcMsTotal = 0;
     gcMsMax = 0;

@@ -1,6 +1,7 @@
 /** The run's side of those who listen: starts the processes that hold them, tells them when phases begin, passes on what they saw. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { wireFlags } from '#harness/engine/native/wire/open-wires.ts';
 import type { Acknowledgements, StreamDelta } from '#harness/run-result.ts';
 import type { Comparison, FromHolder, HolderInput, PhaseStart, PopulationNow, ToHolder, UserLog } from './messages.ts';
 import { PresenceBook, type PresenceSample } from './presence-book.ts';
@@ -99,7 +100,7 @@ type Starting = { readonly process: number; readonly input: FleetInput; readonly
 
 function startHolder({ process, input, events, presence }: Starting): HolderProcess {
   const child = fork(fileURLToPath(new URL('./holder-process.ts', import.meta.url)), [], {
-    execArgv: [],
+    execArgv: wireFlags(),
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'advanced',
   });

@@ -2,9 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRequestWriter } from '#harness/engine/native/request-text.ts';
 import { createRunClock } from '#harness/engine/native/run-clock.ts';
-import { watchThread } from '#harness/engine/native/thread-lag.ts';
-import { createLoopTurns } from '#harness/engine/native/wire/loop-turns.ts';
-import { createNetWire } from '#harness/engine/native/wire/net.ts';
+import { type Rest, watchThread } from '#harness/engine/native/thread-lag.ts';
+import { openWires } from '#harness/engine/native/wire/open-wires.ts';
 import { Holder } from './holder.ts';
 import type { FromHolder, HolderInput, ToHolder } from './messages.ts';
 
@@ -14,33 +13,43 @@ const comparePauseMs = 100;
 
 const say = (message: FromHolder): void => void process.send?.(message, undefined, undefined, () => undefined);
 
-function begin(input: HolderInput): Holder {
+async function begin(input: HolderInput): Promise<Holder> {
   const nowMs = createRunClock(BigInt(input.originNs));
-  const turns = createLoopTurns(nowMs());
-  const wires = input.targets.map((target) => createNetWire({ target, nowMs, turns }));
+  const wires = await openWires({ targets: input.targets, nowMs, choice: input.wire });
+  const rest: Rest = { ms: 0 };
   const begun = new Holder({
     input,
-    wires,
+    wires: wires.of,
     writers: input.targets.map((target) => createRequestWriter(target, false)),
     nowMs,
     sleepMaxMs: turnEveryMs,
     spoiledAboveMs,
-    takeLag: watchThread(() => 0),
+    takeLag: watchThread(rest),
     say,
   });
   const turn = (): void => {
-    if (begun.turn()) setImmediate(turn);
+    const hasMore = begun.turn();
+    if (wires.sleep !== undefined) {
+      const untilMs = hasMore ? nowMs() : nowMs() + turnEveryMs;
+      do rest.ms += wires.sleep(untilMs, 'until-bytes');
+      while (nowMs() < untilMs);
+    }
+    if (hasMore || wires.sleep !== undefined) setImmediate(turn);
     else setTimeout(turn, turnEveryMs);
   };
   turn();
-  say({ kind: 'ready', wire: wires[0]?.name ?? '' });
+  say({ kind: 'ready', wire: wires.name });
   return begun;
 }
 
 let holder: Holder | undefined;
+const begun = (it: Holder): void => {
+  holder = it;
+};
+const failed = (error: unknown): void => say({ kind: 'failed', text: error instanceof Error ? error.message : String(error) });
 
 process.on('message', (message: ToHolder) => {
-  if (message.kind === 'begin') holder = begin(message.input);
+  if (message.kind === 'begin') void begin(message.input).then(begun, failed);
   else if (message.kind === 'phase') holder?.phase(message);
   else if (message.kind === 'acknowledged') holder?.acknowledged(message.acknowledged);
   else if (message.kind === 'release') holder?.release();

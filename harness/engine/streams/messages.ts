@@ -1,5 +1,6 @@
 // What the run's side and the processes that hold streams say to each other.
 import type { EngineTarget } from '#harness/engine/engine.ts';
+import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
 import type { Acknowledgements, StreamDelta } from '#harness/run-result.ts';
 import type { Population } from '#harness/target/item-laws.ts';
 import type { ReaderPlan } from './kit.ts';
@@ -22,6 +23,7 @@ export type HolderInput = {
   /** Authorization headers of accounts whose devices are watched; of one process only. */
   readonly watchers: readonly string[];
   readonly reportsSilenced: boolean;
+  readonly wire: WireChoice;
 };
 
 export type PhaseStart = {

@@ -83,5 +83,5 @@ export function createNetWire({ target, nowMs, turns }: NetWireOptions): Wire {
     socket.on('error', onError).on('end', onEnd).on('close', onClose);
     return new NetConnection(socket);
   };
-  return { name: target.tls === undefined ? 'net' : 'tls', connect };
+  return { name: target.tls === undefined ? 'net' : 'tls', stampsArrivals: false, connect };
 }

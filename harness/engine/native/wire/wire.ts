@@ -7,8 +7,8 @@ export type ConnectionEvents = {
   /** Connected and, with TLS, through the handshake. */
   readonly onOpen: () => void;
   /**
-   * Bytes start … end of a buffer that is reused after the call. `readableSinceMs`: from when on (since the run's origin) these bytes
-   * may already have been there to read.
+   * Bytes start … end of a buffer that is reused after the call. `readableSinceMs`: when the last of them were there to read (since the run's
+   * origin), where the wire is told (`stampsArrivals`); else from when on they may have been.
    */
   readonly onData: (buffer: Buffer, start: number, end: number, readableSinceMs: number) => void;
   /** Exactly once, also after `close()`; also where connecting failed. `code` as the system names it (`ECONNRESET`), or `closed`. */
@@ -27,6 +27,29 @@ export type WireConnection = {
 
 export type Wire = {
   readonly name: string;
+  /** Whether the kernel says when bytes came: then a read that is late costs nothing but its own lateness. */
+  readonly stampsArrivals: boolean;
   /** Never throws and never calls back before it has returned. */
   readonly connect: (events: ConnectionEvents) => WireConnection;
 };
+
+/** What ends a sleep before its time: bytes, or nothing. */
+export type SleepKind = 'until-bytes' | 'deaf';
+
+/** The sockets of a thread: a wire for each of its targets. */
+export type Wires = {
+  readonly name: string;
+  readonly of: readonly Wire[];
+  /**
+   * Where the thread sleeps in its own sockets: sleeps until an instant (since the run's origin), reads what has come, and gives how long it slept, in ms.
+   * Nothing is read, opened or closed but in here. Missing where the event loop of the runtime does all that.
+   */
+  readonly sleep: ((untilMs: number, kind: SleepKind) => number) | undefined;
+  /** To be called where the thread takes a turn that no bytes gave it. */
+  readonly noteTurn: () => void;
+  /** Closes everything, without a word to anybody. */
+  readonly end: () => void;
+};
+
+/** `auto`: epoll where it can be, else net. */
+export type WireChoice = 'auto' | 'net' | 'epoll';

@@ -1,0 +1,34 @@
+import type { TurnsOptions } from './called-turns.ts';
+import { Density } from './density.ts';
+import { sleepMaxMs } from './shared-pace.ts';
+import type { Wires } from './wire/wire.ts';
+
+/** An answer that is read late keeps its connection that much longer. */
+const deafMaxMs = 0.25;
+
+/** Where arrivals are dense, what is due within it is fired together. Measured: see README, "What a wake-up costs". */
+const ownSleepMinMs = 0.05;
+
+export type OwnTurnsOptions = TurnsOptions & { readonly sleep: NonNullable<Wires['sleep']>; readonly stampsArrivals: boolean };
+
+/**
+ * Turns for the core where the thread sleeps in its own sockets. Where arrivals are rare, bytes wake it too. Where they are dense and the kernel says when bytes
+ * came, only arrivals wake it, since an answer that is read at the next of them was there when the kernel says: that halves the wake-ups. The runtime's own loop (messages, collections'
+ * observers) has its turn every few milliseconds.
+ */
+export function takeOwnTurns({ core, nowMs, rest, afterTurn, sleepMinMs = ownSleepMinMs, napBelowMs, sleep, stampsArrivals }: OwnTurnsOptions): void {
+  const density = new Density(stampsArrivals ? napBelowMs : 0);
+  const turns = (): void => {
+    const untilMs = nowMs() + sleepMaxMs;
+    let atMs: number;
+    do {
+      core.turn();
+      atMs = nowMs();
+      afterTurn(atMs);
+      if (density.look(atMs, core.arrivalsFired)) rest.ms += sleep(Math.min(Math.max(core.nextDueMs, atMs + sleepMinMs), atMs + deafMaxMs), 'deaf');
+      else rest.ms += sleep(Math.min(core.nextDueMs, untilMs), 'until-bytes');
+    } while (nowMs() < untilMs);
+    setImmediate(turns);
+  };
+  turns();
+}
