@@ -14,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   held: async () => (await import('./held.ts')).heldBench,
   refusal: async () => (await import('./refusal.ts')).refusalBench,
   memory: async () => (await import('./memory.ts')).memoryBench,
+  soak: async () => (await import('./soak.ts')).soakBench,
 };
 
 export const benchNames: readonly string[] = Object.keys(benches);

@@ -101,6 +101,7 @@ export const heldBench: Bench = {
       bars: [
         atMost('service ÷ bare node:http, resident bytes a stream', ratio(holders(service), holders(bare)), 1.1),
         atMost('our listeners ÷ bare net sockets, resident bytes a stream', ratio(listeners(own), listeners(service)), 1.2),
+        atMost('our listeners, resident bytes a stream', median(listeners(own).map(({ bytesPerStream }) => bytesPerStream)), 1500),
         atMost('streams lost', Math.max(...[...holders(service), ...listeners(own)].map(({ lost }) => lost)), 0),
       ],
     };

@@ -12,12 +12,18 @@ export type Measured = { readonly outcome: PeerOutcome; readonly seen: NullTarge
 /** By the tool's name, a measurement for each round. */
 export type Rounds = Readonly<Record<string, readonly Measured[]>>;
 
-export type RoundsOptions = BenchOptions & { readonly target: NullTargetOptions; readonly load: Omit<PeerLoad, 'host' | 'port' | 'seed'> };
+export type RoundsOptions = BenchOptions & {
+  /** Without it everybody. */
+  readonly only?: string;
+  readonly target: NullTargetOptions;
+  readonly load: Omit<PeerLoad, 'host' | 'port' | 'seed'>;
+};
 
 /** Every tool in each round, a fresh target for each, so that a slow minute of the machine hits all of them. */
-export async function runRounds({ target: targetOptions, load, runs, say, signal }: RoundsOptions): Promise<Rounds> {
-  const present = peers.filter((peer) => peer.find() !== undefined);
-  const missing = peers.filter((peer) => peer.find() === undefined).map(({ name }) => name);
+export async function runRounds({ target: targetOptions, load, runs, say, signal, only }: RoundsOptions): Promise<Rounds> {
+  const asked = peers.filter(({ name }) => only === undefined || name === only);
+  const present = asked.filter((peer) => peer.find() !== undefined);
+  const missing = asked.filter((peer) => peer.find() === undefined).map(({ name }) => name);
   if (missing.length > 0) say(`not on PATH, left out: ${missing.join(', ')}`);
   const rounds: Record<string, Measured[]> = Object.fromEntries(present.map(({ name }) => [name, []]));
   for (let round = 0; round < runs; round++) {

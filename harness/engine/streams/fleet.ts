@@ -32,6 +32,8 @@ export type StreamFleet = {
 
 const nobody: PopulationNow = { wanted: 0, live: 0, opening: 0, waiting: 0 };
 const finishMsMax = 10_000;
+/** V8's young space would grow to 16 MiB while thousands of listeners are made, three times what they take themselves. */
+const youngMibMax = 2;
 
 /** Rejects with a sentence where a process does not come up. */
 export async function startFleet(input: FleetInput, events: FleetEvents): Promise<StreamFleet> {
@@ -100,7 +102,7 @@ type Starting = { readonly process: number; readonly input: FleetInput; readonly
 
 function startHolder({ process, input, events, presence }: Starting): HolderProcess {
   const child = fork(fileURLToPath(new URL('./holder-process.ts', import.meta.url)), [], {
-    execArgv: wireFlags(),
+    execArgv: [`--max-semi-space-size=${youngMibMax}`, ...wireFlags()],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'advanced',
   });

@@ -1,0 +1,105 @@
+/**
+ * Does the engine stay whole under a target that resets, cuts, falls silent and stands still? Every arrival has to end as something, no descriptor may be left over,
+ * and memory has to stay: what the epoll wire does by system calls of its own nobody else cleans up.
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
+import { CellFold } from '#harness/metrics/fold.ts';
+import { atLeast, atMost, type Bench, round } from './bench.ts';
+import { engineInput } from './engine-load.ts';
+import { type Growth, growthOf } from './memory.ts';
+import type { FromRoughTarget } from './rough-target.ts';
+
+const ratePerSecond = 2000;
+const timeoutMs = 500;
+const bytesPerSecondMax = 96 * 1024;
+
+type RoughTarget = { readonly port: number; readonly deeds: () => Promise<Readonly<Record<string, number>>>; readonly stop: () => Promise<void> };
+
+async function startRoughTarget(): Promise<RoughTarget> {
+  const child = fork(fileURLToPath(new URL('./rough-target.ts', import.meta.url)), [], { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const hear = async () => (await once(child, 'message'))[0] as FromRoughTarget;
+  const listening = await hear();
+  return {
+    port: listening.kind === 'listening' ? listening.port : 0,
+    deeds: async () => {
+      child.send('did?');
+      const message = await hear();
+      return message.kind === 'did' ? message.deeds : {};
+    },
+    stop: async () => {
+      const ended = once(child, 'exit');
+      child.disconnect();
+      await ended;
+    },
+  };
+}
+
+const descriptors = (): number => readdirSync('/proc/self/fd').length;
+
+type Soaked = {
+  readonly wire: string;
+  readonly deeds: Readonly<Record<string, number>>;
+  readonly counts: Readonly<Record<'planned' | 'good' | 'failed' | 'dropped', number>>;
+  readonly descriptorsLeft: number;
+  readonly growth: Growth;
+};
+
+async function soak(seconds: number, say: (line: string) => void, signal: AbortSignal): Promise<Soaked> {
+  const target = await startRoughTarget();
+  try {
+    const descriptorsBefore = descriptors();
+    const fold = new CellFold();
+    const load = { host: '127.0.0.1', port: target.port, seed: 1, connections: 64, ratePerSecond, phases: { load: seconds } };
+    const input = { ...engineInput(load), timeoutMs, goodWithinMs: timeoutMs };
+    const run = await createNativeEngine().prepare(input, { onDelta: (delta) => fold.add(delta) });
+    const resident: number[] = [];
+    const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
+    signal.addEventListener('abort', run.cut, { once: true });
+    for (let second = 0; second < seconds && !signal.aborted; second++) {
+      await sleep(1000, undefined, { signal }).catch(() => undefined);
+      resident.push(process.memoryUsage.rss());
+      if (second % 30 === 29) say(`${second + 1} s: ${Math.round((resident.at(-1) ?? 0) / 2 ** 20)} MiB, ${descriptors()} descriptors`);
+    }
+    await driven;
+    const { wire } = await run.finish();
+    const total = (count: 'planned' | 'good' | 'failed' | 'dropped'): number => fold.cells().reduce((sum, { counts }) => sum + counts[count], 0);
+    const counts = { planned: total('planned'), good: total('good'), failed: total('failed'), dropped: total('dropped') };
+    return { wire, deeds: await target.deeds(), counts, descriptorsLeft: descriptors() - descriptorsBefore, growth: growthOf(resident) };
+  } finally {
+    await target.stop();
+  }
+}
+
+export const soakBench: Bench = {
+  name: 'soak',
+  about: 'ten minutes against a target that resets, cuts, falls silent and stands still: descriptors, memory, every arrival accounted for',
+  runs: 1,
+  seconds: 600,
+  run: async ({ seconds, say, signal }) => {
+    const { wire, deeds, counts, descriptorsLeft, growth } = await soak(seconds, say, signal);
+    const { earlyBytes, lateBytes, secondsBetween } = growth;
+    const bad = ['reset', 'end', 'reset in the answer', 'end in the answer', 'silence'].reduce((sum, name) => sum + (deeds[name] ?? 0), 0);
+    return {
+      name: 'soak',
+      figures: {
+        wire,
+        ...counts,
+        ...Object.fromEntries(Object.entries(deeds).map(([name, count]) => [`target_${name.replaceAll(' ', '_')}`, count])),
+        early_mib: round(earlyBytes / 2 ** 20),
+        late_mib: round(lateBytes / 2 ** 20),
+      },
+      bars: [
+        atMost('descriptors left over', descriptorsLeft, 0),
+        atMost('arrivals that ended as nothing', Math.abs(counts.planned - counts.good - counts.failed), 0),
+        atLeast('failed ÷ treated so that they had to fail', counts.failed / bad, 1),
+        atMost('growth ÷ (a byte an arrival + 96 KiB a second)', (lateBytes - earlyBytes) / (secondsBetween * (ratePerSecond + bytesPerSecondMax)), 1),
+        atMost('resident in the last fifth ÷ in the second', lateBytes / earlyBytes, 1.25),
+      ],
+    };
+  },
+};
