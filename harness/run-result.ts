@@ -6,9 +6,9 @@ import type { SparseHistogram } from '#harness/metrics/histogram.ts';
 import type { Scenario } from '#harness/scenario.ts';
 
 /**
- * dispatch_delay: planned → first byte written. connect: connecting, with TLS. service: first byte written → last byte read.
+ * dispatch_delay: planned → first byte written. connect: connecting, with TLS. service: first byte written → last byte there (where the wire is told when it came) or read.
  * response: planned → last byte read, of a chain's first operation only. chain: planned → success of its last operation.
- * read_uncertainty: how long before the read the socket may already have been readable.
+ * read_uncertainty: how long before the read the answer was there (the epoll wire, where `service` and `response` end then), or may have been (the others).
  */
 export const timeNames = ['dispatch_delay', 'connect', 'service', 'response', 'chain', 'read_uncertainty'] as const;
 export type TimeName = (typeof timeNames)[number];

@@ -30,9 +30,11 @@ export type ScriptedWireOptions = {
   readonly numbers: Numbers;
   /** When the generator sees what happens at an instant: later where it stands still. */
   readonly seenAt: (atMs: number) => number;
+  /** The generator is told when bytes came, as by a kernel. */
+  readonly stampsArrivals?: boolean;
 };
 
-export function createScriptedWire({ queue, server, numbers, seenAt }: ScriptedWireOptions): Wire {
+export function createScriptedWire({ queue, server, numbers, seenAt, stampsArrivals = false }: ScriptedWireOptions): Wire {
   const connect = (events: ConnectionEvents): WireConnection => {
     const connection = numbers.connections++;
     let open = true;
@@ -60,5 +62,5 @@ export function createScriptedWire({ queue, server, numbers, seenAt }: ScriptedW
       close: () => queue.at(queue.nowMs, () => close('closed')),
     };
   };
-  return { name: 'scripted', stampsArrivals: false, connect };
+  return { name: 'scripted', stampsArrivals, connect };
 }

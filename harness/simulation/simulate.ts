@@ -29,6 +29,8 @@ export type SimulateOptions = {
   readonly lateAboveMs?: number;
   /** Stretches in which the generator does not run. In order, apart from each other. */
   readonly stops?: readonly { readonly atMs: number; readonly forMs: number }[];
+  /** The wire says when bytes came. */
+  readonly stampsArrivals?: boolean;
   /** Cuts the phase that is driven then. */
   readonly cutAtMs?: number;
 };
@@ -112,7 +114,7 @@ export function simulateRun(options: SimulateOptions): SimulatedRun {
       input: { ...rest, worker, deviceCount: devices.length, devices: devicesOfWorker(devices, worker, input.workers), connectionsMax },
       operations: options.operations ?? ingestOperations,
       states,
-      wire: createScriptedWire({ queue, server: options.server, numbers, seenAt }),
+      wire: createScriptedWire({ queue, server: options.server, numbers, seenAt, stampsArrivals: options.stampsArrivals ?? false }),
       nowMs: () => queue.nowMs,
       originWallMs: Date.UTC(2026, 0, 1),
       sleepMaxMs,

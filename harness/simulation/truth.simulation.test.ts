@@ -21,6 +21,17 @@ describe('known latencies', () => {
     expect(quantileMs(run, 'dispatch_delay', 1)).toBeLessThanOrEqual(0.001);
   });
 
+  it('reports 50 ms though every answer is read up to 20 ms late, where the wire says when it came; else what reading it took', () => {
+    const stops = Array.from({ length: 500 }, (_, i) => ({ atMs: startMs + i * 40, forMs: 20 }));
+    const phases = [{ ...poissonPhase('load', 500, 19), spacing: 'uniform' as const }];
+    const told = simulateRun({ server: constantServer(50), phases, stops, stampsArrivals: true });
+    for (const q of [0.001, 0.5, 0.99]) within(quantileMs(told, 'service', q), 50, 1 / 1024);
+    // Half of the time it stands still, and what comes then has to wait: measured, and no part of the service's time.
+    within(quantileMs(told, 'read_uncertainty', 0.99), 19, 0.1);
+    const untold = simulateRun({ server: constantServer(50), phases, stops });
+    expect(quantileMs(untold, 'service', 0.99)).toBeGreaterThan(60);
+  });
+
   const stall = { serviceMs: 5, fromMs: startMs + 20_000, untilMs: startMs + 22_000 };
 
   it('shows a stall of 2 s at 200/s for 60 s where arithmetic puts it', () => {
