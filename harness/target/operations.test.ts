@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { placeOf } from './event-body.ts';
 import { eventIdOf, parseEventId, probeNameOf } from './event-ids.ts';
 import { noItems, type OperationContext, type OperationResponse } from './operation.ts';
-import { operations, placeOf } from './operations.ts';
+import { operations } from './operations.ts';
 
 const context = (change: Partial<OperationContext> = {}): OperationContext => ({
   run: 'abc123def456',
@@ -96,4 +97,26 @@ test('what a device learns comes from the answer', () => {
   expect(operation('register').judge(answer(201, { device_secret: 's' }), context())).toMatchObject({ kind: 'good', learned: { secret: 's' } });
   expect(operation('register').judge(answer(201, {}), context()).kind).toBe('failed');
   expect(operation('location').judge(answer(404, { code: 'not-found' }), context()).kind).toBe('failed');
+});
+
+test('a launch registers a device that nobody knows, the same one at every try', () => {
+  const launch = operation('register-new');
+  expect(launch.request(context()).path).toBe('/v1/devices/n-abc123def456-15');
+  expect(launch.request(context())).toEqual(launch.request(context()));
+  expect(launch.judge(answer(201, { device_secret: 's' }), context())).toEqual({ kind: 'good', acknowledged: 0, duplicate: 0 });
+  expect(launch.judge(answer(201, {}), context()).kind).toBe('failed');
+  expect(launch.judge(answer(200, { changed: false }), context()).kind).toBe('failed');
+  expect(launch.judge(answer(503, {}, { 'retry-after': '2' }), context())).toEqual({ kind: 'shed', retryAfterSeconds: 2 });
+});
+
+test('a flush sends what was gathered for hours, the newest first, each event once', () => {
+  const events = JSON.parse(operation('flush').request(context({ eventsPerBatch: 50 })).body) as { id: string; recorded_at: string }[];
+  expect(new Set(events.map(({ id }) => id)).size).toBe(50);
+  expect(events.map(({ recorded_at: at }) => at)).toEqual(
+    events
+      .map(({ recorded_at: at }) => at)
+      .toSorted()
+      .toReversed(),
+  );
+  expect(Date.parse(events[0]?.recorded_at ?? '') - Date.parse(events[49]?.recorded_at ?? '')).toBe(49 * 5 * 60_000 - 49);
 });
