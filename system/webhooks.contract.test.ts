@@ -31,6 +31,7 @@ const quick: Partial<WebhookSettings> = { allowedNetworks: ['127.0.0.1/32'], sch
 let store: Store;
 let app: FastifyInstance;
 let dispatcher: Dispatcher;
+let another: () => Dispatcher;
 let counts: WebhookCounts;
 let server: Server;
 let hits: Hit[];
@@ -72,7 +73,8 @@ async function start(more: Partial<WebhookSettings> = {}): Promise<void> {
   const onTrouble = (error: unknown): void => {
     throw error;
   };
-  dispatcher = startDispatcher({ ...given, webhooks: createWebhooks(given), counts, onTrouble, random: Math.random });
+  another = () => startDispatcher({ ...given, webhooks: createWebhooks(given), counts, onTrouble, random: Math.random });
+  dispatcher = another();
 }
 
 beforeEach(async () => {
@@ -244,4 +246,26 @@ test('what another room tells is told once', async () => {
   expect(await store.enqueueOutward({ account, event })).toEqual({ kind: 'queued', endpoints: 1, dropped: 0 });
   expect(await store.enqueueOutward({ account, event })).toEqual({ kind: 'repeat' });
   await until(() => expect(told().map(({ data }) => data)).toEqual([{ calls: 9 }]));
+});
+
+test('two workers send each event once between them', async () => {
+  await start();
+  const second = another();
+  await active();
+  await Promise.all(Array.from({ length: 60 }, (_, i) => register(`d${i}`)));
+  await until(() => expect(told().length).toBeGreaterThanOrEqual(60));
+  await second.stop();
+  expect(told().length).toBe(60);
+  expect(new Set(told().map(({ id }) => id)).size).toBe(60);
+  expect(counts).toMatchObject({ delivered: 61, failed: 0, stale: 0 });
+});
+
+test('an endpoint that fails again and again is left alone for a while', async () => {
+  await start({ scheduleMs: Array.from({ length: 20 }, () => 0), breaker: { failuresMax: 3, openMs: 60_000 } });
+  const { id } = await active();
+  answer = () => ({ status: 500 });
+  await register('d');
+  await until(() => expect(counts.breaker_opened).toBe(1));
+  expect(told().length).toBe(3);
+  expect((await ask('GET', `/${id}`)).json).toMatchObject({ state: 'active', failures_in_a_row: 3, paused_until: expect.any(String) });
 });

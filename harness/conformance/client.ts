@@ -16,7 +16,7 @@ export type Asking = { readonly headers?: Readonly<Record<string, string>>; read
 
 export type Client = {
   readonly base: () => string;
-  readonly call: (method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, asking?: Asking) => Promise<Answer>;
+  readonly call: (method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, asking?: Asking) => Promise<Answer>;
   readonly send: (authorization: string, events: unknown, headers?: Readonly<Record<string, string>>) => Promise<Answer>;
   /** The device's authorization. */
   readonly device: (account: AccountCredentials, device: string) => Promise<string>;

@@ -78,6 +78,14 @@ const redBy: Readonly<Record<string, string>> = {
   R46: 'believes-tokens',
   R47: 'leaks-accounts',
   R54: 'dies-of-descriptors',
+  R55: 'tells-unconfirmed',
+  R56: 'signs-another-time',
+  R57: 'renames-retries',
+  R58: 'believes-redirects',
+  R59: 'rotates-at-once',
+  R60: 'waits-for-each',
+  R61: 'judges-addresses-once',
+  R62: 'settles-before-sending',
   R65: 'plain-errors',
   R66: 'believes-forwarded',
   R67: 'lets-go-early',
@@ -129,6 +137,16 @@ test('R69 is red for what a stream costs too', () => {
   const { code, outcomes } = conform('R69', '--json', '--twin=lavish');
   expect([code, outcomes[0]?.outcome]).toEqual([1, 'broken']);
   expect(outcomes[0]?.text).toContain('bytes a stream');
+});
+
+test.each([
+  ['R55', 'confirms-twice', '410'],
+  ['R58', 'ignores-retry-after', 'Retry-After'],
+  ['R61', 'takes-any-address', 'forbidden-url'],
+] as const)('%s is red with %s too', (rule, twin, text) => {
+  const { code, outcomes } = conform(rule, '--json', `--twin=${twin}`);
+  expect([code, outcomes[0]?.outcome]).toEqual([1, 'broken']);
+  expect(outcomes[0]?.text).toContain(text);
 });
 
 test('R47 is red for another user’s items too', () => {

@@ -13,6 +13,8 @@ export type OtherService = {
   readonly killWorker: () => void;
   /** SIGTERM; resolves with the exit code. */
   readonly stop: () => Promise<number | null>;
+  /** SIGKILL to everything. */
+  readonly kill: () => Promise<void>;
   /** A folder that goes with it; its data stand in `data` there. */
   readonly folder: string;
   readonly data: string;

@@ -9,6 +9,8 @@ import { pipelineRules } from './rules-pipeline.ts';
 import { edgeRules, streamRules } from './rules-streams.ts';
 import { syncRules } from './rules-sync.ts';
 import { usageRules } from './rules-usage.ts';
+import { deliveryRules } from './rules-webhook-deliveries.ts';
+import { webhookRules } from './rules-webhooks.ts';
 
 export const rules: readonly Rule[] = [
   ...ingestRules,
@@ -22,4 +24,6 @@ export const rules: readonly Rule[] = [
   ...balancerRules,
   ...memoryRules,
   ...usageRules,
+  ...webhookRules,
+  ...deliveryRules,
 ];

@@ -33,10 +33,7 @@ export async function startOwnService(twin: string | undefined): Promise<Service
     url: () => service.url,
     accounts,
     killAndRestart: async () => {
-      const workers = service.workerPids();
-      service.kill();
-      for (const pid of workers) endWorker(pid);
-      await service.exited;
+      await killAll(service);
       service = await start();
     },
     withService: async (settings, use) => {
@@ -61,6 +58,7 @@ export async function startOwnService(twin: string | undefined): Promise<Service
           newAccount,
           killWorker: () => void other.workerPids().slice(0, 1).forEach(endWorker),
           stop: other.stop,
+          kill: () => killAll(other),
           folder: own,
           data,
         });
@@ -96,6 +94,13 @@ function mountSmallDisk(path: string): void {
   mkdirSync(path, { recursive: true });
   const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', path], { encoding: 'utf8' });
   if (status !== 0) throw new Unaskable(`it needs a small disk, and this user may not mount one (${error?.message ?? stderr.trim()}): run it as root on Linux`);
+}
+
+async function killAll(service: Service): Promise<void> {
+  const workers = service.workerPids();
+  service.kill();
+  for (const pid of workers) endWorker(pid);
+  await service.exited;
 }
 
 /** A worker of ours that may have ended with its supervisor already. */

@@ -6,6 +6,7 @@ import { admissionFaults } from './admission-faults.ts';
 import { type Fault, withHook, withStore } from './fault.ts';
 import { pipelineFaults } from './pipeline-faults.ts';
 import { streamFaults } from './stream-faults.ts';
+import { webhookFaults } from './webhook-faults.ts';
 
 /** The account, the signing key and a device's registration come through. */
 function afterAFew(trouble: () => Promise<void>): (real: () => Promise<void>) => Promise<void> {
@@ -32,6 +33,7 @@ export const faults: readonly Fault[] = [
   ...pipelineFaults,
   ...streamFaults,
   ...admissionFaults,
+  ...webhookFaults,
   {
     name: 'constant',
     breaks: [],

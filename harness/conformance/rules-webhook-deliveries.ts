@@ -1,0 +1,236 @@
+/** R57, R58, R60, R62: how a delivery is tried until it arrives. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { byDefault, createReceiver, type Hit, type React, type Reaction } from '#harness/webhooks/receiver.ts';
+import { confirmationType } from '#system/protocol/webhooks.ts';
+import { hold, type Rule, type RuleContext } from './rule.ts';
+import { eventually } from './user.ts';
+import { deviceOf, type WebhookWorld, withWebhooks } from './webhook-kit.ts';
+
+/** A reaction to events; handshakes are echoed. */
+const toEvents =
+  (react: React): React =>
+  (hit, before) =>
+    hit.type === confirmationType ? byDefault(hit, before) : react(hit, before);
+const answer = (status: number, headers: Readonly<Record<string, string>> = {}): Reaction => ({ kind: 'answer', status, headers });
+const manyFailures = { HEADROOM_WEBHOOK_BREAKER_FAILURES: '1000000' };
+const secondsOf = ({ headers }: Hit): number => Number(headers['webhook-timestamp']);
+
+const sameId: Rule = {
+  id: 'R57',
+  title: 'over its retries an event keeps its id and its body to the byte, and each attempt has its own time',
+  needs: ['own service'],
+  check: async ({ service, name, boundMs }) => {
+    await withWebhooks(
+      { service },
+      { env: { HEADROOM_WEBHOOK_SCHEDULE_MS: '0,100,100,100', ...manyFailures } },
+      async ({ receiver, makeActive, told, register }) => {
+        receiver.react(
+          '/fails',
+          toEvents((_, before) => (before < 2 ? answer(503, { 'retry-after': '2' }) : answer(200))),
+        );
+        await makeActive('/fails');
+        await register(name('device'));
+        await eventually('three attempts', () => told('/fails').length >= 3, 4000 + boundMs(2000));
+        const hits = told('/fails');
+        hold(
+          new Set(hits.map(({ id }) => id)).size === 1 && hits[0]?.id !== '',
+          'one id over all attempts',
+          hits.map(({ id }) => id),
+        );
+        hold(
+          new Set(hits.map(({ body }) => body)).size === 1,
+          'one body over all attempts',
+          hits.map(({ body }) => body),
+        );
+        for (const hit of hits)
+          hold(Math.abs(hit.wallMs - secondsOf(hit) * 1000) < 1000 + boundMs(1000), 'the time of the attempt', `${secondsOf(hit)} at ${hit.wallMs}`);
+        hold(secondsOf(hits[2] as Hit) - secondsOf(hits[0] as Hit) >= 3, 'a fresh time with each attempt', hits.map(secondsOf));
+      },
+    );
+  },
+};
+
+const longestWaitMs = 400;
+const schedule = `0,${longestWaitMs},${longestWaitMs},${longestWaitMs}`;
+const failing = 12;
+
+const retried: Rule = {
+  id: 'R58',
+  title: 'retries keep to the published schedule with jitter; a redirect is a failure, 410 disables, Retry-After is a minimum, what died can be replayed',
+  needs: ['own service'],
+  check: async (context) => {
+    await withWebhooks(context, { env: { HEADROOM_WEBHOOK_SCHEDULE_MS: schedule, ...manyFailures } }, async (world) => {
+      const limits = await world.other.client.call('GET', '/v1/limits');
+      hold(JSON.stringify(limits.json?.webhook_schedule_ms) === JSON.stringify(schedule.split(',').map(Number)), `the schedule ${schedule}`, limits.text);
+      await keepsSchedule(world, context);
+      await redirectFails(world, context);
+      await goneDisables(world, context);
+      await waitsAsAsked(world, context);
+    });
+  },
+};
+
+async function keepsSchedule({ receiver, makeActive, told, register, ask }: WebhookWorld, { name, boundMs }: RuleContext): Promise<void> {
+  receiver.react(
+    '/always',
+    toEvents(() => answer(500)),
+  );
+  const { id } = await makeActive('/always');
+  for (let i = 0; i < failing; i++) await register(name(`failing${i}`));
+  const deaths = async (): Promise<number> => {
+    const page = await ask('GET', `/v1/webhooks/${id}/deliveries?limit=100`);
+    return ((page.json?.deliveries ?? []) as { state: string }[]).filter(({ state }) => state === 'dead').length;
+  };
+  await eventually('all of them dead', async () => (await deaths()) === failing, boundMs(10_000));
+  const byId = [...Map.groupBy(told('/always'), (hit) => hit.id).values()];
+  hold(
+    byId.length === failing && byId.every((hits) => hits.length === 4),
+    '4 attempts each',
+    byId.map((hits) => hits.length),
+  );
+  const waitsMs = byId.flatMap((hits) => hits.slice(1).map((hit, i) => hit.atMs - (hits[i] as Hit).atMs));
+  hold(Math.max(...waitsMs) <= longestWaitMs + boundMs(500), `no wait longer than ${longestWaitMs} ms`, waitsMs);
+  hold(Math.max(...waitsMs) - Math.min(...waitsMs) >= longestWaitMs * 0.3, 'waits that differ', waitsMs);
+  receiver.react(
+    '/always',
+    toEvents(() => answer(200)),
+  );
+  const replay = await ask('POST', `/v1/webhooks/${id}/replay`, { from: new Date(0).toISOString() });
+  hold(replay.status === 202 && replay.json?.replayed === failing, `${failing} replayed`, `${replay.status} ${replay.text}`);
+  await eventually('all of them once more', () => told('/always').length === 5 * failing, boundMs(5000));
+  hold(new Set(told('/always').map((hit) => hit.id)).size === failing, 'the same ids after a replay', told('/always').length);
+  await ask('DELETE', `/v1/webhooks/${id}`);
+}
+
+async function redirectFails({ receiver, makeActive, told, register, ask }: WebhookWorld, { name, boundMs }: RuleContext): Promise<void> {
+  receiver.react(
+    '/moved',
+    toEvents(() => answer(302, { location: receiver.url('/elsewhere') })),
+  );
+  const { id } = await makeActive('/moved');
+  await register(name('moved'));
+  await eventually('a redirect to be tried again', () => told('/moved').length === 4, boundMs(4000));
+  hold(receiver.at('/elsewhere').length === 0, 'nobody where a redirect leads', receiver.at('/elsewhere'));
+  await ask('DELETE', `/v1/webhooks/${id}`);
+}
+
+async function goneDisables({ receiver, makeActive, told, register, ask }: WebhookWorld, { name }: RuleContext): Promise<void> {
+  receiver.react(
+    '/gone',
+    toEvents(() => answer(410)),
+  );
+  const { id } = await makeActive('/gone');
+  await register(name('gone'));
+  const shown = async () => (await ask('GET', `/v1/webhooks/${id}`)).json;
+  await eventually('a webhook that is disabled by 410', async () => (await shown())?.state === 'disabled');
+  await register(name('gone again'.replace(' ', '-')));
+  await sleep(longestWaitMs * 2);
+  hold(told('/gone').length === 1 && (await shown())?.reason === 'gone', 'one attempt and the reason gone', told('/gone').length);
+}
+
+const askedSeconds = 3;
+
+async function waitsAsAsked({ receiver, makeActive, told, register, ask }: WebhookWorld, { name, boundMs }: RuleContext): Promise<void> {
+  for (const status of [429, 503]) {
+    const path = `/busy${status}`;
+    receiver.react(
+      path,
+      toEvents((_, before) => (before === 0 ? answer(status, { 'retry-after': String(askedSeconds) }) : answer(200))),
+    );
+    const { id } = await makeActive(path);
+    await register(name(`busy${status}`));
+    await eventually('a second attempt', () => told(path).length === 2, askedSeconds * 1000 + boundMs(3000));
+    const [first, second] = told(path) as [Hit, Hit];
+    const waitedMs = Math.round(second.atMs - first.atMs);
+    hold(waitedMs >= askedSeconds * 1000 - 20, `Retry-After: ${askedSeconds} with ${status} to be waited for`, `${waitedMs} ms`);
+    await ask('DELETE', `/v1/webhooks/${id}`);
+  }
+}
+
+const hangingMs = 3000;
+const hanging = 4;
+const prompt = 30;
+
+const others: Rule = {
+  id: 'R60',
+  title: 'endpoints that hang, cut or answer late do not delay others, and have a bounded number of attempts open',
+  needs: ['own service'],
+  check: async ({ service, name, boundMs }) => {
+    const env = { HEADROOM_WEBHOOK_TIMEOUT_MS: String(hangingMs), HEADROOM_WEBHOOK_SCHEDULE_MS: '0,200,200,200', ...manyFailures };
+    await withWebhooks({ service }, { env }, async ({ receiver, makeActive, told, register, other }) => {
+      const limits = await other.client.call('GET', '/v1/limits');
+      const openMax = Number(limits.json?.webhook_attempts_at_once_max);
+      await makeActive('/prompt');
+      for (let i = 0; i < hanging; i++) {
+        receiver.react(
+          `/hangs${i}`,
+          toEvents(() => ({ kind: 'hang' })),
+        );
+        await makeActive(`/hangs${i}`);
+      }
+      receiver.react(
+        '/cuts',
+        toEvents(() => ({ kind: 'cut' })),
+      );
+      await makeActive('/cuts');
+      const registeredMs = new Map<string, number>();
+      const startedMs = performance.now();
+      for (let i = 0; i < prompt; i++) {
+        const device = name(`d${i}`);
+        registeredMs.set(device, performance.now());
+        await register(device);
+        await sleep((2 * hangingMs) / prompt);
+      }
+      const lateMs = boundMs(500);
+      await eventually('all at who is prompt', () => told('/prompt').length >= prompt, lateMs);
+      const delaysMs = told('/prompt').map((hit) => Math.round(hit.atMs - (registeredMs.get(deviceOf(hit)) ?? 0)));
+      hold(Math.max(...delaysMs) <= lateMs, `each within ${lateMs} ms while ${hanging} others hang`, delaysMs);
+      hold(told('/hangs0').length > 0 && told('/cuts').length > 0, 'attempts at those that hang and cut', told('/hangs0').length);
+      for (let i = 0; i < hanging; i++) {
+        const early = told(`/hangs${i}`).filter(({ atMs }) => atMs - startedMs < hangingMs - 200).length;
+        hold(early <= openMax, `at most ${openMax} attempts open at one endpoint`, early);
+      }
+    });
+  },
+};
+
+const toldOverAKill = 24;
+const answersAfterMs = 300;
+
+const survives: Rule = {
+  id: 'R62',
+  title: 'what happened before a kill arrives after it, under the id and with the body it had',
+  needs: ['own service'],
+  check: async ({ service, name, boundMs }) => {
+    const receiver = await createReceiver();
+    const env = { HEADROOM_WEBHOOK_TIMEOUT_MS: '1000', HEADROOM_WEBHOOK_SCHEDULE_MS: '0,500,500,500,500,500', ...manyFailures };
+    const devices = Array.from({ length: toldOverAKill }, (_, i) => name(`d${i}`));
+    try {
+      await withWebhooks({ service }, { env, receiver }, async ({ makeActive, register, told, other }) => {
+        receiver.react(
+          '/killed',
+          toEvents(() => ({ kind: 'answer', status: 200, afterMs: answersAfterMs })),
+        );
+        await makeActive('/killed');
+        await Promise.all(devices.map(register));
+        await eventually('the first to arrive', () => told('/killed').length >= 4);
+        await other.kill();
+        hold(new Set(told('/killed').map(deviceOf)).size < toldOverAKill, 'some to be on their way at the kill', told('/killed').length);
+        await withWebhooks({ service }, { env, receiver, data: other.data }, async () => {
+          const missing = (): readonly string[] => devices.filter((device) => !told('/killed').some((hit) => deviceOf(hit) === device));
+          await eventually('every event', () => missing().length === 0, boundMs(15_000)).catch(() => hold(false, 'every event after the kill', missing()));
+          for (const [device, hits] of Map.groupBy(told('/killed'), deviceOf))
+            hold(
+              new Set(hits.map(({ id, body }) => id + body)).size === 1,
+              `one id and body for ${device}`,
+              hits.map(({ id, body }) => id + body),
+            );
+        });
+      });
+    } finally {
+      await receiver.stop();
+    }
+  },
+};
+
+export const deliveryRules: readonly Rule[] = [sameId, retried, others, survives];
