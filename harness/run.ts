@@ -1,6 +1,5 @@
 /** A whole run on one screen: start, calibrate, provision, drive, drain, verify, judge, write. */
 import { execFileSync } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { release, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -25,6 +24,7 @@ import { probeNameOf } from '#harness/target/event-ids.ts';
 import { driveLoad } from './drive.ts';
 import type { Driven } from './driving.ts';
 import { type Interrupts, watchInterrupts } from './interrupts.ts';
+import { phasesFor, randomName } from './run-phases.ts';
 import { provision } from './run-provision.ts';
 import { runningScenario, scaleOf } from './scenario-clock.ts';
 import { attachTarget, startTarget, type Target } from './topology/target.ts';
@@ -102,7 +102,7 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
   // The null target speaks no TLS, and a run over TLS is not on epoll.
   const wire = target.url.startsWith('https:') ? 'net' : options.wire;
   const run = randomName(12);
-  const phases = phasesOf(scenario, options.engine);
+  const phases = phasesFor(scenario, options.engine);
   const calibration: CalibrationRecord[] = [];
   const withCalibration = options.engine !== 'k6';
   if (withCalibration) await calibrateOnce({ scenario, wire, seed, phases, when: 'before', view, signal, calibration });
@@ -213,17 +213,6 @@ const nothingElse = { processes: [], scrapes: [], ledger: undefined, pipelineDra
 
 const engineOf = ({ engine, wire }: RunOptions): Engine => (engine === 'k6' ? createK6Engine(requirePart('k6')) : createNativeEngine({ wire }));
 
-/** k6 knows one spacing: the plan that it is held to, and whose hash is in the report, says so. */
-const phasesOf = (scenario: Scenario, engine: RunOptions['engine']): readonly ArrivalPhase[] =>
-  scenario.phases.map(({ name, measured, durationSeconds, rate, spacing, traffic }) => ({
-    name,
-    measured,
-    durationSeconds,
-    rate,
-    spacing: engine === 'k6' ? 'uniform' : (spacing ?? 'poisson'),
-    traffic: traffic ?? [{ chain: 'ingest', weight: 1 }],
-  }));
-
 type Calibrating = {
   readonly scenario: Scenario;
   /** The run's own: what is calibrated is what measures. */
@@ -252,9 +241,6 @@ async function calibrateOnce({ scenario, wire, seed, phases, when, view, signal,
   });
   calibration.push(record);
 }
-
-const nameAlphabet = '0123456789abcdefghijklmnopqrstuvwxyz';
-const randomName = (length: number): string => Array.from({ length }, () => nameAlphabet[randomInt(nameAlphabet.length)]).join('');
 
 function gitRevision(): string {
   try {

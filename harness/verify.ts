@@ -18,7 +18,10 @@ import { verifyItems } from './verify-items.ts';
 const exportBudgetMs = 120_000;
 
 export type Verifying = {
-  readonly driven: Driven;
+  readonly driven: Pick<Driven, 'probe' | 'streams'> & {
+    readonly outcome: Pick<Driven['outcome'], 'states'>;
+    readonly watched: Pick<Driven['watched'], 'scrapes'>;
+  };
   readonly target: Target;
   readonly run: string;
   readonly scenario: Scenario;

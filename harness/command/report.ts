@@ -3,19 +3,34 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { offer } from '#harness/gates/nearest.ts';
-import { loadRunFolder } from './modules.ts';
+import { loadMerge, loadRunFolder } from './modules.ts';
 import { usageExitCode } from './verbs.ts';
 
-type ReportArguments = { readonly run: string; readonly out: string };
+type ReportArguments = {
+  readonly run: string;
+  readonly parts?: readonly string[] | undefined;
+  readonly out: string;
+  readonly target?: string | undefined;
+  readonly credentials?: string | undefined;
+};
 
 export const reportCommand: CommandModule<object, ReportArguments> = {
-  command: 'report <run>',
+  command: 'report <run> [parts..]',
   describe: "make a run's reports again from its folder",
   builder: (yargs) =>
     yargs
-      .positional('run', { type: 'string', demandOption: true, describe: "a run's folder, its name below reports/, or latest" })
+      .positional('run', { type: 'string', demandOption: true, describe: "a run's folder, its name below reports/, latest, or merge" })
+      .positional('parts', { type: 'string', array: true, describe: 'of merge: folders of runs, or of an exported plan with its samples' })
+      .option('target', { type: 'string', requiresArg: true, implies: 'credentials', describe: 'of merge: where samples of k6 are read back' })
+      .option('credentials', { type: 'string', requiresArg: true, implies: 'target', describe: 'of merge: JSON file with the account(s)' })
+      .check(checkParts)
       .option('out', { type: 'string', requiresArg: true, default: 'reports', describe: 'where run folders are' }) as Argv<ReportArguments>,
-  handler: async ({ run, out }) => {
+  handler: async ({ run, parts = [], out, target, credentials }) => {
+    if (run === 'merge') {
+      const named = target === undefined || credentials === undefined ? {} : { target: { url: target, credentialsFile: credentials } };
+      process.exitCode = (await (await loadMerge()).mergeFolders({ folders: parts, out, ...named })).exitCode;
+      return;
+    }
     const found = findRun(run, out);
     if (found.kind === 'none') {
       process.stderr.write(`${found.message}\n`);
@@ -26,6 +41,12 @@ export const reportCommand: CommandModule<object, ReportArguments> = {
     process.stdout.write(`${join(found.folder, 'index.html')}\n`);
   },
 };
+
+function checkParts({ run, parts = [] }: Pick<ReportArguments, 'run' | 'parts'>): true {
+  if (run === 'merge' && parts.length === 0) throw new Error('report merge needs the folders that are to be merged');
+  if (run !== 'merge' && parts.length > 0) throw new Error(`Unknown argument: ${parts.join(', ')}`);
+  return true;
+}
 
 export type FoundRun = { readonly kind: 'found'; readonly folder: string } | { readonly kind: 'none'; readonly message: string };
 

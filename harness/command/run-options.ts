@@ -5,6 +5,9 @@ import type { Scenario } from '#harness/scenario.ts';
 export const engineNames = ['native', 'k6'] as const;
 export type EngineName = (typeof engineNames)[number];
 
+export const exportWays = ['k6', 'k6-operator'] as const;
+export type ExportWay = (typeof exportWays)[number];
+
 /** Everything a run is told. Checked before: a run starts with a scenario that is right and thresholds that were parsed. */
 export type RunOptions = {
   readonly scenario: Scenario;
@@ -24,3 +27,9 @@ export type RunOptions = {
   /** From 0, of `--repeat N` runs. */
   readonly repeatIndex?: number;
 };
+
+/** What an export is told; checked likewise. */
+export type ExportOptions = Pick<RunOptions, 'scenario' | 'seed' | 'target' | 'out'> & { readonly to: ExportWay; readonly parallelism: number };
+
+/** What `report merge` is told. */
+export type MergeOptions = Pick<RunOptions, 'target' | 'out'> & { readonly folders: readonly string[] };

@@ -6,11 +6,15 @@ import type { Verdict } from '#harness/run-result.ts';
 import { loadScenario, scenarioNames } from '#harness/scenario-load.ts';
 import { applyOverrides } from '#harness/scenario-overrides.ts';
 import { formatScenarioErrors, type ParsedScenario, parseScenario } from '#harness/scenario-parse.ts';
-import type { EngineName, RunOptions } from './run-options.ts';
+import type { EngineName, ExportWay, RunOptions } from './run-options.ts';
 import { type Say, usageExitCode } from './verbs.ts';
 
 export type ScenarioArguments = {
   readonly name?: string | undefined;
+  /** Of `export`. */
+  readonly exported?: string | undefined;
+  readonly to?: ExportWay | undefined;
+  readonly parallelism?: number | undefined;
   readonly target?: string | undefined;
   readonly credentials?: string | undefined;
   readonly seed: number;
@@ -52,7 +56,7 @@ export async function runScenarios(args: ScenarioArguments, around: Surroundings
 type RightScenario = Extract<ParsedScenario, { kind: 'ok' }>;
 
 /** The checked scenario, or what is wrong as text. */
-async function readScenario(name: string, overrides: readonly string[], { operationNames }: Surroundings): Promise<RightScenario | string> {
+export async function readScenario(name: string, overrides: readonly string[], { operationNames }: Surroundings): Promise<RightScenario | string> {
   const loaded = await loadScenario(name);
   if (loaded.kind === 'error') return loaded.message;
   const changed = applyOverrides(loaded.value, overrides);

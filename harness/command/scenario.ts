@@ -1,19 +1,24 @@
 /** `npm run scenario -- NAME`: reads what was asked for, checks it, runs it. Nothing is measured here. */
 import type { Argv, CommandModule } from 'yargs';
+import { exportVerb } from './export-verb.ts';
 import { loadOperations, loadRun } from './modules.ts';
-import { engineNames } from './run-options.ts';
+import { engineNames, exportWays } from './run-options.ts';
 import { runScenarios, type ScenarioArguments } from './scenario-verb.ts';
 import { exitCodesText, verbsText } from './verbs.ts';
 
 const seedMax = 0xffff_ffff;
 const repeatMax = 100;
+const podsMax = 100;
 
 export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
-  command: 'scenario [name]',
+  command: 'scenario [name] [exported]',
   describe: 'run a scenario: a name from scenarios/, or a .ts or .json file; `list` lists the names',
   builder: (yargs) =>
     yargs
-      .positional('name', { type: 'string', describe: 'name, file, or list' })
+      .positional('name', { type: 'string', describe: 'name, file, list, or export' })
+      .positional('exported', { type: 'string', describe: 'of export: the name or file to export' })
+      .option('to', { choices: exportWays, default: 'k6' as const, describe: 'of export: a script for k6, or manifests for the k6-operator' })
+      .option('parallelism', { type: 'number', requiresArg: true, default: 2, describe: 'of export: pods of the k6-operator' })
       .option('target', {
         type: 'string',
         requiresArg: true,
@@ -36,12 +41,18 @@ export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
     const say = { out: (text: string) => void process.stdout.write(text), err: (text: string) => void process.stderr.write(text) };
     const runScenario: Awaited<ReturnType<typeof loadRun>>['runScenario'] = async (options) => (await loadRun()).runScenario(options);
     const operationNames = async (): Promise<readonly string[]> => (await loadOperations()).operations.map((operation) => operation.name);
-    process.exitCode = await runScenarios(args, { say, runScenario, operationNames });
+    const around = { say, runScenario, operationNames };
+    process.exitCode = args.name === 'export' ? await exportVerb(args, around) : await runScenarios(args, around);
   },
 };
 
 /** yargs shows a thrown error's text and treats it as a usage error. */
-function checkArguments({ seed, repeat, target }: { readonly seed: number; readonly repeat: number; readonly target?: string | undefined }): true {
+type Checked = Pick<ScenarioArguments, 'name' | 'exported' | 'seed' | 'repeat' | 'target' | 'parallelism'>;
+
+function checkArguments({ name, exported, seed, repeat, target, parallelism = 1 }: Checked): true {
+  if (exported !== undefined && name !== 'export') throw new Error(`Unknown argument: ${exported}`);
+  if (!Number.isInteger(parallelism) || parallelism < 1 || parallelism > podsMax)
+    throw new Error(`--parallelism has to be a whole number from 1 to ${podsMax}`);
   if (!Number.isInteger(seed) || seed < 0 || seed > seedMax) throw new Error(`--seed has to be a whole number from 0 to ${seedMax}`);
   if (!Number.isInteger(repeat) || repeat < 1 || repeat > repeatMax) throw new Error(`--repeat has to be a whole number from 1 to ${repeatMax}`);
   if (target !== undefined && !/^https?:$/.test(URL.parse(target)?.protocol ?? '')) throw new Error(`--target has to be an http or https URL, not ${target}`);

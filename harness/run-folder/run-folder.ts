@@ -63,7 +63,8 @@ export async function writeReports(folder: string, judgeAgain: (result: RunResul
 
 const judgeByOwnThresholds = (result: RunResult): Verdict => judge(result, thresholdsOf(result));
 
-function thresholdsOf({ run: { scenario } }: RunResult): readonly ParsedThreshold[] {
+/** The scenario's own, parsed. */
+export function thresholdsOf({ run: { scenario } }: RunResult): readonly ParsedThreshold[] {
   const readers = scenario.streams?.readers.map(({ name }) => name) ?? [];
   const names = { phases: scenario.phases.map(({ name }) => name), operations: operations.map(({ name }) => name), readers };
   return scenario.thresholds.map((threshold) => {

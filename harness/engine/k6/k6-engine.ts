@@ -116,7 +116,7 @@ class K6Run implements EngineRun {
     const operations = await operationNames(this.#input.operationsModule);
     this.#startMs = startAtMs;
     const { phases, lateAboveMs } = this.#input;
-    const fold = new SampleFold({ plan: this.#plan, phases, operations, originWallMs: this.#originWallMs, startMs: startAtMs, lateAboveMs });
+    const fold = new SampleFold({ plan: this.#plan, phases, operations, originWallMs: this.#originWallMs, startMs: startAtMs, lateAboveMs, hasOneClock: true });
     this.#fold = fold;
     this.#gate?.open(this.#originWallMs + startAtMs);
     this.#timer = setInterval(() => this.#events.onDelta(fold.takeDelta(this.#nowMs())), deltaEveryMs);

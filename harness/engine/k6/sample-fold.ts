@@ -23,6 +23,8 @@ export type SampleFoldInput = {
   /** Start of the first phase, since the origin. */
   readonly startMs: number;
   readonly lateAboveMs: number;
+  /** Samples are of one machine: only then their times tell which of two came first. */
+  readonly hasOneClock: boolean;
 };
 
 /** A sample comes at most this long after the second that it belongs to, but for timeouts. */
@@ -95,7 +97,7 @@ export class SampleFold {
       if (cutMs !== Number.POSITIVE_INFINITY) phase.evenness.cut(cutMs);
       evenness.push(...phase.evenness.take(Number.POSITIVE_INFINITY, true));
     }
-    this.#judgeOrder();
+    if (this.#input.hasOneClock) this.#judgeOrder();
     return this.#deltaOf(evenness);
   }
 
