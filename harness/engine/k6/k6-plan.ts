@@ -37,7 +37,7 @@ export type K6Options = Readonly<Record<string, unknown>> & { readonly scenarios
 
 /** k6 drops an arrival that finds no free VU, and makes new ones only after that: so there are enough from the start for answers as slow as this. */
 const coveredMs = 50;
-const vusMin = 20;
+const vusMin = 100;
 /** A VU takes 0.2 to 0.5 MB. */
 const vusMax = 4000;
 
