@@ -7,7 +7,7 @@ import type { Wires } from './wire/wire.ts';
 const deafMaxMs = 0.25;
 
 /** Where arrivals are dense, what is due within it is fired together. Measured: see README, "What a wake-up costs". */
-const ownSleepMinMs = 0.05;
+const ownSleepMinMs = 0.02;
 
 export type OwnTurnsOptions = TurnsOptions & { readonly sleep: NonNullable<Wires['sleep']>; readonly stampsArrivals: boolean };
 
