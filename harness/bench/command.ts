@@ -6,6 +6,7 @@ import type { Bench, BenchResult } from './bench.ts';
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   ingest: async () => (await import('./ingest.ts')).ingestBench,
+  engines: async () => (await import('./engines.ts')).enginesBench,
   generator: async () => (await import('./generator.ts')).generatorBench,
   truth: async () => (await import('./truth.ts')).truthBench,
   telemetry: async () => (await import('./telemetry.ts')).telemetryBench,

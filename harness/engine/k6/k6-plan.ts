@@ -36,9 +36,9 @@ export type K6Plan = {
 export type K6Options = Readonly<Record<string, unknown>> & { readonly scenarios: Readonly<Record<string, Executor>> };
 
 /** k6 drops an arrival that finds no free VU, and makes new ones only after that: so there are enough from the start for answers as slow as this. */
-const coveredMs = 50;
+const coveredMs = 100;
 const vusMin = 100;
-/** A VU takes 0.2 to 0.5 MB. */
+/** A VU takes 0.3 to 0.4 MB. */
 const vusMax = 4000;
 
 export const vusOf = (phase: Pick<ArrivalPhase, 'rate' | 'durationSeconds'>): number =>
