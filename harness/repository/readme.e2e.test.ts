@@ -31,6 +31,6 @@ test.each(commands)('%s ends with one of %j', (command, codes) => {
 });
 
 test('every npm script that the README names exists', () => {
-  const named = [...readme.matchAll(/npm run ([a-z:]+)/g)].map(([, name = '']) => name);
+  const named = [...readme.matchAll(/npm run ([a-z0-9:]+)/g)].map(([, name = '']) => name);
   expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
 });

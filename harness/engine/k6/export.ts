@@ -60,7 +60,7 @@ export async function exportScenario(input: ExportInput): Promise<readonly strin
 }
 
 /** What only a harness that is there while it happens can see. */
-const isOfHarness = (metric: string): boolean => /^(pipeline_drain_seconds|dispatch_delay|cpu|system)/.test(metric);
+const isOfHarness = (metric: string): boolean => /^(pipeline_drain_seconds|dispatch_delay|read_uncertainty|cpu|system)/.test(metric);
 
 function planOf({ scenario, phases, seed, run, targetUrl }: ExportInput): K6Plan {
   const { fleet, chains } = scenario;
