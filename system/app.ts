@@ -22,11 +22,13 @@ import { createRouteTable } from './admission/routes.ts';
 import type { Bus } from './bus.ts';
 import type { Clock } from './clock.ts';
 import { createDevices } from './devices/devices.ts';
+import type { GraphqlBounds } from './graphql/server.ts';
 import { Problem, type ProblemCode, problemDocument, problems } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
 import { type AdminControls, adminRoutes } from './routes-admin.ts';
 import { deviceRoutes } from './routes-devices.ts';
 import { fleetRoutes } from './routes-fleet.ts';
+import { graphqlRoutes } from './routes-graphql.ts';
 import { ingestRoutes } from './routes-ingest.ts';
 import { serviceRoutes } from './routes-service.ts';
 import { shareRoutes } from './routes-shares.ts';
@@ -73,6 +75,8 @@ export type AppDeps = {
   readonly wrapHub?: (hub: Hub) => Hub;
   readonly webhooks: WebhookKit;
   readonly log: (level: 'info' | 'error', text: string) => void;
+  /** Default: 10 levels, a cost of 20,000. */
+  readonly graphql?: GraphqlBounds;
   /** How many times the day before today has to outrun to be a spike. Default: 100. */
   readonly usageSpikeFactor?: number;
   /** Once a day and measure; tried again where it rejects. Without it a spike is a log line. */
@@ -173,9 +177,11 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     serviceRoutes(scope, { ...deps, admission: settings });
     syncRoutes(scope, deps);
     shareRoutes(scope, deps);
-    streamRoutes(scope, { ...deps, hub, metering, leavePlace: ({ raw }) => admission.leave(raw) });
+    const streaming = { ...deps, hub, metering, leavePlace: ({ raw }: FastifyRequest) => admission.leave(raw) };
+    streamRoutes(scope, streaming);
     usageRoutes(scope, { ...deps, metering });
     webhookRoutes(scope, { ...deps, endpoints: createWebhooks({ ...deps, ...deps.webhooks }) });
+    await graphqlRoutes(scope, streaming);
   });
   return app;
 }

@@ -33,6 +33,8 @@ export type Config = FilterConfig &
     readonly restoreFrom: string | undefined;
     readonly presenceTimeoutMs: number;
     readonly usageSpikeFactor: number;
+    readonly graphqlDepthMax: number;
+    readonly graphqlCostMax: number;
     readonly publicUrl: string | undefined;
     readonly webhookAllowNetworks: readonly string[];
     readonly webhookDnsServer: string | undefined;
@@ -338,6 +340,20 @@ const settings = {
   },
   ...filterSettings,
   ...admissionSettings,
+  graphqlDepthMax: {
+    flag: 'graphql-depth-max',
+    env: 'HEADROOM_GRAPHQL_DEPTH_MAX',
+    about: 'levels of selections in a GraphQL operation',
+    ...integer(1, 100),
+    byDefault: 10,
+  },
+  graphqlCostMax: {
+    flag: 'graphql-cost-max',
+    env: 'HEADROOM_GRAPHQL_COST_MAX',
+    about: 'fields of a GraphQL operation, each as often as its pages may bring it',
+    ...integer(1, 10_000_000),
+    byDefault: 20_000,
+  },
   restoreFrom: {
     flag: 'restore-from',
     env: 'HEADROOM_RESTORE_FROM',

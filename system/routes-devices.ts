@@ -210,7 +210,7 @@ const shown = ({ position, disposition, id, receivedAtMs, bytes }: ShownEvent) =
   event: JSON.parse(Buffer.from(bytes).toString('utf8')) as unknown,
 });
 
-function readInstant(name: string, text: string | undefined): number | undefined {
+export function readInstant(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const instant = Date.parse(text);
   if (Number.isNaN(instant)) throw new Problem('bad-range', `"${name}" is not an RFC 3339 time.`);

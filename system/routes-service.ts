@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { type AdmissionSettings, publishedAdmission } from './admission/admission.ts';
 import type { AppDeps } from './app.ts';
+import { graphqlDefaults } from './graphql/server.ts';
 import { Problem } from './protocol/errors.ts';
 import { heartbeatMsMax, limits } from './protocol/limits.ts';
 import { endpointsPerAccountMax, itemsPerPrincipalMax, outwardBodyBytesMax } from './store/store.ts';
@@ -11,7 +12,7 @@ type Deps = AppDeps & { readonly admission: AdmissionSettings };
 
 export function serviceRoutes(
   app: FastifyInstance,
-  { store, metrics, isDraining, streams, balancerIdleTimeoutMs, streamsMax, webhooks, admission }: Deps,
+  { store, metrics, isDraining, streams, balancerIdleTimeoutMs, streamsMax, webhooks, admission, graphql }: Deps,
 ): void {
   const config = { lane: 'health' };
   app.get('/healthz', { config, schema: { summary: 'Alive' } }, () => ({ alive: true }));
@@ -23,6 +24,7 @@ export function serviceRoutes(
     client_address: request.socket.remoteAddress,
     client_port: request.socket.remotePort,
   }));
+  const { depthMax, costMax } = graphql ?? graphqlDefaults;
   app.get('/v1/limits', { config, schema: { summary: 'What is enforced' } }, () => ({
     durability: store.ackLevel,
     events_per_batch_max: limits.eventsPerBatchMax,
@@ -36,6 +38,11 @@ export function serviceRoutes(
     hot_window_hours: limits.hotWindowHours,
     history_page_max: limits.historyPageMax,
     export_page_max: limits.exportPageMax,
+    devices_page_max: limits.devicesPageMax,
+    graphql_bytes_max: limits.graphqlBytesMax,
+    graphql_tokens_max: limits.graphqlTokensMax,
+    graphql_depth_max: depthMax,
+    graphql_cost_max: costMax,
     device_token_seconds: limits.deviceTokenSeconds,
     user_token_seconds_max: limits.userTokenSecondsMax,
     item_bytes_max: limits.itemBytesMax,

@@ -18,7 +18,13 @@ import { turn } from './stream/topics.ts';
 import { logOf, mayUse } from './sync/access.ts';
 import type { Metering } from './usage/metering.ts';
 
-type Deps = AppDeps & { readonly hub: Hub; readonly metering: Metering /** What waits is no work. */; readonly leavePlace: (request: FastifyRequest) => void };
+export type StreamDeps = AppDeps & {
+  readonly hub: Hub;
+  readonly metering: Metering;
+  /** What waits is no work. */
+  readonly leavePlace: (request: FastifyRequest) => void;
+};
+type Deps = StreamDeps;
 const changesPerRead = 500;
 const heartbeatMsDefault = 25_000;
 
@@ -42,7 +48,7 @@ async function stream(request: FastifyRequest, reply: FastifyReply, deps: Deps):
   const query = request.query as StreamQuery;
   const caller = request.caller as Caller;
   const channels = readChannels(query.ch, caller);
-  const logChannels = channels.filter(({ kind }) => kind === 'collection' || kind === 'inbox').map(({ name }) => name);
+  const logChannels = logChannelsOf(channels);
   const format = formatOf(request);
   const heartbeatMs = readHeartbeat(query.hb, heartbeatMsMax(deps.balancerIdleTimeoutMs));
   if (deps.isDraining()) throw new Problem('draining', 'This service is going down.');
@@ -63,6 +69,39 @@ async function stream(request: FastifyRequest, reply: FastifyReply, deps: Deps):
     return reply;
   } finally {
     if (!isOpen) onEnded?.();
+  }
+}
+
+const logChannelsOf = (channels: readonly Channel[]): readonly string[] =>
+  channels.filter(({ kind }) => kind === 'collection' || kind === 'inbox').map(({ name }) => name);
+
+export type BegunStream = {
+  readonly channels: readonly Channel[];
+  readonly logChannels: readonly string[];
+  readonly heartbeatMs: number;
+  readonly log: LogKey | undefined;
+  readonly first: Awaited<ReturnType<typeof readSince>> | undefined;
+  /** Gives back what it took, in any case. */
+  readonly onEnded: (() => void) | undefined;
+};
+
+type Wanted = { readonly names: readonly string[]; readonly since: string; readonly heartbeatMs: number | undefined };
+
+/** A stream that somebody else writes out: all that may refuse it has been asked. */
+export async function beginStream(deps: StreamDeps, caller: Caller, { names, since, heartbeatMs: asked }: Wanted): Promise<BegunStream> {
+  if (names.length === 0) throw new Problem('bad-request', 'A stream has one channel at least.');
+  const channels = readChannels(names, caller);
+  const logChannels = logChannelsOf(channels);
+  const heartbeatMs = readHeartbeat(asked, heartbeatMsMax(deps.balancerIdleTimeoutMs));
+  if (deps.isDraining()) throw new Problem('draining', 'This service is going down.');
+  const log = logChannels.length === 0 ? undefined : logOf(caller);
+  const onEnded = await takePermit(caller.account, deps);
+  try {
+    const first = log === undefined ? undefined : await readSince({ deps, log, channels: logChannels, since, limit: changesPerRead });
+    return { channels, logChannels, heartbeatMs, log, first, onEnded };
+  } catch (error) {
+    onEnded?.();
+    throw error;
   }
 }
 

@@ -3,6 +3,7 @@ import { accessRules } from './rules-access.ts';
 import { balancerRules } from './rules-balancer.ts';
 import { cursorRules } from './rules-cursors.ts';
 import { deviceRules } from './rules-devices.ts';
+import { graphqlRules } from './rules-graphql.ts';
 import { ingestRules } from './rules-ingest.ts';
 import { memoryRules } from './rules-memory.ts';
 import { pipelineRules } from './rules-pipeline.ts';
@@ -26,4 +27,5 @@ export const rules: readonly Rule[] = [
   ...usageRules,
   ...webhookRules,
   ...deliveryRules,
+  ...graphqlRules,
 ];

@@ -10,6 +10,8 @@ export const problems = {
   'empty-batch': problem(400, 'The batch has no event'),
   'bad-range': problem(400, 'The range or the page is not understood'),
   'bad-cursor': problem(400, 'The cursor is not one of ours'),
+  'query-too-deep': problem(400, 'The query goes too deep'),
+  'query-too-costly': problem(400, 'The query costs too much'),
   unauthenticated: problem(401, 'The credential is missing or not valid'),
   forbidden: problem(403, 'The credential does not allow this'),
   'not-found': problem(404, 'There is nothing here'),
@@ -42,6 +44,7 @@ export const problems = {
   'rate-limited': problem(429, 'You exceeded your quota', true),
   'lane-shed': problem(503, 'The service has more to do than it can, and sheds this', true),
   internal: problem(500, 'The service failed', true),
+  'stream-ended': problem(503, 'The stream ended', true),
   'store-unavailable': problem(503, 'The store cannot keep a promise now', true),
   draining: problem(503, 'The service is going down', true),
 } as const;

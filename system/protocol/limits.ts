@@ -15,6 +15,8 @@ export const limits = {
   historyPageMax: 1000,
   devicesPageMax: 1000,
   exportPageMax: 50_000,
+  graphqlBytesMax: 64 * 1024,
+  graphqlTokensMax: 2000,
   deviceTokenSeconds: 3600,
   userTokenSecondsMax: 86_400,
   /** So that its frame, with key and cursor, stays below 64 KiB. */

@@ -1,5 +1,5 @@
 /** All streams of one process: opening, telling, ending. */
-import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { Frame } from '#system/protocol/frames.ts';
 import { encodeFrame } from './encode.ts';
 import type { HubOptions, Kit, News, Opening, StreamCounts } from './kit.ts';
@@ -31,7 +31,7 @@ const wheelBuckets = 1024;
 const touchesPerTimeout = 3;
 
 const subscriberKey = Symbol('subscriber');
-type StreamSocket = Socket & { [subscriberKey]?: Subscriber };
+type StreamSocket = Writable & { [subscriberKey]?: Subscriber };
 
 export function createHub(options: HubOptions): Hub {
   const { clock, settings } = options;

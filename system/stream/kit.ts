@@ -1,5 +1,5 @@
 /** What the parts of the hub share. */
-import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { Clock } from '#system/clock.ts';
 import type { DeviceRef, FoundChanges, LogKey, Store } from '#system/store/store.ts';
 import type { Format } from './encode.ts';
@@ -20,7 +20,8 @@ export type StreamSettings = {
 };
 
 export type Opening = {
-  readonly socket: Socket;
+  /** A socket, or what is read inside the process. */
+  readonly socket: Writable;
   /** Status line and headers, as they go out. */
   readonly headers: string;
   readonly format: Format;

@@ -1,5 +1,5 @@
 /** One connection that listens. */
-import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { ByeCode } from '#system/protocol/frames.ts';
 import type { ChangePosition, LogKey } from '#system/store/store.ts';
 import type { Format } from './encode.ts';
@@ -13,7 +13,7 @@ export type Subscriber = {
   /** Of the wheel. */
   bucket: number;
   state: SubscriberState;
-  readonly socket: Socket;
+  readonly socket: Writable;
   readonly format: Format;
   readonly account: string;
   /** Undefined: no log channel. */

@@ -88,6 +88,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     streams: { ageMs: config.streamAgeMs, positionCheckMs: config.positionCheckMs, presenceTimeoutMs: config.presenceTimeoutMs },
     balancerIdleTimeoutMs: config.balancerIdleTimeoutMs,
     usageSpikeFactor: config.usageSpikeFactor,
+    graphql: { depthMax: config.graphqlDepthMax, costMax: config.graphqlCostMax },
     streamsMax: connectionsMax ?? streamsMaxDefault,
     permits,
     webhooks: createWebhookKit(webhookSettingsOf(config)),

@@ -1,5 +1,5 @@
 // What a thread knows of its own stops: garbage collection and how busy its event loop was.
-import { PerformanceObserver } from 'node:perf_hooks';
+import { PerformanceObserver, performance } from 'node:perf_hooks';
 import type { ThreadLag } from './core.ts';
 
 /** How long the thread slept so far inside its event loop, which the loop takes for work. */

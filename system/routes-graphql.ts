@@ -1,0 +1,197 @@
+/** GET and POST /graphql: what a caller may read becomes sources, a subscription takes its socket. */
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from './accounts/accounts.ts';
+import type { AppDeps } from './app.ts';
+import { createGraphqlServer, type Events, type GraphqlServer, graphqlDefaults } from './graphql/server.ts';
+import type { DeviceView, Sources, StreamArguments } from './graphql/sources.ts';
+import { Problem } from './protocol/errors.ts';
+import type { Frame } from './protocol/frames.ts';
+import { limits } from './protocol/limits.ts';
+import { readInstant } from './routes-devices.ts';
+import { beginStream, type StreamDeps } from './routes-streams.ts';
+import { readUsageDays } from './routes-usage.ts';
+import { chunkOf, lastChunk, takeSocket } from './stream/outlet.ts';
+import { createFrameReader } from './stream/reader.ts';
+import { watchingOf } from './stream/states.ts';
+import { turn } from './stream/topics.ts';
+
+type Deps = StreamDeps & AppDeps;
+
+export async function graphqlRoutes(app: FastifyInstance, deps: Deps): Promise<void> {
+  const server = createGraphqlServer({ bounds: deps.graphql ?? graphqlDefaults, log: (text) => deps.log('error', text) });
+  await app.register(async (scope) => {
+    // The engine reads the body: which media types there are, and what a broken one is answered, is in its specification.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: limits.graphqlBytesMax }, (_, body, done) => done(null, body));
+    scope.route({
+      method: ['GET', 'POST'],
+      url: '/graphql',
+      config: { callers: ['account', 'device', 'user'], lane: 'read', tokenInQuery: true },
+      schema: { summary: 'GraphQL over HTTP; subscriptions as server-sent events', security: [{ basic: [] }, { bearer: [] }] },
+      onRequest: (_, reply, done) => {
+        reply.header('access-control-allow-origin', '*');
+        done();
+      },
+      handler: (request, reply) => answer(request, reply, deps, server),
+    });
+  });
+}
+
+async function answer(request: FastifyRequest, reply: FastifyReply, deps: Deps, server: GraphqlServer): Promise<FastifyReply> {
+  let socket: Socket | undefined;
+  const keepAlive = (): void => void (socket?.writableNeedDrain === false && socket.write(comment));
+  const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
+  // Packed or not, the body is what it was unpacked to.
+  const { 'content-length': _, 'content-encoding': __, ...sent } = headers;
+  const body = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : undefined;
+  const context = { sources: sourcesFor(request, deps), keepAlive };
+  const result = await server.ask({ method: request.method, url: `http://service${request.url}`, headers: sent, body }, context);
+  if (result.kind === 'answer') {
+    const { response } = result;
+    for (const [name, value] of response.headers) if (!ownHeaders.has(name)) reply.header(name, value);
+    return reply
+      .code(response.status)
+      .serializer(asIs)
+      .send(await response.text());
+  }
+  // Out of the parser's own call, as for streams.
+  await turn();
+  const iterator = result.events[Symbol.asyncIterator]();
+  // A request whose body was read is destroyed in any case.
+  if (reply.raw.socket === null || reply.raw.socket.destroyed) {
+    await iterator.return?.();
+    return reply.hijack();
+  }
+  const { elapsedTime } = reply;
+  deps.leavePlace(request);
+  reply.hijack();
+  socket = takeSocket(reply.raw);
+  deps.counts?.record('stream', '/graphql', 200, elapsedTime);
+  deps.metering.call((request.caller as Caller).account);
+  void tell(socket, iterator, request.id).catch((error) => deps.log('error', `a subscription: ${String(error)}`));
+  return reply;
+}
+
+const asIs = (payload: unknown): string => payload as string;
+/** What the connection needs is not the engine's to say. */
+const ownHeaders = new Set(['content-length', 'connection', 'content-encoding']);
+const comment = chunkOf(':\n\n');
+
+/** Each event as the client takes it; the end of either is the other's. */
+async function tell(socket: Socket, iterator: ReturnType<Events[typeof Symbol.asyncIterator]>, requestId: string): Promise<void> {
+  socket.on('error', () => undefined).on('end', () => socket.destroy());
+  socket.once('close', () => void iterator.return?.());
+  const head = [
+    'HTTP/1.1 200 OK',
+    'Content-Type: text/event-stream',
+    'Cache-Control: no-store, no-transform',
+    'X-Accel-Buffering: no',
+    'X-Content-Type-Options: nosniff',
+    'Access-Control-Allow-Origin: *',
+    `X-Request-Id: ${requestId}`,
+    'Transfer-Encoding: chunked',
+    'Connection: close',
+  ];
+  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  socket.write(comment);
+  for (;;) {
+    const { done, value } = await iterator.next();
+    if (socket.destroyed) return;
+    if (done === true) break;
+    if (!socket.write(chunkOf(`event: next\ndata: ${JSON.stringify(value)}\n\n`))) await drained(socket);
+  }
+  socket.end(Buffer.concat([chunkOf('event: complete\ndata:\n\n'), lastChunk]));
+  setTimeout(() => socket.destroy(), closingMs).unref();
+}
+
+const closingMs = 1000;
+
+const drained = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      socket.off('drain', done).off('close', done);
+      resolve();
+    };
+    socket.once('drain', done).once('close', done);
+    if (socket.destroyed) done();
+  });
+
+/** What this caller may read; the same as over REST. */
+function sourcesFor(request: FastifyRequest, deps: Deps): Sources {
+  const caller = request.caller as Caller;
+  const { account } = caller;
+  const { store } = deps;
+  const mayReadDevice = (device: string): void => {
+    if (caller.kind === 'account') return;
+    if (caller.kind !== 'device') throw new Problem('forbidden', 'A user’s token listens to its channels; it reads no devices.');
+    if (caller.device !== device) throw new Problem('forbidden', 'A device reads itself only.');
+  };
+  const onlyAccount = (): void => {
+    if (caller.kind !== 'account') throw new Problem('forbidden', 'This needs the account’s secret.');
+  };
+  const device: Sources['device'] = async (id) => {
+    mayReadDevice(id);
+    const row = await store.readDevice({ account, device: id });
+    return row === undefined || row.deleted ? undefined : { id, row };
+  };
+  /** What is left of a deleted device is nobody's to read. */
+  const ofDevice = async <T>(id: string, read: () => Promise<T>): Promise<T | undefined> => ((await device(id)) === undefined ? undefined : read());
+  return {
+    device,
+    devices: async ({ first, after }) => {
+      onlyAccount();
+      const ids = await store.readDevices({ account, after: after ?? '', limit: first });
+      return (await Promise.all(ids.map(device))).filter((found): found is DeviceView => found !== undefined);
+    },
+    isOnline: async (id) => (await ofDevice(id, () => store.readPresence({ account, device: id })))?.online === true,
+    location: (id) => ofDevice(id, () => store.readLatest({ account, device: id })),
+    history: async (id, { from, to, first, after, includeFiltered }) => {
+      const [fromMs, toMs] = [readInstant('from', from ?? undefined), readInstant('to', to ?? undefined)];
+      if (after != null && !/^[0-9A-Za-z-]{0,32}$/.test(after)) throw new Problem('bad-range', 'This "after" was not given out by the history.');
+      if (fromMs !== undefined && toMs !== undefined && fromMs > toMs) throw new Problem('bad-range', '"from" lies behind "to".');
+      const times = { ...(fromMs === undefined ? {} : { fromMs }), ...(toMs === undefined ? {} : { toMs }) };
+      const include = includeFiltered ? 'all' : 'kept';
+      const page = await ofDevice(id, () => store.readHistory({ account, device: id, after: after ?? '', limit: first, include, ...times }));
+      if (page === undefined) throw new Problem('not-found', 'There is no such device.');
+      return page;
+    },
+    usage: async ({ from, to }) => {
+      onlyAccount();
+      return [...(await readUsageDays(deps, account, { ...(from == null ? {} : { from }), ...(to == null ? {} : { to }) }))];
+    },
+    frames: (stream) => openFrames(request, deps, stream),
+  };
+}
+
+/** A stream as any other, read inside. */
+async function openFrames(request: FastifyRequest, deps: Deps, { channels, since, heartbeatMs }: StreamArguments): Promise<AsyncIterableIterator<Frame>> {
+  if (!/text\/(event-stream|\*)/.test(request.headers.accept ?? ''))
+    throw new Problem('not-acceptable', 'A subscription is text/event-stream: ask with that Accept.');
+  const caller = request.caller as Caller;
+  const begun = await beginStream(deps, caller, { names: channels, since: since ?? 'now', heartbeatMs: heartbeatMs ?? undefined });
+  const { outlet, frames } = createFrameReader();
+  deps.metering.streamOpened(caller.account);
+  deps.hub.open({
+    socket: outlet,
+    headers: '',
+    format: 'ndjson',
+    account: caller.account,
+    log: begun.log,
+    channels: begun.logChannels,
+    watching: watchingOf(begun.channels),
+    device: caller.kind === 'device' ? caller.device : undefined,
+    onEnded: () => {
+      deps.metering.streamEnded(caller.account);
+      begun.onEnded?.();
+    },
+    first: begun.first?.page,
+    from: begun.first?.from,
+    resumed: begun.first?.resumed ?? false,
+    connectionId: randomUUID(),
+    heartbeatMs: begun.heartbeatMs,
+    expiresAtMs: 'expiresAtMs' in caller ? caller.expiresAtMs : undefined,
+  });
+  return frames;
+}
