@@ -86,6 +86,8 @@ const redBy: Readonly<Record<string, string>> = {
   R60: 'waits-for-each',
   R61: 'judges-addresses-once',
   R62: 'settles-before-sending',
+  R63: 'graphql-is-always-fine',
+  R64: 'subscription-loses',
   R65: 'plain-errors',
   R66: 'believes-forwarded',
   R67: 'lets-go-early',
@@ -125,6 +127,18 @@ test('R45 is red for who is early after a stream’s end too', () => {
   const { code, outcomes } = conform('R45', '--json', '--twin=forgets-the-end');
   expect([code, outcomes[0]?.outcome]).toEqual([1, 'broken']);
   expect(outcomes[0]?.text).toContain('after the stream’s end');
+});
+
+test('R64 is red for a subscription that is not freed too', () => {
+  const { code, outcomes } = conform('R64', '--json', '--twin=subscription-lingers');
+  expect([code, outcomes[0]?.outcome]).toEqual([1, 'broken']);
+  expect(outcomes[0]?.text).toContain('none of them held');
+});
+
+test('R47 is red for what GraphQL shows too', () => {
+  const { code, outcomes } = conform('R47', '--json', '--twin=graphql-is-the-account');
+  expect([code, outcomes[0]?.outcome]).toEqual([1, 'broken']);
+  expect(outcomes[0]?.text).toContain('nothing for sibling from');
 });
 
 test('R70 is red for calls that are forgotten too', () => {

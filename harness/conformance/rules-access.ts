@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AccountCredentials, basic, publishableAuthorization, secretAuthorization } from '#harness/topology/provision.ts';
 import type { Answer, Client } from './client.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
+import { ownGraphOnly } from './rules-graphql.ts';
 import { eventOf } from './rules-ingest.ts';
 import { newUser } from './user.ts';
 
@@ -150,6 +151,7 @@ const ownOnly: Rule = {
     });
     hold(taken.status === 401, '401 for a known device without its secret', `${taken.status} ${taken.text}`);
     await ownItemsOnly({ client, account, stranger, name, device: victim });
+    await ownGraphOnly({ client, account, stranger, name, device, id, sibling, namesake });
   },
 };
 

@@ -3,7 +3,7 @@ import { serverAudits } from 'graphql-http';
 import { ask } from '#harness/graphql/ask.ts';
 import { openSubscriber, type SubscribedFrame } from '#harness/graphql/subscriber.ts';
 import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
-import { secretAuthorization } from '#harness/topology/provision.ts';
+import { type AccountCredentials, publishableAuthorization, secretAuthorization } from '#harness/topology/provision.ts';
 import { openStream, type ReadFrame } from '#harness/topology/stream-reader.ts';
 import type { Client } from './client.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
@@ -137,6 +137,51 @@ async function heldSoon(client: Client): Promise<undefined> {
 async function heldStreams(client: Client): Promise<number> {
   const { text } = await client.call('GET', '/metrics');
   return sumOf(parsePrometheusText(text), 'headroom_streams') ?? Number.NaN;
+}
+
+type OwningGraph = Pick<RuleContext, 'client' | 'account' | 'name'> & {
+  readonly stranger: AccountCredentials;
+  /** Whose event `id` nobody else may see. */
+  readonly device: string;
+  readonly id: string;
+  readonly sibling: string;
+  readonly namesake: string;
+};
+
+const graphQueries = (device: string): readonly string[] => [
+  `{ device(id: "${device}") { id registeredAt presence location { eventId } history(includeFiltered: true) { events { id } } } }`,
+  `{ location(device: "${device}") { eventId } }`,
+  `{ history(device: "${device}", includeFiltered: true) { events { id } } }`,
+  '{ devices { items { id history(includeFiltered: true) { events { id } } } } }',
+];
+
+/** R47 over GraphQL: each field with every credential that has no business there. */
+export async function ownGraphOnly({ client, account, stranger, name, device, id, sibling, namesake }: OwningGraph): Promise<void> {
+  const url = client.base();
+  const { authorization: other } = await newUser(client, account, name('other'));
+  const mine = await ask({ url, authorization: secretAuthorization(account), query: graphQueries(device)[2] ?? '' });
+  hold(mine.text.includes(id), 'the account’s own event by GraphQL', mine.text);
+  const others = { sibling, namesake, other, publishable: publishableAuthorization(account), stranger: secretAuthorization(stranger) };
+  for (const [who, authorization] of Object.entries(others)) {
+    for (const query of graphQueries(device)) {
+      const answer = await ask({ url, authorization, query });
+      hold(!answer.text.includes(id), `nothing for ${who} from ${query}`, answer.text);
+    }
+    if (who === 'stranger') continue;
+    const used = await ask({ url, authorization, query: '{ usage { events } }' });
+    hold(used.status === 403 || used.errors[0]?.extensions?.code === 'forbidden', `no usage for ${who}`, used.text);
+  }
+  const channels = [`device:${device}`, 'devices', 'inbox', 'sync:trips'];
+  // Who may listen to its own of that name hears nothing of the victim.
+  for (const authorization of Object.values(others)) {
+    for (const channel of channels) {
+      const frames: SubscribedFrame[] = [];
+      const subscriber = openSubscriber({ url, authorization, channels: [channel], since: '-1', onFrame: (frame) => void frames.push(frame) });
+      await Promise.race([subscriber.ended, eventually('sync', () => frames.some(({ t }) => t === 'sync'))]);
+      subscriber.close();
+      hold(!JSON.stringify(frames).includes(id), `nothing of another’s in a subscription to ${channel}`, frames);
+    }
+  }
 }
 
 const subscriptions: Rule = {

@@ -4,6 +4,7 @@ import type { PlainDeps } from '#system/app.ts';
 import type { AppendReceipt } from '#system/store/store.ts';
 import { admissionFaults } from './admission-faults.ts';
 import { type Fault, withHook, withStore } from './fault.ts';
+import { graphqlFaults } from './graphql-faults.ts';
 import { pipelineFaults } from './pipeline-faults.ts';
 import { streamFaults } from './stream-faults.ts';
 import { webhookFaults } from './webhook-faults.ts';
@@ -32,6 +33,7 @@ const answerConstant = (deps: PlainDeps): PlainDeps => ({
 export const faults: readonly Fault[] = [
   ...pipelineFaults,
   ...streamFaults,
+  ...graphqlFaults,
   ...admissionFaults,
   ...webhookFaults,
   {
