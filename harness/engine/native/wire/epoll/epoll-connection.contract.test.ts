@@ -1,9 +1,10 @@
 // What a healthy kernel does not do on request: calls that are interrupted, take a part, or have no room.
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createEpollWires } from './epoll-wires.ts';
 import { type Libc, linux, loadLibc } from './libc.ts';
+import { resolveAddresses } from './socket-address.ts';
 
 const withinMs = 20_000;
 const nowMs = (): number => performance.now();
@@ -93,6 +94,34 @@ describe('a connection on epoll', () => {
     const { heard, code } = await exchange({ libc: one, begin: () => undefined, failed: () => 0 }, text);
     expect([heard === text, code]).toEqual([true, 'closed']);
   });
+});
+
+it('goes where a name points now', async () => {
+  const heard: string[] = [];
+  const listenAt = async (name: string): Promise<Server> => {
+    const one = createServer((socket) => {
+      heard.push(name);
+      socket.on('error', () => undefined).destroy();
+    });
+    await new Promise<void>((resolve) => one.listen(0, '127.0.0.1', resolve));
+    return one;
+  };
+  const [before, after] = [await listenAt('before'), await listenAt('after')];
+  const portOf = (one: Server): number => (one.address() as AddressInfo).port;
+  let isMoved = false;
+  const resolve: typeof resolveAddresses = () => resolveAddresses('127.0.0.1', portOf(isMoved ? after : before));
+  const wires = await createEpollWires({ targets: [{ host: 'service.test', port: 80 }], nowMs, resolve, resolveEveryMs: 5 });
+  const endMs = nowMs() + withinMs;
+  while (!heard.includes('after') && nowMs() < endMs) {
+    wires.of[0]?.connect({ onOpen: () => undefined, onData: () => undefined, onClose: () => undefined });
+    wires.sleep?.(nowMs() + 1, 'until-bytes');
+    await sleep(2);
+    isMoved = heard.length > 0;
+  }
+  wires.end();
+  before.close();
+  after.close();
+  expect([heard[0], heard.at(-1)]).toEqual(['before', 'after']);
 });
 
 describe('the self-test', () => {

@@ -5,8 +5,8 @@ import type { EpollLoop } from './epoll-loop.ts';
 import { codeOf, linux } from './libc.ts';
 import type { SocketAddress } from './socket-address.ts';
 
-/** An address that a name has, and where to go on when it refuses. */
-export type Addresses = { readonly all: readonly SocketAddress[] /** The one that answered last. */; first: number };
+/** What a name means now, and which of its addresses answered last. */
+export type Addresses = { all: readonly SocketAddress[]; first: number };
 
 type State = 'connecting' | 'open' | 'closed';
 
