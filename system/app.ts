@@ -19,6 +19,8 @@ import { laneOf } from './admission/lanes.ts';
 import type { Metered } from './admission/metering.ts';
 import { limitText } from './admission/quotas.ts';
 import { createRouteTable } from './admission/routes.ts';
+import { createHistory } from './archive/history.ts';
+import type { Vault } from './archive/vault.ts';
 import type { Bus } from './bus.ts';
 import type { Clock } from './clock.ts';
 import { createDevices } from './devices/devices.ts';
@@ -48,6 +50,8 @@ import { createWebhooks } from './webhooks/webhooks.ts';
 
 export type AppDeps = {
   readonly store: Store;
+  /** The archive’s; undefined where there is none. */
+  readonly vault?: Vault | undefined;
   readonly tokens: Tokens;
   readonly clock: Clock;
   /** Undefined for a twin that nobody observes. */
@@ -172,7 +176,12 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
   });
   await app.register(async (scope) => {
     ingestRoutes(scope, { ...deps, appendBegan: admission.appendBegan });
-    deviceRoutes(scope, { ...deps, devices, spend: (request, reply) => spend({ request, reply, admission }) });
+    deviceRoutes(scope, {
+      ...deps,
+      devices,
+      history: createHistory({ store: deps.store, vault: deps.vault }),
+      spend: (request, reply) => spend({ request, reply, admission }),
+    });
     fleetRoutes(scope, { ...deps, devices });
     serviceRoutes(scope, { ...deps, admission: settings });
     syncRoutes(scope, deps);

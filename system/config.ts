@@ -1,12 +1,14 @@
 /** Settings: flags first, then the environment, then defaults. The only reader of process.env. */
 import { availableParallelism } from 'node:os';
 import { type AdmissionConfig, admissionSettings } from './config-admission.ts';
+import { type ArchiveConfig, archiveSettings } from './config-archive.ts';
 import { type FilterConfig, filterSettings } from './config-filters.ts';
 import { networksOf } from './edge/proxy-listener.ts';
 import { webhookDefaults } from './webhooks/settings.ts';
 
 export type Config = FilterConfig &
-  AdmissionConfig & {
+  AdmissionConfig &
+  ArchiveConfig & {
     /** Addresses, at least one. */
     readonly hosts: readonly string[];
     readonly port: number;
@@ -354,6 +356,7 @@ const settings = {
     ...integer(1, 10_000_000),
     byDefault: 20_000,
   },
+  ...archiveSettings,
   restoreFrom: {
     flag: 'restore-from',
     env: 'HEADROOM_RESTORE_FROM',

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { admissionDefaults, retryAfterSeconds } from './admission/admission.ts';
 import { limitText, policyText } from './admission/quotas.ts';
 import type { AppDeps } from './app.ts';
+import type { History } from './archive/history.ts';
 import type { Devices, RegisterOutcome } from './devices/devices.ts';
 import { Problem } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
@@ -12,6 +13,7 @@ import type { DeviceRow } from './store/store.ts';
 
 type Deps = AppDeps & {
   readonly devices: Devices;
+  readonly history: History;
   /** From the caller's quota of this lane; the problem where it is exceeded. */
   readonly spend: (request: FastifyRequest, reply: FastifyReply) => Problem | undefined | Promise<Problem | undefined>;
 };
@@ -185,7 +187,7 @@ async function readHistory(request: FastifyRequest, reply: FastifyReply, deps: D
   const fromMs = readInstant('from', query.from);
   const toMs = readInstant('to', query.to);
   if (fromMs !== undefined && toMs !== undefined && fromMs > toMs) throw new Problem('bad-range', '"from" lies behind "to".');
-  const page = await deps.store.readHistory({
+  const page = await deps.history.read({
     account: accountOf(request),
     device,
     after,
@@ -194,7 +196,7 @@ async function readHistory(request: FastifyRequest, reply: FastifyReply, deps: D
     ...(fromMs === undefined ? {} : { fromMs }),
     ...(toMs === undefined ? {} : { toMs }),
   });
-  const next = page.atEnd ? undefined : page.events.at(-1)?.position;
+  const next = page.atEnd ? undefined : (page.next ?? page.events.at(-1)?.position);
   if (request.headers.accept?.includes('application/x-ndjson') === true) {
     if (next !== undefined) reply.header('pagination-token', next);
     return reply.type('application/x-ndjson; charset=utf-8').send(Buffer.concat(page.events.flatMap(exportLine)));

@@ -1,6 +1,7 @@
 /** The store as the service opens it: with the pipeline beside it, on the store's own thread. */
 import { randomBytes } from 'node:crypto';
 import type { Config } from './config.ts';
+import { isArchiveOn } from './config-archive.ts';
 import { filtersOf } from './config-filters.ts';
 import type { CompanionData } from './pipeline/companion.ts';
 import { restoreBackup } from './store/lmdb/backup.ts';
@@ -36,6 +37,7 @@ export function openServiceStore({ config, log, withPipeline, onLost, onDeviceNe
     flushTimeoutMs: config.flushTimeoutMs,
     dedupeHours: 24,
     durability: config.durability,
+    isArchived: isArchiveOn(config),
     retention: { wholeChanges: config.wholeChanges, deletionsMs: config.deletionsSeconds * 1000 },
     ...(withPipeline ? { companion: { module: pipeline ?? import.meta.resolve('./pipeline/companion.ts'), data } } : {}),
     onCompanionSays: (news) => onDeviceNews?.(news as readonly DeviceRef[]),

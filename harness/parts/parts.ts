@@ -49,6 +49,14 @@ export const parts = [
     packages: {},
     go: { module: 'kubeconform', package: 'github.com/yannh/kubeconform/cmd/kubeconform' },
   },
+  {
+    name: 'versitygw',
+    purpose: 'is the S3 store that tests archive into',
+    variable: 'HEADROOM_VERSITYGW',
+    commands: [builtPath('versitygw'), 'versitygw'],
+    packages: {},
+    go: { module: 'versitygw', package: 'github.com/versity/versitygw/cmd/versitygw' },
+  },
 ] as const satisfies readonly Part[];
 
 export type PartName = (typeof parts)[number]['name'];

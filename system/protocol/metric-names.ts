@@ -18,6 +18,11 @@ export const metricNames = {
   eventsKept: 'headroom_events_kept_total',
   /** Counter {reason}. */
   eventsFiltered: 'headroom_events_filtered_total',
+  /** What stands in the archive; the gauge is the time since the bucket that waits longest was looked at. */
+  archivedEvents: 'headroom_archive_events_total',
+  archiveSegments: 'headroom_archive_segments_total',
+  archiveBytes: 'headroom_archive_bytes_total',
+  archiveLagSeconds: 'headroom_archive_lag_seconds',
   /** Gauge: age of the oldest pending event. */
   pipelineLagSeconds: 'headroom_pipeline_lag_seconds',
   /** Per worker {worker}. */

@@ -7,12 +7,14 @@
  * must not have told anybody otherwise. Commands issued together may share one flush; each stays atomic by itself.
  */
 
+import type { ArchiveStore } from './archived.ts';
 import type { ChangeStore } from './changes.ts';
 import type { OutwardStore } from './outward.ts';
 import type { DeviceRef, PresenceStore } from './presence.ts';
 import type { QuotaRow, QuotaStore } from './quota.ts';
 import type { UsageStore } from './usage.ts';
 
+export * from './archived.ts';
 export * from './changes.ts';
 export * from './outward.ts';
 export * from './outward-event.ts';
@@ -173,11 +175,14 @@ export type HistoryQuery = {
 export type HistoryPage = {
   readonly events: readonly (LogEvent & { readonly disposition: Disposition })[];
   readonly atEnd: boolean;
+  /** What stood before it may have been pruned. Missing where nothing was. */
+  readonly floor?: Position;
 };
 
 export type Backup = { readonly bytes: number; readonly epoch: string };
 
 export type Store = ChangeStore &
+  ArchiveStore &
   OutwardStore &
   PresenceStore &
   QuotaStore &

@@ -43,9 +43,11 @@ export function createSnapshots({ store, counts, app, webhooks, connections }: W
 
 async function readStore(store: Store): Promise<Snapshot['store']> {
   try {
-    const [counters, backlog] = await Promise.all([store.readCounters(), store.readBacklog()]);
+    const [counters, backlog, archive] = await Promise.all([store.readCounters(), store.readBacklog(), store.readArchive()]);
     const lagSeconds = backlog.oldestReceivedAtMs === undefined ? 0 : Math.max(0, (systemClock.wallMs() - backlog.oldestReceivedAtMs) / 1000);
-    return { ...counters, pending: backlog.pending, lagSeconds };
+    const archivedMs = Math.min(...archive.partitions.map(({ endedAtMs }) => endedAtMs));
+    const archiveLagSeconds = archivedMs === 0 ? 0 : Math.max(0, (systemClock.wallMs() - archivedMs) / 1000);
+    return { ...counters, pending: backlog.pending, lagSeconds, archive: { ...archive.totals, lagSeconds: archiveLagSeconds } };
   } catch {
     // Without its store a worker still tells the rest; the missing samples are what an alarm looks for.
     return undefined;

@@ -4,10 +4,12 @@ import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import { createTokens } from '#system/accounts/tokens.ts';
 import { buildAdminApp, buildApp, type PlainDeps, type TlsFiles } from '#system/app.ts';
+import { type Archiver, startArchiver } from '#system/archive/archiver.ts';
 import { createBus, type News, type Relay } from '#system/bus.ts';
 import { systemClock } from '#system/clock.ts';
 import type { Config } from '#system/config.ts';
 import { admissionOf } from '#system/config-admission.ts';
+import { archiverSettings, vaultOf } from '#system/config-archive.ts';
 import { createProxyListener } from '#system/edge/proxy-listener.ts';
 import type { RestartOutcome } from '#system/routes-admin.ts';
 import type { DeviceRef, Store } from '#system/store/store.ts';
@@ -91,6 +93,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     graphql: { depthMax: config.graphqlDepthMax, costMax: config.graphqlCostMax },
     streamsMax: connectionsMax ?? streamsMaxDefault,
     permits,
+    vault: vaultOf(config),
     webhooks: createWebhookKit(webhookSettingsOf(config)),
     admission: admissionOf(config),
     log,
@@ -113,8 +116,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     hearWatch: bus.receiveWatch,
     deviceNews: deps.bus.tellDevices,
     snapshot: createSnapshots({ store: deps.store, counts, webhooks: webhookCounts, app, connections: doors.connections }),
-    ...createEnding({ app, adminApp, doors: [doors, adminDoors], loops: [deliveries, dispatcher], store, phase, windowMs }),
+    ...createEnding({ app, adminApp, doors: [doors, adminDoors], loops: [deliveries, dispatcher, ...startArchive(deps, config)], store, phase, windowMs }),
   };
+}
+
+function startArchive({ store, vault, clock, log }: PlainDeps, config: Config): readonly Archiver[] {
+  if (vault === undefined) return [];
+  const onTrouble = (error: unknown): void => log('error', `the archive pauses: ${String(error)}`);
+  return [startArchiver({ store, vault, clock, onTrouble, ...archiverSettings(config) })];
 }
 
 function startWebhooks(deps: PlainDeps, counts: WebhookCounts): Dispatcher {

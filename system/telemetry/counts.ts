@@ -37,6 +37,7 @@ export type Snapshot = {
         readonly filtered: Readonly<Record<string, number>>;
         readonly pending: number;
         readonly lagSeconds: number;
+        readonly archive: { readonly events: number; readonly segments: number; readonly bytes: number; readonly lagSeconds: number };
       }
     | undefined;
 };

@@ -7,7 +7,16 @@ const snapshotOf = (worker: number, record: (counts: ReturnType<typeof createCou
   const counts = createCounts();
   record(counts);
   const { requests, routes, appends } = counts;
-  const store = { accepted: 5, duplicate: 1, rejected: 2, kept: 3, filtered: { still: 1 }, pending: 1, lagSeconds: 0.5 };
+  const store = {
+    accepted: 5,
+    duplicate: 1,
+    rejected: 2,
+    kept: 3,
+    filtered: { still: 1 },
+    pending: 1,
+    lagSeconds: 0.5,
+    archive: { events: 2, segments: 1, bytes: 9, lagSeconds: 0 },
+  };
   const streams = { held: 1, opened: 2, frames: 3, heartbeats: 4, bytes: 5, catchUps: 6, ended: { age: 1 } };
   return { worker, requests, routes, appends, usageSpikes: 1, cpuSeconds: 1, residentBytes: 2, loopDelaySeconds: 3, connections: 4, streams, store };
 };

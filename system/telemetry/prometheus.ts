@@ -53,6 +53,10 @@ const help: Readonly<Record<MetricKey, string>> = {
   eventsPending: 'Events accepted and not yet stepped over by the pipeline',
   eventsKept: 'Events that the pipeline kept',
   eventsFiltered: 'Events that the pipeline left out, by reason',
+  archivedEvents: 'Events in the archive',
+  archiveSegments: 'Segments in the archive',
+  archiveBytes: 'Packed bytes in the archive',
+  archiveLagSeconds: 'Since the bucket that waits longest was archived; 0 before the first time',
   pipelineLagSeconds: 'Age of the oldest pending event',
   workerCpuSeconds: 'CPU of a worker, user and system',
   workerResidentBytes: 'Resident memory of a worker',
@@ -188,5 +192,9 @@ function storeMetrics(present: readonly Snapshot[]): readonly MetricData[] {
     ),
     gauge('eventsPending', one(store.pending)),
     gauge('pipelineLagSeconds', one(store.lagSeconds)),
+    counter('archivedEvents', one(store.archive.events)),
+    counter('archiveSegments', one(store.archive.segments)),
+    counter('archiveBytes', one(store.archive.bytes)),
+    gauge('archiveLagSeconds', one(store.archive.lagSeconds)),
   ];
 }

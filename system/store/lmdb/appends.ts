@@ -25,13 +25,15 @@ export type AppendGroupInput = {
   readonly dedupeHours: number;
   /** Records that were received this long before the newest one are pruned. */
   readonly hotWindowMs: number;
+  /** Not before they are archived. */
+  readonly isArchived: boolean;
 };
 
 /** Looking costs a read of every partition's row; each look may take away twice as many records as came since. */
 const recordsBetweenPrunes = 32;
 const marksForgottenAtOnce = 256;
 
-export function beginAppends({ tables, seen, dedupeHours, hotWindowMs }: AppendGroupInput): AppendGroup {
+export function beginAppends({ tables, seen, dedupeHours, hotWindowMs, isArchived }: AppendGroupInput): AppendGroup {
   const head = readHead(tables);
   const sequence = head.sequence + 1;
   const accepted = [...head.accepted];
@@ -97,10 +99,8 @@ export function beginAppends({ tables, seen, dedupeHours, hotWindowMs }: AppendG
     if (blocks.length > 0) {
       tables.log.putSync(sequenceKey(sequence), encodeRecord(blocks));
       if (sequence % recordsBetweenPrunes === 0) forgetMarks(usage, { before: dayOf(receivedAtMs) - 1, limit: marksForgottenAtOnce });
-      const floor =
-        sequence % recordsBetweenPrunes === 0
-          ? prune({ tables, head: { sequence, floor: head.floor, accepted }, sealedThrough: seen.sealedThrough(), beforeMs: receivedAtMs - hotWindowMs })
-          : head.floor;
+      const pruning = { tables, head: { sequence, floor: head.floor, accepted }, sealedThrough: seen.sealedThrough(), isArchived };
+      const floor = sequence % recordsBetweenPrunes === 0 ? prune({ ...pruning, beforeMs: receivedAtMs - hotWindowMs }) : head.floor;
       writeRow(tables.rows, 'head', { sequence, position: positionOf(sequence, index - 1), floor, accepted } satisfies Head);
     }
     for (const gain of gains.values()) addUsage(usage, gain);

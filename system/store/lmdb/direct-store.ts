@@ -8,6 +8,7 @@ import { type AppendExtra, type AppendGroup, beginAppends } from './appends.ts';
 import { backUp } from './backup.ts';
 import { blockBytesMax, viewBlock, writeBlock } from './codec.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { archiveCommands } from './lmdb-archive.ts';
 import { changeCommands, ordered, settleEpoch } from './lmdb-changes.ts';
 import { deviceCommands } from './lmdb-outward.ts';
 import { accountRowKey, storeReads } from './reads.ts';
@@ -24,6 +25,8 @@ export type DirectOptions = {
   readonly eventsPerRun?: number | undefined;
   /** Bytes the file may grow to; beyond it writing is refused as `full`. Default: what the disk gives. */
   readonly mapSizeBytes?: number | undefined;
+  /** Whether records stay until they are archived. */
+  readonly isArchived?: boolean | undefined;
   readonly durability: 'fsync' | 'memory';
   /** Of the change logs. Default: ten thousand changes and a week. */
   readonly retention?: Retention | undefined;
@@ -78,9 +81,11 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
       }
     },
   });
+  const hotWindowMs = (options.hotWindowHours ?? limits.hotWindowHours) * 3_600_000;
+  const { isArchived = false } = options;
   const appendBatch = ({ bytes, events, extras }: AppendBatch): Promise<readonly AppendResult[]> =>
     commits.submit(() => {
-      group ??= beginAppends({ tables, seen, dedupeHours: options.dedupeHours, hotWindowMs: (options.hotWindowHours ?? limits.hotWindowHours) * 3_600_000 });
+      group ??= beginAppends({ tables, seen, dedupeHours: options.dedupeHours, hotWindowMs, isArchived });
       const results: AppendResult[] = [];
       let start = 0;
       for (const extra of extras) {
@@ -112,6 +117,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
     settle: (settling) => commits.submit(() => settle(tables, settling)),
     leaseQuota: (wanted) => commits.submit(() => leaseQuota(tables, wanted)),
     expire: (command) => commits.submit(() => expire(tables, command)),
+    ...archiveCommands(tables, (job) => commits.submit(job)),
     noteClock: (command) => commits.submit(() => noteClock(tables, command)),
     ...deviceCommands(tables, (job) => commits.submit(job)),
     putMetered: (metered) => commits.submit(() => putMetered(ordered(tables.usage), metered)),

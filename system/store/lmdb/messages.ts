@@ -23,6 +23,8 @@ export type CommandName =
   | 'release'
   | 'step'
   | 'noteClock'
+  | 'planArchive'
+  | 'commitArchive'
   | 'putDevice'
   | 'putAccount'
   | 'settle'

@@ -1,6 +1,8 @@
 /** Forgetting what nobody may ask for any more: records beyond the hot window, and what their steps filtered. */
+import { archivedThrough } from '#system/store/ordered-archive.ts';
 import { partitionCount, positionStart } from '#system/store/store.ts';
 import { positionOf, receivedAtOf, sequenceKey, sequenceOf } from './codec.ts';
+import { ordered } from './lmdb-changes.ts';
 import { reasonsKey } from './steps.ts';
 import { type Head, readPartition, type Tables } from './tables.ts';
 
@@ -14,12 +16,19 @@ export type PruneInput = {
   readonly sealedThrough: number;
   /** Records received before this are beyond the window. */
   readonly beforeMs: number;
+  /** Records stay until every partition has archived them. */
+  readonly isArchived: boolean;
 };
 
 /** Inside the write transaction. Returns the new floor: the first record that is still there. */
-export function prune({ tables, head, sealedThrough, beforeMs }: PruneInput): number {
+export function prune({ tables, head, sealedThrough, beforeMs, isArchived }: PruneInput): number {
   let floor = head.floor;
-  const end = Math.min(head.floor + recordsAtOnce, sealedThrough + 1, steppedThrough(tables, head) + 1);
+  const end = Math.min(
+    head.floor + recordsAtOnce,
+    sealedThrough + 1,
+    steppedThrough(tables, head) + 1,
+    isArchived ? archivedRecords(tables) + 1 : Number.POSITIVE_INFINITY,
+  );
   for (; floor < end; floor++) {
     const record = tables.log.getBinary(sequenceKey(floor));
     if (record !== undefined && receivedAtOf(record) >= beforeMs) break;
@@ -37,6 +46,14 @@ function steppedThrough(tables: Tables, { sequence, accepted }: PruneInput['head
     // The record of the checkpoint may hold more of this partition.
     if ((accepted[partition] ?? 0) !== done) least = Math.min(least, sequenceOf(checkpoint) - 1);
   }
+  return least;
+}
+
+/** The last record that is archived in every partition; the one that a slice ends in may hold more. */
+function archivedRecords(tables: Tables): number {
+  const archive = ordered(tables.archive);
+  let least = Number.POSITIVE_INFINITY;
+  for (let partition = 0; partition < partitionCount; partition++) least = Math.min(least, sequenceOf(archivedThrough(archive, partition)) - 1);
   return least;
 }
 

@@ -1,6 +1,7 @@
 /** What is read: always from one snapshot a slice, never across an await, since a long read transaction pins pages. */
 
 import { digestKey } from '#system/store/digest.ts';
+import { readArchive, readArchivedRuns } from '#system/store/ordered-archive.ts';
 import { duePartitions, readPresenceOf } from '#system/store/ordered-presence.ts';
 import { readUsage } from '#system/store/ordered-usage.ts';
 import { outwardReads } from '#system/store/outward-table.ts';
@@ -46,7 +47,7 @@ export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads 
     readStates: (devices) => read(() => devices.map(({ account, device }) => readState(tables, account, device))),
     readClock: ({ account, device }) => read(() => readRow<ClockOffset>(tables.rows, clockKey(account, device))),
     readLatest: ({ account, device }) => read(() => readLatest(tables, account, device)),
-    readHistory: (query) => read(() => readHistory(tables, query)),
+    readHistory: (query) => read(() => ({ ...readHistory(tables, query), ...floorOf(tables) })),
     readDevice: ({ account, device }) => read(() => readRow<DeviceRow>(tables.rows, deviceRowKey(account, device))),
     readAccount: (account) => read(() => readRow<AccountRow>(tables.rows, accountRowKey(account))),
     readCounters: (account) => read(() => readCounters(tables, account)),
@@ -54,6 +55,8 @@ export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads 
     readDue: (query) => read(() => duePartitions(ordered(tables.presence), query)),
     readPresence: (query) => read(() => readPresenceOf(ordered(tables.presence), query)),
     readDevices: (query) => read(() => readDevices(tables, query)),
+    readArchive: () => read(() => readArchive(ordered(tables.archive))),
+    readArchivedRuns: (query) => read(() => readArchivedRuns(ordered(tables.archive), query)),
     readUsage: (query) => read(() => readUsage(ordered(tables.usage), query)),
     ...changeReads(tables, read),
     ...outwardReads(ordered(tables.outward), read),
@@ -75,6 +78,8 @@ export type StoreReads = Pick<
   | 'readPresence'
   | 'readDevices'
   | 'readUsage'
+  | 'readArchive'
+  | 'readArchivedRuns'
 > &
   ChangeReads &
   OutwardReads;
@@ -169,6 +174,11 @@ function readLatest(tables: Tables, account: string, device: string): LatestLoca
 function readState(tables: Tables, account: string, device: string): Uint8Array | undefined {
   const row = readRowOf(tables, account, device);
   return row && stateIn(row);
+}
+
+function floorOf(tables: Tables): { readonly floor?: Position } {
+  const { floor } = readHead(tables);
+  return floor > 1 ? { floor: positionOf(floor, 0) } : {};
 }
 
 function readHistory(tables: Tables, query: HistoryQuery): HistoryPage {

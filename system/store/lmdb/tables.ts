@@ -17,6 +17,7 @@ export type Tables = {
   readonly presence: Table;
   readonly outward: Table;
   readonly usage: Table;
+  readonly archive: Table;
 };
 
 export type Head = { readonly sequence: number; readonly position: Position; readonly floor: number; readonly accepted: readonly number[] };
@@ -55,6 +56,7 @@ export function openTables(folder: string, noSync: boolean): Tables {
     presence: table('presence'),
     outward: table('outward'),
     usage: table('usage'),
+    archive: table('archive'),
   };
 }
 

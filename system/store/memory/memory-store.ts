@@ -4,6 +4,7 @@
  */
 import { type Clock, systemClock } from '#system/clock.ts';
 import { tellLatest, tellPresence, tellRegistered } from '#system/store/device-happenings.ts';
+import { commitArchive, planArchive, readArchive, readArchivedRuns } from '#system/store/ordered-archive.ts';
 import { type OrderedTable, type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
 import { duePartitions, expireDevices, readPresenceOf, sawEvent, touchDevice } from '#system/store/ordered-presence.ts';
 import { addRegistration, addUsage, markActive, putMetered, readUsage } from '#system/store/ordered-usage.ts';
@@ -63,6 +64,7 @@ type State = {
   readonly presence: OrderedTable;
   readonly outward: OrderedTable;
   readonly usage: OrderedTable;
+  readonly archive: OrderedTable;
   readonly lastEvents: Map<string, number>;
   seen: Generations<true>;
   remembered: Generations<Remembered>;
@@ -87,6 +89,7 @@ function emptyState(clock: Clock): State {
     presence: createSortedTable(),
     outward: createSortedTable(),
     usage: createSortedTable(),
+    archive: createSortedTable(),
     lastEvents: new Map(),
     seen: { young: new Map(), old: new Map(), bornMs: clock.wallMs() },
     remembered: { young: new Map(), old: new Map(), bornMs: clock.wallMs() },
@@ -122,6 +125,10 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     }),
     step: open((command) => step(state, command)),
     readStates: open((devices) => devices.map(({ account, device }) => state.states.get(deviceKey(account, device)))),
+    planArchive: open((command) => planArchive(state.archive, command, partitionRow(state, command.partition).checkpoint)),
+    commitArchive: open((command) => commitArchive(state.archive, command)),
+    readArchive: open(() => readArchive(state.archive)),
+    readArchivedRuns: open((query) => readArchivedRuns(state.archive, query)),
     noteClock: open((command) => noteClock(state, command)),
     readClock: open(({ account, device }) => state.clocks.get(deviceKey(account, device))),
     readLatest: open(({ account, device }) => state.latest.get(deviceKey(account, device))),
