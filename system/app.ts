@@ -140,7 +140,7 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
   const metering = startMetering(meteringOf(deps));
   app.decorate('metering', metering);
   app.addHook('onResponse', (request, reply, done) => {
-    counts?.record(request.routeOptions.config.lane ?? 'other', request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime);
+    counts?.record(laneOf(request.routeOptions.config.lane).name, reply.statusCode, reply.elapsedTime);
     if (request.caller !== undefined && outcomeOf(reply.statusCode) === 'good') metering.call(request.caller.account);
     done();
   });
@@ -325,7 +325,7 @@ function admitTo(app: FastifyInstance, deps: AppDeps): Admission {
     quota: deps.accounts.quota,
     ...(deps.admissionOverrides === undefined ? {} : { overrides: deps.admissionOverrides }),
     routeOf: table.find,
-    onRefused: ({ lane, url }) => deps.counts?.record(lane.name, url, 503, 0),
+    onRefused: ({ lane }) => deps.counts?.record(lane.name, 503, 0),
     refuse: (request, response, route, isLast) =>
       refuse({ request, response, route, isLast: isLast || deps.isClosing(), retryAfter: made.retryAfterSeconds(0) }),
   });

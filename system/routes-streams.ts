@@ -160,7 +160,7 @@ function open({ request, reply, deps, channels, logChannels, format, heartbeatMs
     heartbeatMs,
     expiresAtMs: 'expiresAtMs' in caller ? caller.expiresAtMs : undefined,
   });
-  deps.counts?.record('stream', '/v1/stream', 200, elapsedTime);
+  deps.counts?.record('stream', 200, elapsedTime);
 }
 
 function readChannels(names: readonly string[], caller: Caller): readonly Channel[] {

@@ -77,6 +77,12 @@ const redBy: Readonly<Record<string, string>> = {
   R45: 'always-online',
   R46: 'believes-tokens',
   R47: 'leaks-accounts',
+  R48: 'registers-again',
+  R49: 'favours-registrations',
+  R50: 'same-retry',
+  R51: 'gives-what-is-asked',
+  R52: 'thrashes',
+  R53: 'slow-health',
   R54: 'dies-of-descriptors',
   R55: 'tells-unconfirmed',
   R56: 'signs-another-time',
@@ -91,9 +97,11 @@ const redBy: Readonly<Record<string, string>> = {
   R65: 'plain-errors',
   R66: 'believes-forwarded',
   R67: 'lets-go-early',
+  R68: 'counts-half',
   R69: 'keeps-what-ended',
   R70: 'bills-duplicates',
   R71: 'blurs-sizes',
+  R72: 'tires',
 };
 
 test('the service keeps every rule, and JUnit says so', { timeout: allRulesMs }, () => {

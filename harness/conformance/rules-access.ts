@@ -155,6 +155,9 @@ const ownOnly: Rule = {
   },
 };
 
+/** More than any burst that is published. */
+const quotaTriesMax = 200;
+
 const problems: Rule = {
   id: 'R65',
   title: 'every error is a problem document with its request id',
@@ -173,6 +176,14 @@ const problems: Rule = {
       ['a broken cursor', () => client.call('GET', '/v1/export?after=nonsense', { headers: { authorization: secretAuthorization(account) } })],
     ];
     for (const [what, ask] of wrong) isProblem(await ask(), what);
+    const fickle = (version: number) => () =>
+      client.call('PUT', `/v1/devices/${name('fickle')}`, {
+        headers: { ...json, authorization: secretAuthorization(account) },
+        body: JSON.stringify({ platform: 'ios', app_version: `${version}` }),
+      });
+    let refused = await fickle(0)();
+    for (let version = 1; refused.status < 400 && version < quotaTriesMax; version++) refused = await fickle(version)();
+    isProblem(refused, 'a device that changes too often');
     const echoed = await client.call('GET', '/nowhere', { headers: { 'x-request-id': 'mine' } });
     hold(echoed.header('x-request-id') === 'mine' && echoed.json?.request_id === 'mine', "the client's own X-Request-Id back", echoed.text);
   },
@@ -200,6 +211,18 @@ const published: Rule = {
     const largest = await client.send(authorization, `[${sized(bytes)}]`);
     hold(largest.json?.accepted === 1, `an event of ${bytes} bytes accepted`, largest.text);
     const larger = await client.send(authorization, `[${sized(bytes + 1)}]`);
+    const burst = Number(limits.device_registration_burst);
+    const change = (version: number): Promise<Answer> =>
+      client.call('PUT', `/v1/devices/${name('changing')}`, {
+        headers: { ...json, authorization: secretAuthorization(account) },
+        body: JSON.stringify({ platform: 'ios', app_version: `${version}` }),
+      });
+    for (let version = 0; version < burst; version++) {
+      const answer = await change(version);
+      hold(answer.status < 300, `${burst} registrations of a device`, `${answer.status} ${answer.text}`);
+    }
+    const beyond = await change(burst);
+    hold(beyond.status === 429, `429 for registration ${burst + 1} of a device`, `${beyond.status} ${beyond.text}`);
     hold(larger.status === 422, `422 for a batch of one event of ${bytes + 1} bytes`, `${larger.status} ${larger.text}`);
   },
 };

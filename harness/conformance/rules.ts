@@ -6,14 +6,17 @@ import { deviceRules } from './rules-devices.ts';
 import { graphqlRules } from './rules-graphql.ts';
 import { ingestRules } from './rules-ingest.ts';
 import { memoryRules } from './rules-memory.ts';
+import { overloadRules } from './rules-overload.ts';
 import { pipelineRules } from './rules-pipeline.ts';
+import { quotaRules } from './rules-quotas.ts';
 import { edgeRules, streamRules } from './rules-streams.ts';
 import { syncRules } from './rules-sync.ts';
+import { twiceOf } from './rules-twice.ts';
 import { usageRules } from './rules-usage.ts';
 import { deliveryRules } from './rules-webhook-deliveries.ts';
 import { webhookRules } from './rules-webhooks.ts';
 
-export const rules: readonly Rule[] = [
+const once: readonly Rule[] = [
   ...ingestRules,
   ...cursorRules,
   ...streamRules,
@@ -28,4 +31,8 @@ export const rules: readonly Rule[] = [
   ...webhookRules,
   ...deliveryRules,
   ...graphqlRules,
+  ...quotaRules,
+  ...overloadRules,
 ];
+
+export const rules: readonly Rule[] = [...once, twiceOf(once.filter(({ id }) => id !== 'R48'))];

@@ -4,7 +4,7 @@
 export const metricNames = {
   /** Counter {lane, outcome}: outcome is good, shed or failed. */
   requests: 'headroom_requests_total',
-  /** Histogram {route}, explicit buckets. */
+  /** Histogram {lane}, explicit buckets. */
   requestSeconds: 'headroom_request_duration_seconds',
   /** Histogram: from the append's start until its flush returned. */
   flushSeconds: 'headroom_store_flush_duration_seconds',

@@ -11,7 +11,7 @@ const workerOf = (id: number): Worker => ({ id }) as Worker;
 const snapshotOf = (worker: number, opened: number): Snapshot => ({
   worker,
   requests: {},
-  routes: {},
+  lanes: {},
   appends: { buckets: [], sumSeconds: 0 },
   usageSpikes: 0,
   cpuSeconds: 0,

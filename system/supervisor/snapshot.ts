@@ -27,7 +27,7 @@ export function createSnapshots({ store, counts, app, webhooks, connections }: W
     return {
       worker: cluster.worker?.id ?? 1,
       requests: counts.requests,
-      routes: counts.routes,
+      lanes: counts.lanes,
       appends: counts.appends,
       usageSpikes: counts.usageSpikes(),
       cpuSeconds: (cpu.user + cpu.system) / 1e6,

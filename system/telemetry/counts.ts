@@ -5,12 +5,12 @@ export const requestBucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0
 
 export type Outcome = 'good' | 'shed' | 'failed';
 /** A histogram over `requestBucketsSeconds`, one bucket more for what is beyond. */
-export type RouteCounts = { readonly buckets: number[]; sumSeconds: number };
+export type DurationCounts = { readonly buckets: number[]; sumSeconds: number };
 
 export type Snapshot = {
   readonly worker: number;
   readonly requests: Readonly<Record<string, number>>;
-  readonly routes: Readonly<Record<string, { readonly buckets: readonly number[]; readonly sumSeconds: number }>>;
+  readonly lanes: Readonly<Record<string, { readonly buckets: readonly number[]; readonly sumSeconds: number }>>;
   readonly appends: { readonly buckets: readonly number[]; readonly sumSeconds: number };
   readonly usageSpikes: number;
   readonly cpuSeconds: number;
@@ -43,28 +43,28 @@ export type Snapshot = {
 };
 
 /** What goes on counting when a worker has ended; `ended` stands for all of those. A snapshot is one of them. */
-export type Past = Pick<Snapshot, 'requests' | 'routes' | 'appends' | 'usageSpikes' | 'cpuSeconds' | 'webhooks'> & {
+export type Past = Pick<Snapshot, 'requests' | 'lanes' | 'appends' | 'usageSpikes' | 'cpuSeconds' | 'webhooks'> & {
   readonly worker: number | 'ended';
   readonly streams: Omit<Snapshot['streams'], 'held'>;
 };
 
 export type Counts = {
-  /** `lane` is ingest, read, registration, token or other. */
-  readonly record: (lane: string, route: string, status: number, elapsedMs: number) => void;
+  /** By lane and not by route: with its buckets a route has fifteen series, and there are dozens of routes. */
+  readonly record: (lane: string, status: number, elapsedMs: number) => void;
   /** From an append's start until its flush returned. */
   readonly recordAppend: (elapsedMs: number) => void;
   readonly recordSpike: () => void;
   readonly usageSpikes: () => number;
   readonly requests: Readonly<Record<string, number>>;
-  readonly routes: Readonly<Record<string, RouteCounts>>;
-  readonly appends: RouteCounts;
+  readonly lanes: Readonly<Record<string, DurationCounts>>;
+  readonly appends: DurationCounts;
 };
 
 export const outcomeOf = (status: number): Outcome => (status === 429 || status === 503 ? 'shed' : status >= 500 ? 'failed' : 'good');
 
-const noCounts = (): RouteCounts => ({ buckets: new Array<number>(requestBucketsSeconds.length + 1).fill(0), sumSeconds: 0 });
+const noCounts = (): DurationCounts => ({ buckets: new Array<number>(requestBucketsSeconds.length + 1).fill(0), sumSeconds: 0 });
 
-function addTo(counts: RouteCounts, elapsedMs: number): void {
+function addTo(counts: DurationCounts, elapsedMs: number): void {
   const seconds = elapsedMs / 1000;
   let bucket = 0;
   while (bucket < requestBucketsSeconds.length && seconds > (requestBucketsSeconds[bucket] as number)) bucket++;
@@ -74,36 +74,36 @@ function addTo(counts: RouteCounts, elapsedMs: number): void {
 
 export function createCounts(): Counts {
   const requests: Record<string, number> = {};
-  const routes: Record<string, RouteCounts> = {};
+  const lanes: Record<string, DurationCounts> = {};
   const appends = noCounts();
   let spikes = 0;
   return {
     requests,
-    routes,
+    lanes,
     appends,
     recordSpike: () => void spikes++,
     usageSpikes: () => spikes,
     recordAppend: (elapsedMs) => addTo(appends, elapsedMs),
-    record: (lane, route, status, elapsedMs) => {
+    record: (lane, status, elapsedMs) => {
       const key = `${lane} ${outcomeOf(status)}`;
       requests[key] = (requests[key] ?? 0) + 1;
-      routes[route] ??= noCounts();
-      addTo(routes[route], elapsedMs);
+      lanes[lane] ??= noCounts();
+      addTo(lanes[lane], elapsedMs);
     },
   };
 }
 
-export type Merged = { readonly requests: Record<string, number>; readonly routes: Record<string, RouteCounts>; readonly appends: RouteCounts };
+export type Merged = { readonly requests: Record<string, number>; readonly lanes: Record<string, DurationCounts>; readonly appends: DurationCounts };
 
 /** Sums that belong to all workers; gauges of one worker stay with it. */
-export function mergeCounts(snapshots: readonly Pick<Snapshot, 'requests' | 'routes' | 'appends'>[]): Merged {
-  const merged: Merged = { requests: {}, routes: {}, appends: noCounts() };
-  for (const { requests, routes, appends } of snapshots) {
+export function mergeCounts(snapshots: readonly Pick<Snapshot, 'requests' | 'lanes' | 'appends'>[]): Merged {
+  const merged: Merged = { requests: {}, lanes: {}, appends: noCounts() };
+  for (const { requests, lanes, appends } of snapshots) {
     for (const [key, count] of Object.entries(requests)) merged.requests[key] = (merged.requests[key] ?? 0) + count;
     addAll(merged.appends, appends);
-    for (const [route, counts] of Object.entries(routes)) {
-      merged.routes[route] ??= noCounts();
-      addAll(merged.routes[route], counts);
+    for (const [lane, counts] of Object.entries(lanes)) {
+      merged.lanes[lane] ??= noCounts();
+      addAll(merged.lanes[lane], counts);
     }
   }
   return merged;
@@ -134,7 +134,7 @@ export function mergePast(all: readonly Past[]): Past {
   };
 }
 
-function addAll(sum: RouteCounts, { buckets, sumSeconds }: Snapshot['appends']): void {
+function addAll(sum: DurationCounts, { buckets, sumSeconds }: Snapshot['appends']): void {
   for (const [i, count] of buckets.entries()) sum.buckets[i] = (sum.buckets[i] ?? 0) + count;
   sum.sumSeconds += sumSeconds;
 }

@@ -125,7 +125,7 @@ function metricsOf(present: readonly Snapshot[], past: readonly Past[]): MetricD
     ),
     histogram(
       'requestSeconds',
-      Object.entries(all.routes).map(([route, counts]) => ({ labels: { route }, counts })),
+      Object.entries(all.lanes).map(([lane, counts]) => ({ labels: { lane }, counts })),
     ),
     histogram('flushSeconds', [{ labels: {}, counts: all.appends }]),
     counter(

@@ -1,0 +1,187 @@
+/** R48, R50, R51, R68: registrations that change nothing, refusals and their words, quotas to the request, and numbers that add up. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
+import { publishableAuthorization, secretAuthorization } from '#harness/topology/provision.ts';
+import { openStream, type StreamReader } from '#harness/topology/stream-reader.ts';
+import type { Answer, Client } from './client.ts';
+import { hold, type Rule, Unaskable } from './rule.ts';
+import { driveStorm, requestText } from './storm.ts';
+import { arrived, eventually, newUser } from './user.ts';
+
+const json = { 'content-type': 'application/json' };
+const registration = { platform: 'ios', app_version: '1' };
+const repeats = 100_000;
+
+const identical: Rule = {
+  id: 'R48',
+  title: 'an identical registration, a hundred thousand times: one row, no event, nothing told',
+  needs: [],
+  check: async ({ client, account, name }) => {
+    const device = name('device');
+    const path = `/v1/devices/${device}`;
+    const [authorization, secret] = [publishableAuthorization(account), secretAuthorization(account)];
+    const put = (body: object): Promise<Answer> => client.call('PUT', path, { headers: { ...json, authorization }, body: JSON.stringify(body) });
+    const created = await put(registration);
+    hold(created.status === 201, '201 for a new device', `${created.status} ${created.text}`);
+    const body = JSON.stringify({ ...registration, device_secret: created.json?.device_secret });
+    const read = (): Promise<Answer> => client.call('GET', path, { headers: { authorization: secret } });
+    const before = await read();
+    const listener = openStream({ url: `${client.base()}/v1/stream?ch=devices`, authorization: secret });
+    await arrived(listener, 'sync');
+    const told = listener.frames.length;
+    const again = await put(JSON.parse(body) as object);
+    hold(again.status === 200 && again.json?.changed === false, '200 {changed: false}', `${again.status} ${again.text}`);
+    const { good, failed, statuses } = await driveStorm({
+      url: client.base(),
+      ratePerSecond: undefined,
+      seconds: 120,
+      connections: 32,
+      goodMax: repeats,
+      onRefusal: 'give-up',
+      patienceMs: 15_000,
+      requestOf: () => requestText({ method: 'PUT', path, authorization, body }),
+    });
+    hold(good >= repeats && failed === 0, `${repeats} times 200`, statuses);
+    const after = await read();
+    hold(after.header('etag') === before.header('etag') && after.text === before.text, `the row as it was: ${before.text}`, after.text);
+    const frames = listener.frames.slice(told).filter(({ t, k }) => t === 'put' && k === device);
+    hold(frames.length === 0, 'no word of it in the stream', frames);
+    listener.close();
+    const history = await client.call('GET', `${path}/history?include=filtered`, { headers: { authorization: secret } });
+    const events = history.json?.events;
+    hold(Array.isArray(events) && events.length === 0, 'no event', history.text);
+  },
+};
+
+const refusals = 1000;
+
+const comeBack: Rule = {
+  id: 'R50',
+  title: 'a refusal says when to come back, in whole seconds, spread by 30 %, and names its lane',
+  needs: [],
+  check: async ({ client, account, name }) => {
+    const authorization = publishableAuthorization(account);
+    const path = `/v1/devices/${name('device')}`;
+    const put = (body: object): Promise<Answer> => client.call('PUT', path, { headers: { ...json, authorization }, body: JSON.stringify(body) });
+    const created = await put(registration);
+    const secret = created.json?.device_secret;
+    const answers: Answer[] = [];
+    let i = 0;
+    const change = async (): Promise<void> => {
+      while (i < refusals) answers.push(await put({ ...registration, device_secret: secret, name: `n${i++}` }));
+    };
+    await Promise.all(Array.from({ length: 16 }, change));
+    const refused = answers.filter(({ status }) => status === 429);
+    hold(refused.length > refusals * 0.9, `429 for most of ${refusals} changes of one device`, answers.map(({ status }) => status).slice(0, 20));
+    for (const answer of refused) {
+      hold(/^[1-9]\d*$/.test(answer.header('retry-after') ?? ''), 'Retry-After as a whole number', answer.header('retry-after'));
+      hold(answer.json?.lane === 'registration' && answer.json.status === 429, 'a problem that names the lane', answer.text);
+      hold(/^"[^"]+";r=0;t=\d+$/.test(answer.header('ratelimit') ?? ''), 'RateLimit with nothing left', answer.header('ratelimit'));
+    }
+    const seconds = refused.map((answer) => Number(answer.header('retry-after')));
+    const spread = (Math.max(...seconds) - Math.min(...seconds)) / Math.min(...seconds);
+    hold(spread >= 0.3, 'a spread of 30 %', { spread, min: Math.min(...seconds), max: Math.max(...seconds) });
+  },
+};
+
+const quota = { perSecond: 40, burst: 80 };
+const quotaSeconds = 10;
+
+const exact: Rule = {
+  id: 'R51',
+  title: 'a token bucket gives burst and rate, within 2 % over the workers of a node and 5 % over nodes',
+  needs: ['own service'],
+  check: async ({ service }) => {
+    await service?.withService({ workers: 2 }, async ({ client, newAccount, data }) => {
+      const limited = (): ReturnType<typeof newAccount> => newAccount({ read_per_second: quota.perSecond, read_burst: quota.burst });
+      await holdQuota([client], secretAuthorization(await limited()), 0.02);
+      await service.withService({ data }, async (other) => holdQuota([client, other.client], secretAuthorization(await limited()), 0.05));
+    });
+  },
+};
+
+/** Asks at several times the rate, on many connections, until the time is over. */
+async function holdQuota(clients: readonly Client[], authorization: string, tolerance: number): Promise<void> {
+  let given = 0;
+  const beganMs = performance.now();
+  const endMs = beganMs + quotaSeconds * 1000;
+  const ask = async (client: Client): Promise<void> => {
+    while (performance.now() < endMs) {
+      const { status, header } = await client.call('GET', '/v1/devices/nobody', { headers: { authorization } });
+      if (status !== 429) given++;
+      hold(
+        header('ratelimit-policy') === `"account-read";q=${quota.burst};w=${quota.burst / quota.perSecond}`,
+        'the policy in RateLimit-Policy',
+        header('ratelimit-policy'),
+      );
+      await sleep(20);
+    }
+  };
+  await Promise.all(clients.flatMap((client) => Array.from({ length: 12 }, () => ask(client))));
+  const expected = quota.burst + (quota.perSecond * (performance.now() - beganMs)) / 1000;
+  hold(Math.abs(given - expected) <= expected * tolerance + 1, `${expected.toFixed(0)} requests, within ${tolerance * 100} %`, given);
+}
+
+const streams = 2000;
+const seriesMax = 200;
+
+const counted: Rule = {
+  id: 'R68',
+  title: `the lanes' outcomes add up to the requests; no metric has more than ${seriesMax} series; a scrape takes 50 ms while streams are held`,
+  needs: ['own service'],
+  check: async ({ service, name, boundMs }) => {
+    await service?.withService({}, async ({ client, account }) => {
+      let asked = 0;
+      const ask = async (...call: Parameters<Client['call']>): Promise<Answer> => {
+        asked++;
+        return client.call(...call);
+      };
+      const authorization = secretAuthorization(account);
+      for (let i = 0; i < 20; i++) {
+        await ask('GET', '/nowhere');
+        await ask('GET', '/healthz');
+        await ask('GET', '/v1/devices/nobody', { headers: { authorization } });
+        await ask('GET', '/v1/export');
+        await ask('PUT', `/v1/devices/${name(`d${i}`)}`, { headers: { ...json, authorization }, body: JSON.stringify(registration) });
+      }
+      const sum = async (): Promise<number> => sumOf(parsePrometheusText((await client.call('GET', '/metrics')).text), 'headroom_requests_total') ?? Number.NaN;
+      let scrapes = 0;
+      await eventually(`${asked} requests in the metric, and the scrapes before`, async () => (await sum()) === asked + scrapes++);
+      const user = await newUser(client, account, name('user'));
+      const readers = await openStreams(`${client.base()}/v1/stream?ch=sync:trips`, user.authorization);
+      const times: number[] = [];
+      for (let i = 0; i < 7; i++) {
+        const beganMs = performance.now();
+        await client.call('GET', '/metrics');
+        times.push(performance.now() - beganMs);
+      }
+      for (const reader of readers) reader.close();
+      times.sort((a, b) => a - b);
+      hold((times[3] ?? 0) < boundMs(50), `a scrape within ${boundMs(50)} ms with ${streams} streams`, times);
+      holdSeries((await client.call('GET', '/metrics')).text);
+    });
+  },
+};
+
+function holdSeries(text: string): void {
+  const series = new Map<string, number>();
+  for (const key of Object.keys(parsePrometheusText(text))) {
+    const metric = key.split('{', 1)[0] as string;
+    series.set(metric, (series.get(metric) ?? 0) + 1);
+  }
+  const [largest] = [...series].sort(([, a], [, b]) => b - a);
+  hold(largest !== undefined && largest[1] <= seriesMax, `at most ${seriesMax} series a metric`, largest);
+}
+
+async function openStreams(url: string, authorization: string): Promise<readonly StreamReader[]> {
+  const all: StreamReader[] = [];
+  while (all.length < streams) {
+    const some = Array.from({ length: 200 }, () => openStream({ url, authorization }));
+    all.push(...some);
+    await eventually('answers', () => some.every((reader) => reader.status() !== undefined || reader.state() === 'ended'));
+    if (some.some((reader) => reader.state() === 'ended')) throw new Unaskable(`it needs ${streams} descriptors and free ports here`);
+  }
+  return all;
+}
+
+export const quotaRules: readonly Rule[] = [identical, comeBack, exact, counted];
