@@ -35,4 +35,4 @@ const once: readonly Rule[] = [
   ...overloadRules,
 ];
 
-export const rules: readonly Rule[] = [...once, twiceOf(once.filter(({ id }) => id !== 'R48'))];
+export const rules: readonly Rule[] = [...once, twiceOf([...ingestRules, ...syncRules, ...accessRules])];
