@@ -68,7 +68,7 @@ async function answer(request: FastifyRequest, reply: FastifyReply, deps: Deps, 
   deps.leavePlace(request);
   reply.hijack();
   socket = takeSocket(reply.raw);
-  deps.counts?.record('stream', '/graphql', 200, elapsedTime);
+  deps.counts?.record('stream', 200, elapsedTime);
   deps.metering.call((request.caller as Caller).account);
   void tell(socket, iterator, request.id).catch((error) => deps.log('error', `a subscription: ${String(error)}`));
   return reply;
