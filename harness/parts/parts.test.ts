@@ -155,12 +155,19 @@ describe('a part that is built', () => {
   const built: Part = { ...part, go: { module: 'lamp', package: 'example.test/lamp' }, packages: {} };
 
   test('is built by the one command that was printed', async () => {
-    const machine = machineWith(['go'], { run: async (command) => (command.includes('build') ? 0 : 1) });
-    expect(adviceFor(built, { kind: 'missing' }, machine)).toMatch(
-      /npm run parts \(which runs: go build -C .*lamp -trimpath -o .*lamp example.test\/lamp\), or put lamp on PATH/,
-    );
-    machine.programs.add('lamp');
+    const ran: string[] = [];
+    const machine: Machine = machineWith(['go'], {
+      run: async (command) => {
+        ran.push(command.join(' '));
+        machine.programs.add('lamp');
+        return 0;
+      },
+    });
     expect(await installParts([built], machine)).toBe(0);
+    expect(ran).toHaveLength(1);
+    expect(ran[0]).toMatch(/^go build -C .*lamp -trimpath -o .*lamp example\.test\/lamp$/);
+    expect(machine.said).toContain(`$ ${ran[0]}`);
+    expect(adviceFor(built, { kind: 'missing' }, machine)).toBe(`install it with: npm run parts (which runs: ${ran[0]}), or put lamp on PATH`);
   });
 
   test('without Go it is a sentence that says both ways, and nothing is run', async () => {

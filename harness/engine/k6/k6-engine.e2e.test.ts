@@ -8,7 +8,7 @@ import { arrivalState, type EngineInput } from '#harness/engine/engine.ts';
 import { foldCells } from '#harness/metrics/fold.ts';
 import { requirePart } from '#harness/parts/find.ts';
 import type { CellCounts, SecondDelta, Verdict } from '#harness/run-result.ts';
-import { ended, startScenario } from '#harness/scenario-child.ts';
+import { ended, startScenario, startTwin } from '#harness/scenario-child.ts';
 import { createK6Engine } from './k6-engine.ts';
 
 const closers: (() => void)[] = [];
@@ -58,9 +58,9 @@ const inputOf = (port: number, changes: Partial<EngineInput> = {}): EngineInput 
   goodWithinMs: 5000,
   chains: { ingest: ['ingest'] },
   phases: [
-    phase('up', 1, { kind: 'ramp', fromPerSecond: 20, toPerSecond: 180 }),
-    phase('load', 2, { kind: 'constant', ratePerSecond: 200 }),
-    phase('peak', 3, { kind: 'spike', basePerSecond: 50, peakPerSecond: 200, fromSeconds: 1, untilSeconds: 2 }),
+    phase('up', 1, { kind: 'ramp', fromPerSecond: 10, toPerSecond: 40 }),
+    phase('load', 2, { kind: 'constant', ratePerSecond: 50 }),
+    phase('peak', 3, { kind: 'spike', basePerSecond: 20, peakPerSecond: 60, fromSeconds: 1, untilSeconds: 2 }),
   ],
   spoiledAboveMs: 50,
   lateAboveMs: 100,
@@ -86,18 +86,18 @@ describe('k6', () => {
   it('fires a plan of three curves, every arrival once, in the phase that planned it', async () => {
     const { port, ids } = await startServer();
     const { outcome, total } = await runOne(inputOf(port));
-    expect([0, 1, 2].map((index) => total('planned', index))).toEqual([100, 400, 300]);
-    expect([total('fired'), total('good'), total('failed')]).toEqual([800, 800, 0]);
-    expect([ids.length, new Set(ids).size]).toEqual([800, 800]);
+    expect([0, 1, 2].map((index) => total('planned', index))).toEqual([25, 100, 100]);
+    expect([total('fired'), total('good'), total('failed')]).toEqual([225, 225, 0]);
+    expect([ids.length, new Set(ids).size]).toEqual([225, 225]);
     expect(outcome.states.every((state) => (state & 0x0f) === arrivalState.acknowledged)).toBe(true);
-    expect(outcome).toMatchObject({ phaseFirstArrival: [0, 100, 500], k6: { processes: 1, droppedIterations: [0, 0, 0] } });
+    expect(outcome).toMatchObject({ phaseFirstArrival: [0, 25, 125], k6: { processes: 1, droppedIterations: [0, 0, 0] } });
     expect(outcome.wire).toMatch(/^k6 v2\./);
   });
 
   it('in three processes with segments shares no arrival and misses none', async () => {
     const { port, ids } = await startServer();
     const { outcome, total } = await runOne(inputOf(port, { workers: 3 }));
-    expect([total('planned'), total('fired'), total('good'), ids.length, new Set(ids).size]).toEqual([800, 800, 800, 800, 800]);
+    expect([total('planned'), total('fired'), total('good'), ids.length, new Set(ids).size]).toEqual([225, 225, 225, 225, 225]);
     expect(outcome.k6?.processes).toBe(3);
   });
 
@@ -157,6 +157,19 @@ describe('a scenario with --engine k6', () => {
     expect(code, err).toBe(3);
     const reasons = (JSON.parse(out) as Verdict).reasons.map((reason) => reason.code);
     expect(reasons.some((reason) => reason === 'iterations-dropped' || reason === 'load-not-delivered')).toBe(true);
+  });
+
+  it('finds what a service acknowledged and dropped, as with every engine', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'headroom-k6-twin-'));
+    closers.push(() => rmSync(folder, { recursive: true, force: true }));
+    const { twin, args } = await startTwin('drops-acknowledged', folder);
+    try {
+      const { code, out, err } = await startK6('smoke', ...args);
+      expect(code, err).toBe(1);
+      expect((JSON.parse(out) as Verdict).totals.lost).toBeGreaterThan(0);
+    } finally {
+      await twin.stop();
+    }
   });
 
   it('with streams it is a usage error', async () => {
