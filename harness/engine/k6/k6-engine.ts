@@ -53,11 +53,11 @@ class K6Run implements EngineRun {
   }
 
   async start(program: string): Promise<void> {
-    this.#version = versionOf(program);
     const { phases, operationsModule, devices, workers, target } = this.#input;
     const gate = await openStartGate(workers);
     this.#gate = gate;
     try {
+      this.#version = versionOf(program);
       const script = await bundleScript({ plan: this.#plan, options: k6OptionsOf(this.#plan, phases), operationsModule });
       const files = { script: this.#write('script.js', script), devicesFile: this.#write('devices.json', JSON.stringify(devices)) };
       const ca = target.tls?.ca === undefined ? {} : { caFile: this.#write('ca.pem', target.tls.ca) };
