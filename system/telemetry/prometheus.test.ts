@@ -18,7 +18,8 @@ const snapshotOf = (worker: number, record: (counts: ReturnType<typeof createCou
     archive: { events: 2, segments: 1, bytes: 9, lagSeconds: 0 },
   };
   const streams = { held: 1, opened: 2, frames: 3, heartbeats: 4, bytes: 5, catchUps: 6, ended: { age: 1 } };
-  return { worker, requests, lanes, appends, usageSpikes: 1, cpuSeconds: 1, residentBytes: 2, loopDelaySeconds: 3, connections: 4, streams, store };
+  const webhooks = { delivered: 1 };
+  return { worker, requests, lanes, appends, webhooks, usageSpikes: 1, cpuSeconds: 1, residentBytes: 2, loopDelaySeconds: 3, connections: 4, streams, store };
 };
 
 test('every name of the protocol is printed, with what all workers counted together', async () => {
