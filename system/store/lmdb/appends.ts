@@ -1,10 +1,11 @@
 /** The append unit: what a transaction's commands accept goes into one record; counters and the head are written once a transaction. */
 
 import { digestBytes, digestKey } from '#system/store/digest.ts';
-import { addUsage, forgetMarks, markActive, type UsageGain } from '#system/store/ordered-usage.ts';
+import { addUsage, forgetMarks, type UsageGain } from '#system/store/ordered-usage.ts';
 import { type AppendCommand, type AppendReceipt, type AppendResult, dayOf } from '#system/store/store.ts';
 import { type BlockView, encodeRecord, positionOf, sequenceKey, thinBlock, viewBlock } from './codec.ts';
 import { ordered } from './lmdb-changes.ts';
+import type { Marks } from './marks.ts';
 import { prune } from './prune.ts';
 import type { Seen } from './seen.ts';
 import { type Generation, type Head, readHead, readRow, type Tables, type Tally, writeRow } from './tables.ts';
@@ -12,6 +13,8 @@ import { type Generation, type Head, readHead, readRow, type Tables, type Tally,
 /** What an append carries besides its block. */
 export type AppendExtra = Pick<AppendCommand, 'rejectedCount' | 'idempotency'>;
 type Answer = AppendReceipt & { readonly digest: string; readonly note: string };
+
+type Gain = { -readonly [K in keyof UsageGain]: UsageGain[K] };
 
 /** What the commands of one transaction gather before it is written: never more events than one record holds. */
 export type AppendGroup = {
@@ -22,6 +25,7 @@ export type AppendGroup = {
 export type AppendGroupInput = {
   readonly tables: Tables;
   readonly seen: Seen;
+  readonly marks: Marks;
   readonly dedupeHours: number;
   /** Records that were received this long before the newest one are pruned. */
   readonly hotWindowMs: number;
@@ -33,14 +37,14 @@ export type AppendGroupInput = {
 const recordsBetweenPrunes = 32;
 const marksForgottenAtOnce = 256;
 
-export function beginAppends({ tables, seen, dedupeHours, hotWindowMs, isArchived }: AppendGroupInput): AppendGroup {
+export function beginAppends({ tables, seen, marks, dedupeHours, hotWindowMs, isArchived }: AppendGroupInput): AppendGroup {
   const head = readHead(tables);
   const sequence = head.sequence + 1;
   const accepted = [...head.accepted];
   const blocks: Buffer[] = [];
   const tallies = new Map<string, { accepted: number; duplicate: number; rejected: number }>();
   const usage = ordered(tables.usage);
-  const gains = new Map<string, UsageGain>();
+  const gains = new Map<string, Gain>();
   let generation: Generation | undefined;
   let index = 0;
   let receivedAtMs = 0;
@@ -82,9 +86,13 @@ export function beginAppends({ tables, seen, dedupeHours, hotWindowMs, isArchive
   function meter({ account, device, receivedAtMs: atMs }: BlockView, events: number): void {
     const day = dayOf(atMs);
     const name = `${account}\0${day}`;
-    const before = gains.get(name) ?? { account, day, events: 0, registrations: 0, activeDevices: 0 };
-    const isFirst = markActive(usage, day, { account, device });
-    gains.set(name, { ...before, events: before.events + events, activeDevices: before.activeDevices + (isFirst ? 1 : 0) });
+    let gain = gains.get(name);
+    if (gain === undefined) {
+      gain = { account, day, events: 0, registrations: 0, activeDevices: 0 };
+      gains.set(name, gain);
+    }
+    gain.events += events;
+    if (marks.note(usage, day, { account, device })) gain.activeDevices++;
   }
 
   function count(account: string, { accepted: gained, duplicate }: AppendReceipt, rejected: number): void {

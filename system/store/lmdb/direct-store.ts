@@ -11,6 +11,7 @@ import { createGroupCommit } from './group-commit.ts';
 import { archiveCommands } from './lmdb-archive.ts';
 import { changeCommands, ordered, settleEpoch } from './lmdb-changes.ts';
 import { deviceCommands } from './lmdb-outward.ts';
+import { createMarks } from './marks.ts';
 import { accountRowKey, storeReads } from './reads.ts';
 import { openSeen } from './seen.ts';
 import { expire, lease, noteClock, release, step } from './steps.ts';
@@ -49,6 +50,7 @@ const commitFlags: number = 2;
 
 export function openDirectStore(tables: Tables, options: DirectOptions, onLost?: (trouble: StoreUnavailable) => void): DirectStore {
   const seen = openSeen(tables, options);
+  const marks = createMarks();
   seen.catchUp(readHead(tables).sequence);
   tables.root.transactionSync(() => settleEpoch(tables, ''), commitFlags);
   let group: AppendGroup | undefined;
@@ -75,8 +77,10 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
           group?.finish();
         }, commitFlags);
         seen.afterCommit();
+        marks.afterCommit();
       } catch (cause) {
         seen.rollBack();
+        marks.rollBack();
         throw shortWrite(tables, options.folder, transaction, cause) ?? cause;
       }
     },
@@ -85,7 +89,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
   const { isArchived = false } = options;
   const appendBatch = ({ bytes, events, extras }: AppendBatch): Promise<readonly AppendResult[]> =>
     commits.submit(() => {
-      group ??= beginAppends({ tables, seen, dedupeHours: options.dedupeHours, hotWindowMs, isArchived });
+      group ??= beginAppends({ tables, seen, marks, dedupeHours: options.dedupeHours, hotWindowMs, isArchived });
       const results: AppendResult[] = [];
       let start = 0;
       for (const extra of extras) {
