@@ -10,7 +10,7 @@ import type { Reached, Refusal, Webhooks } from './webhooks/webhooks.ts';
 
 type Deps = AppDeps & { readonly webhooks: WebhookKit; readonly endpoints: Webhooks };
 
-const config = { callers: ['account'] as const, lane: 'webhooks' };
+const config = { callers: ['account'] as const, lane: 'read' };
 const security = [{ basic: [] }];
 const deliveriesPageDefault = 50;
 const replaySlice = 1000;
@@ -27,7 +27,7 @@ export function webhookRoutes(app: FastifyInstance, deps: Deps): void {
     const rows = await store.readEndpoints({ account: accountOf(request) });
     return { webhooks: await Promise.all(rows.map((row) => shown(row, deps))) };
   });
-  app.get('/v1/webhooks/confirm', { config: { lane: 'webhooks' }, schema: { summary: 'Confirm a webhook, once', querystring: ConfirmQuery } }, (request) =>
+  app.get('/v1/webhooks/confirm', { config: { lane: 'read' }, schema: { summary: 'Confirm a webhook, once', querystring: ConfirmQuery } }, (request) =>
     confirm(request, endpoints),
   );
   const one = { config, schema: { security, params: WebhookParams } };

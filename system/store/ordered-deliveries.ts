@@ -129,11 +129,14 @@ export function dropQueue(table: OrderedTable, key: QueueKey): void {
   table.remove(healthKey(digest));
 }
 
-/** Its endpoint is another one now. */
+/** Its endpoint is another one now; what was known of one that was not active yet is over. */
 export function wakeQueue(table: OrderedTable, key: QueueKey, endpoint: Endpoint, nowMs: number): void {
   const digest = queueDigest(key);
   const queue = readQueue(table, digest);
-  if (queue !== undefined) wake(table, { digest, queue, endpoint, nowMs });
+  const { state } = endpoint;
+  const isFresh = state.kind === 'active' && state.sinceMs === nowMs;
+  const known = isFresh ? { failures: 0, openings: 0, isSlow: false, pausedUntilMs: 0 } : {};
+  if (queue !== undefined) wake(table, { digest, queue: { ...queue, ...known }, endpoint, nowMs });
 }
 
 const mayBeSent = (lane: Lane, { state }: Endpoint): boolean => (lane === 'events' ? state.kind === 'active' : state.kind === 'pending');

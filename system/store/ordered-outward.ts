@@ -24,6 +24,7 @@ import {
 } from './outward.ts';
 import { outwardBoundsDefault, outwardEvent } from './outward-event.ts';
 import { keyOf, numberBytes } from './outward-keys.ts';
+import { allPartitions } from './partition.ts';
 
 type Count = { readonly last: number; readonly oldest: number };
 /** `to`: queues that have a delivery of it, as pairs of endpoint and lane. */
@@ -103,14 +104,20 @@ export function happen(table: OrderedTable, { account, partition, type, source, 
   writeJson(table, keyOf('h', Buffer.from([partition]), numberBytes(next)), { account, ...event });
 }
 
-export function listHappenings(table: OrderedTable, { limit }: { readonly limit: number }): readonly (Happening & { readonly partition: number })[] {
-  const found: (Happening & { readonly partition: number })[] = [];
-  for (const { key, value } of table.range({ start: keyOf('h'), end: keyOf('i') })) {
-    if (key.length === 2) continue;
-    if (found.length >= limit) break;
-    found.push({ ...(JSON.parse(value.toString()) as Omit<Happening, 'source'>), partition: key.readUInt8(1), source: key.toString('hex', 2) });
-  }
-  return found;
+export function listHappenings(
+  table: OrderedTable,
+  { perPartitionMax }: { readonly perPartitionMax: number },
+): readonly (Happening & { readonly partition: number })[] {
+  return allPartitions.flatMap((partition) => {
+    const of = Buffer.from([partition]);
+    // Behind the number of the last, which is the partition's row without more.
+    const bounds = { start: keyOf('h', of, numberBytes(0)), end: keyOf('h', of, Buffer.from([0xff])), limit: perPartitionMax };
+    return [...table.range(bounds)].map(({ key, value }) => ({
+      ...(JSON.parse(value.toString()) as Omit<Happening, 'source'>),
+      partition,
+      source: key.toString('hex', 2),
+    }));
+  });
 }
 
 export function removeHappenings(table: OrderedTable, { partition, sources }: Parameters<OutwardCommands['dropHappenings']>[0]): void {

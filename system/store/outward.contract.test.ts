@@ -209,7 +209,7 @@ function describeOutward(name: string, open: () => Promise<Store>): void {
         attributes: { platform: 'p', push_token: 'secret' },
       };
       await store.putDevice({ account: 'a', device: 'unheard', expected: undefined, row });
-      expect(await store.readHappenings({ limit: 10 })).toEqual([]);
+      expect(await store.readHappenings({ perPartitionMax: 10 })).toEqual([]);
       await put(endpointOf('e1', { types: ['device.registered', 'device.updated', 'device.online', 'device.offline', 'location.latest'] }));
       await store.putDevice({ account: 'a', device: 'd', expected: undefined, row });
       await store.putDevice({ account: 'a', device: 'd', expected: undefined, row });
@@ -227,13 +227,32 @@ function describeOutward(name: string, open: () => Promise<Store>): void {
       const devices = [{ account: 'a', device: 'd', kept: [at], filtered: [], latest, seenAtMs: 12 }];
       await store.step({ partition: own, fence: lease.fence, from: lease.checkpoint, to: at, devices, presenceTimeoutMs: 5 });
       await store.expire({ partition: own, fence: lease.fence, nowMs: 100, timeoutMs: 5, limit: 10 });
-      const happened = await store.readHappenings({ limit: 10 });
+      const happened = await store.readHappenings({ perPartitionMax: 10 });
       expect(happened.map(({ type }) => type)).toEqual(['device.registered', 'device.updated', 'device.online', 'location.latest', 'device.offline']);
       expect(JSON.stringify(happened)).not.toContain('secret');
       expect(JSON.parse(happened[3]?.body ?? '')).toMatchObject({ type: 'location.latest', data: { device_id: 'd', event_id: 'l', location: { lat: 1 } } });
       expect(new Set(happened.map(({ id }) => id)).size).toBe(5);
       await store.dropHappenings({ partition: own, sources: happened.slice(1).map(({ source }) => source) });
-      expect((await store.readHappenings({ limit: 10 })).map(({ type }) => type)).toEqual(['device.registered']);
+      expect((await store.readHappenings({ perPartitionMax: 10 })).map(({ type }) => type)).toEqual(['device.registered']);
+    });
+
+    it('lets no partition’s happenings hide those of another', async () => {
+      await put(endpointOf('e1', { types: ['device.online'] }));
+      const [first = '', ...rest] = Array.from({ length: 40 }, (_, i) => `d${i}`).sort((a, b) => partitionOf('a', a) - partitionOf('a', b));
+      for (let nowMs = 1; nowMs <= 3; nowMs++) await store.touch({ account: 'a', device: `${first}`, nowMs, timeoutMs: 0 });
+      for (const device of rest) await store.touch({ account: 'a', device, nowMs: 5, timeoutMs: 5 });
+      const found = await store.readHappenings({ perPartitionMax: 1 });
+      expect(found.length).toBe(new Set([first, ...rest].map((device) => partitionOf('a', device))).size);
+    });
+
+    it('begins anew with an endpoint that confirmed again', async () => {
+      const row = endpointOf('e1');
+      await put(row);
+      for (const id of ['1', '2', '3']) await enqueue(id);
+      for (const one of await claim(1000)) await settle(one, 1001, { kind: 'retry', atMs: 1001 });
+      expect(await claim(1500)).toEqual([]);
+      await store.putEndpoint({ expected: 1, row: { ...row, version: 2, url: 'https://moved.test/', state: { kind: 'active', sinceMs: 1500 } }, nowMs: 1500 });
+      expect((await claim(1501)).length).toBe(3);
     });
   });
 }

@@ -151,8 +151,8 @@ export type OutwardReads = {
   readonly readEndpoint: (query: EndpointKey) => Promise<Endpoint | undefined>;
   readonly readEndpoints: (query: { readonly account: string }) => Promise<readonly Endpoint[]>;
   readonly readEndpointHealth: (query: EndpointKey) => Promise<EndpointHealth>;
-  /** Oldest first in each partition. */
-  readonly readHappenings: (query: { readonly limit: number }) => Promise<readonly (Happening & { readonly partition: number })[]>;
+  /** Oldest first in each partition: where one has very many, those of the others come all the same. */
+  readonly readHappenings: (query: { readonly perPartitionMax: number }) => Promise<readonly (Happening & { readonly partition: number })[]>;
   /** Partitions with something that may be sent now. */
   readonly readOutwardDue: (query: { readonly nowMs: number }) => Promise<readonly number[]>;
   /** The youngest first, older than the event `before`. */

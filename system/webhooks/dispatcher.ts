@@ -27,7 +27,7 @@ export type Dispatcher = { readonly stop: () => Promise<void> };
 
 const pauseMs = 50;
 const troublePauseMs = 1000;
-const happeningsAtOnce = 256;
+const happeningsPerPartition = 8;
 /** What comes between an attempt's end and its place in the store. */
 const leaseMarginMs = 5000;
 const stopMsMax = 2000;
@@ -62,7 +62,7 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
 
 /** To their accounts. True: there may be more at once. */
 async function tellHappenings({ store, settings, counts }: DispatcherOptions): Promise<boolean> {
-  const happenings = await store.readHappenings({ limit: happeningsAtOnce });
+  const happenings = await store.readHappenings({ perPartitionMax: happeningsPerPartition });
   if (happenings.length === 0) return false;
   // Submitted in order and at once: the store runs them in this order. Told twice by two workers they are told once.
   const told = await Promise.all(
@@ -71,7 +71,7 @@ async function tellHappenings({ store, settings, counts }: DispatcherOptions): P
   for (const one of told) counts.dropped += one.kind === 'queued' ? one.dropped : one.kind === 'too-large' ? 1 : 0;
   const byPartition = Map.groupBy(happenings, ({ partition }) => partition);
   await Promise.all([...byPartition].map(([partition, of]) => store.dropHappenings({ partition, sources: of.map(({ source }) => source) })));
-  return happenings.length === happeningsAtOnce;
+  return [...byPartition.values()].some((of) => of.length === happeningsPerPartition);
 }
 
 /** How many attempts began. */
