@@ -177,8 +177,7 @@ const others: Rule = {
       const startedMs = performance.now();
       for (let i = 0; i < prompt; i++) {
         const device = name(`d${i}`);
-        registeredMs.set(device, performance.now());
-        await register(device);
+        registeredMs.set(device, await register(device));
         await sleep((2 * hangingMs) / prompt);
       }
       const lateMs = boundMs(500);
