@@ -25,6 +25,7 @@ import type { Bus } from './bus.ts';
 import type { Clock } from './clock.ts';
 import { createDevices } from './devices/devices.ts';
 import type { GraphqlBounds } from './graphql/server.ts';
+import { describeAnswers } from './protocol/answers.ts';
 import { Problem, type ProblemCode, problemDocument, problems } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
 import { type AdminControls, adminRoutes } from './routes-admin.ts';
@@ -146,6 +147,7 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
   });
   deps.customise?.(app);
   await app.register(swagger, {
+    transformObject: (described) => ('openapiObject' in described ? describeAnswers(described.openapiObject) : described.swaggerObject),
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Headroom ingest service', version: '1.0.0' },
@@ -239,6 +241,7 @@ function createServer(deps: AppDeps, tls?: TlsFiles): FastifyInstance {
     genReqId: newRequestId,
     // A drain announces itself by `Connection: close`; a request that still comes in is answered.
     return503OnClosing: false,
+    frameworkErrors: (error: { code: string }, request: FastifyRequest, reply: FastifyReply) => refuseAddress({ error, request, reply }),
     forceCloseConnections: 'idle',
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', useDefaults: false } },
     clientErrorHandler: (error: Error & { code?: string }, socket: import('node:net').Socket) => {
@@ -262,6 +265,21 @@ function createServer(deps: AppDeps, tls?: TlsFiles): FastifyInstance {
     done();
   });
   return app;
+}
+
+/** What no route was found for, since the address itself is none: no hook runs for it. */
+function refuseAddress({
+  error,
+  request,
+  reply,
+}: {
+  readonly error: { readonly code: string };
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}): void {
+  const code = error.code === 'FST_ERR_MAX_PARAM_LENGTH' ? 'address-too-long' : 'bad-request';
+  reply.header('x-request-id', request.id);
+  sendProblem(request, reply, new Problem(code, 'This is not an address of ours.'));
 }
 
 /** Ingest takes the bytes themselves: one event's bytes go into the log as they came. */

@@ -50,6 +50,10 @@ async function answer(request: FastifyRequest, reply: FastifyReply, deps: Deps, 
   const result = await server.ask({ method: request.method, url: `http://service${request.url}`, headers: sent, body }, context);
   if (result.kind === 'answer') {
     const { response } = result;
+    // The two answers of the engine that are neither GraphQL nor a problem.
+    if (response.status === 415) throw new Problem('unsupported-media', 'Send the query as application/json.');
+    if (response.status === 406)
+      throw new Problem('not-acceptable', 'GraphQL answers as application/graphql-response+json, application/json or text/event-stream.');
     for (const [name, value] of response.headers) if (!ownHeaders.has(name)) reply.header(name, value);
     return reply
       .code(response.status)

@@ -34,6 +34,13 @@ export const verbs: readonly Verb[] = [
     command: 'conformanceCommand',
   },
   {
+    name: 'fuzz',
+    usage: 'npm run fuzz',
+    what: 'ask what the description says, and nearly, and look for answers that it does not know',
+    module: '#harness/fuzz/command.ts',
+    command: 'fuzzCommand',
+  },
+  {
     name: 'bench',
     usage: 'npm run bench -- NAME',
     what: 'measure a claim of this project beside its peers',

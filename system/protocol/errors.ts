@@ -35,6 +35,7 @@ export const problems = {
   'body-too-large': problem(413, 'The body is too large'),
   'item-too-large': problem(413, 'The item is too large'),
   'batch-too-large': problem(413, 'The batch has too many events'),
+  'address-too-long': problem(414, 'A part of the address is too long'),
   'unsupported-media': problem(415, 'The media type or encoding is not supported'),
   'all-invalid': problem(422, 'No event of the batch is valid'),
   'not-processable': problem(422, 'The values do not fit together'),
