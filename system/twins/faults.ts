@@ -9,12 +9,23 @@ import { pipelineFaults } from './pipeline-faults.ts';
 import { streamFaults } from './stream-faults.ts';
 import { webhookFaults } from './webhook-faults.ts';
 
-/** The account, the signing key and a device's registration come through. */
-function afterAFew(trouble: () => Promise<void>): (real: () => Promise<void>) => Promise<void> {
-  let flushes = 0;
-  return (real) => (++flushes <= flushesThatWork ? real() : trouble());
-}
-const flushesThatWork = 3;
+let isAskedToKeep = false;
+
+/** From the first batch on: the account, the signing key, a device's registration and what the service writes of itself come through before it. */
+const onceAsked =
+  (trouble: () => Promise<void>): ((real: () => Promise<void>) => Promise<void>) =>
+  (real) =>
+    isAskedToKeep ? trouble() : real();
+
+const noticeIngest = (deps: PlainDeps): PlainDeps => ({
+  ...deps,
+  customise: (app) =>
+    app.addHook('onRequest', (request, _reply, done) => {
+      if (request.routeOptions.config.lane === 'ingest') isAskedToKeep = true;
+      done();
+    }),
+});
+
 const pretend = (accepted: number): AppendReceipt & { kind: 'appended' } => ({ kind: 'appended', accepted, duplicate: 0, position: '0000000000000001' });
 
 let appended = 0;
@@ -178,16 +189,16 @@ export const faults: readonly Fault[] = [
   {
     name: 'flush-hangs',
     breaks: [],
-    about: 'a disk whose flush never returns once it was asked a few times',
-    apply: (deps) => deps,
-    flush: afterAFew(() => new Promise(() => undefined)),
+    about: 'a disk whose flush never returns from the first batch on',
+    apply: noticeIngest,
+    flush: onceAsked(() => new Promise(() => undefined)),
   },
   {
     name: 'flush-fails',
     breaks: [],
-    about: 'a disk whose flush fails once it was asked a few times',
-    apply: (deps) => deps,
-    flush: afterAFew(() => Promise.reject(new Error('EIO: i/o error, fdatasync'))),
+    about: 'a disk whose flush fails from the first batch on',
+    apply: noticeIngest,
+    flush: onceAsked(() => Promise.reject(new Error('EIO: i/o error, fdatasync'))),
   },
 ];
 
