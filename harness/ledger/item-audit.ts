@@ -2,7 +2,7 @@
 import { afterAcknowledged, arrivalState, deviceOfArrival, secondAcknowledged } from '#harness/engine/engine.ts';
 import type { ItemLedgerRecord } from '#harness/run-result.ts';
 import { type Population, recipientOf, userOfArrival } from '#harness/target/item-laws.ts';
-import { type Origin, originOf } from '#harness/target/stream-contract.ts';
+import { mayHave, originOf } from '#harness/target/stream-contract.ts';
 
 const stateMask = 0x0f;
 const seenBits = { write: 1, second: 2 } as const;
@@ -44,7 +44,7 @@ export class ItemAudit {
     const origin = originOf(this.#input.run, change);
     if (origin === undefined || origin.arrival >= this.#input.states.length) return;
     this.#logLength++;
-    if (!this.#isOwn(user, origin)) {
+    if (!mayHave(user, origin, this.#input.population)) {
       this.#leaked++;
       return this.#example('leaked', `${change.ch} ${change.k} stands in the log of user ${user}, who may not see it`);
     }
@@ -91,13 +91,6 @@ export class ItemAudit {
     const state = this.#input.states[arrival]!;
     const isPromised = promised === 'write' ? (state & stateMask) === arrivalState.acknowledged : (state & secondAcknowledged) !== 0;
     return isPromised && (this.#seen[arrival]! & seenBits[promised]) === 0 && this.#input.isItem(arrival);
-  }
-
-  /** One's own writes and deletes, and in an inbox what the user before shares. */
-  #isOwn(user: number, { arrival, from }: Origin): boolean {
-    const { population } = this.#input;
-    const owner = userOfArrival(arrival, population);
-    return from === undefined ? owner === user : from === owner && recipientOf(owner, population) === user;
   }
 
   /** As with events (README): the byte of the device's next arrival says whether this one was acknowledged before that was sent. */

@@ -1,7 +1,7 @@
 /** Streams of the contract as pure text: what a listener asks, and what a frame of its stream says. */
 import type { Frame } from '#system/protocol/frames.ts';
 import { parseEventId } from './event-ids.ts';
-import { type Promised, parseUserName } from './item-laws.ts';
+import { type Population, type Promised, parseUserName, recipientOf, userOfArrival } from './item-laws.ts';
 
 export type StreamAsk = {
   readonly channels: readonly string[];
@@ -65,6 +65,12 @@ function originOfShared(run: string, data: InboxData | undefined): Origin | unde
   const parsed = typeof id === 'string' ? parseEventId(run, id) : undefined;
   if (parsed === undefined || typeof user !== 'string') return undefined;
   return { arrival: parsed.arrival, promised: 'second', from: parseUserName(run, user) ?? -1 };
+}
+
+/** Whether a change may stand in a user's log: one's own, and in one's inbox what the user before shares. */
+export function mayHave(user: number, { arrival, from }: Origin, population: Population): boolean {
+  const owner = userOfArrival(arrival, population);
+  return from === undefined ? owner === user : from === owner && recipientOf(owner, population) === user;
 }
 
 /** 32-bit FNV-1a: of what makes a change this change, so that sums over many tell whether two saw the same. */

@@ -1,8 +1,8 @@
 /** A change reaches a listener: counted, compared with what came before, and timed. */
-import { promiseKey, recipientOf, userOfArrival } from '#harness/target/item-laws.ts';
-import { type Origin, originOf } from '#harness/target/stream-contract.ts';
+import { promiseKey } from '#harness/target/item-laws.ts';
+import { mayHave, originOf } from '#harness/target/stream-contract.ts';
 import type { ChangeFrame } from '#system/protocol/frames.ts';
-import { type Kit, type Member, note } from './kit.ts';
+import { type Member, note } from './kit.ts';
 import { tellChange } from './view.ts';
 
 export function tell(member: Member, frame: ChangeFrame, atMs: number): void {
@@ -12,13 +12,6 @@ export function tell(member: Member, frame: ChangeFrame, atMs: number): void {
   const origin = originOf(kit.run, frame);
   // What another run wrote may lie in a service that was there before: it counts, and its timing is not ours.
   if (origin === undefined) return;
-  if (!maySee(kit, user, origin)) note(member, 'leaked', { atMs });
+  if (!mayHave(user, origin, kit.population)) note(member, 'leaked', { atMs });
   kit.lags.arrived(promiseKey(origin.arrival, origin.promised), { frameAtMs: atMs, reader });
-}
-
-/** One's own user's changes, and what the user before shares with one's own. */
-function maySee({ population }: Kit, user: number, { arrival, from }: Origin): boolean {
-  const owner = userOfArrival(arrival, population);
-  if (from === undefined) return owner === user;
-  return from === owner && recipientOf(owner, population) === user;
 }
