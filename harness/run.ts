@@ -9,6 +9,7 @@ import { createK6Engine } from '#harness/engine/k6/k6-engine.ts';
 import { calibrate } from '#harness/engine/native/calibrate.ts';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
+import { mostOf } from '#harness/engine/streams/plan.ts';
 import { judge } from '#harness/gates/judge.ts';
 import { canStillHold } from '#harness/gates/observe.ts';
 import { createLiveView, type LiveView } from '#harness/live/live.ts';
@@ -152,7 +153,7 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
 
 function listenersText({ streams, phases }: Scenario): string {
   if (streams === undefined) return '';
-  const most = Math.max(0, ...phases.flatMap(({ population = [] }) => population.map(({ target }) => target)));
+  const most = Math.max(0, ...streams.readers.map(({ name }) => mostOf(phases, name)));
   return `, holding up to ${most.toLocaleString('en-US')} listeners of a kind`;
 }
 
@@ -208,7 +209,7 @@ function assemble({ options, folder, startedAt, target, run, phases, driven, led
   };
 }
 
-/** What an abort threshold is judged by while the run goes on: requests only. */
+/** What no abort threshold can be judged by while the run goes on. */
 const nothingElse = { processes: [], scrapes: [], ledger: undefined, pipelineDrainSeconds: undefined, interrupted: { kind: 'no' } } as const;
 
 const engineOf = ({ engine, wire }: RunOptions): Engine => (engine === 'k6' ? createK6Engine(requirePart('k6')) : createNativeEngine({ wire }));

@@ -1,5 +1,5 @@
 /** What has to fit together where a scenario has readers, items, faults: each error names its place. Pure. */
-import { channelsOf, heartbeatMsDefault } from '#harness/engine/streams/plan.ts';
+import { channelsOf, heartbeatMsDefault, mostOf } from '#harness/engine/streams/plan.ts';
 import { offer } from '#harness/gates/nearest.ts';
 import { arrivalCount } from '#harness/pacing/rate.ts';
 import { faultTrouble } from '#harness/topology/fault-trouble.ts';
@@ -51,11 +51,7 @@ function readerErrors(scenario: Scenario): readonly ScenarioError[] {
 }
 
 /** Most that are ever held at once, by a bound: every reader's own most. */
-function readersMost({ streams, phases }: Scenario): number {
-  const mostOf = (name: string): number =>
-    Math.max(0, ...phases.flatMap(({ population = [] }) => population.filter(({ reader }) => reader === name).map(({ target }) => target)));
-  return (streams?.readers ?? []).reduce((sum, { name }) => sum + mostOf(name), 0);
-}
+const readersMost = ({ streams, phases }: Scenario): number => (streams?.readers ?? []).reduce((sum, { name }) => sum + mostOf(phases, name), 0);
 
 function populationErrors(scenario: Scenario): readonly ScenarioError[] {
   const { streams, phases } = scenario;

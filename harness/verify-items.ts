@@ -1,6 +1,7 @@
 /** Items after the load: the log against what was acknowledged, and what every reader saw against the log. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Comparison, UserLog } from '#harness/engine/streams/messages.ts';
+import { sumStreams } from '#harness/gates/stream-samples.ts';
 import { ItemAudit, type ItemAuditInput } from '#harness/ledger/item-audit.ts';
 import { type LoggedChange, readLogs } from '#harness/ledger/read-logs.ts';
 import type { ItemLedgerRecord, StreamCell } from '#harness/run-result.ts';
@@ -37,10 +38,7 @@ export async function verifyItems(input: VerifyItemsInput): Promise<ItemLedgerRe
     incomplete = error instanceof Error ? error.message : String(error);
   }
   const counts = audit.finish();
-  const online = input.cells().reduce((sum, { counts: { reordered, leaked } }) => ({ reordered: sum.reordered + reordered, leaked: sum.leaked + leaked }), {
-    reordered: 0,
-    leaked: 0,
-  });
+  const cells = input.cells();
   return {
     ...counts,
     readers: compared.readers,
@@ -49,8 +47,8 @@ export async function verifyItems(input: VerifyItemsInput): Promise<ItemLedgerRe
     lost: compared.lost,
     duplicated: counts.duplicated + compared.duplicated,
     // One that came twice did not grow either.
-    reordered: counts.reordered + Math.max(0, online.reordered - compared.duplicated),
-    leaked: counts.leaked + online.leaked,
+    reordered: counts.reordered + Math.max(0, sumStreams(cells, 'reordered') - compared.duplicated),
+    leaked: counts.leaked + sumStreams(cells, 'leaked'),
     readSeconds: (performance.now() - startedMs) / 1000,
     examples: [...counts.examples, ...compared.examples],
     ...(incomplete === undefined ? {} : { incomplete }),

@@ -1,6 +1,6 @@
 /** After the load: everything is read back, and compared with what was acknowledged and seen. */
 import { arrivalState } from '#harness/engine/engine.ts';
-import { channelsOf } from '#harness/engine/streams/plan.ts';
+import { channelsDefault, channelsOf } from '#harness/engine/streams/plan.ts';
 import { createKinds, statesOfKind } from '#harness/ledger/arrival-kinds.ts';
 import { Audit } from '#harness/ledger/audit.ts';
 import { conservationError } from '#harness/ledger/conservation.ts';
@@ -69,7 +69,7 @@ async function verifyListening({ driven, target, run, scenario, listening }: Ver
   return verifyItems({
     url: target.url,
     authorizations: listening.users,
-    channels: [...new Set(['sync:trips', 'inbox', ...(scenario.streams?.readers ?? []).flatMap(channelsOf)])],
+    channels: [...new Set([...channelsDefault, ...(scenario.streams?.readers ?? []).flatMap(channelsOf)])],
     audit: { run, states, population: listening.items, isItem: (arrival) => states[arrival] !== arrivalState.notPlanned },
     compare: streams.compare,
     cells: streams.cells,

@@ -3,7 +3,7 @@ import type { ProcessRecord, ProcessSecond } from '#harness/run-result.ts';
 import { systemPrefix } from './catalogue.ts';
 import type { ItemField } from './metric.ts';
 import { type Figure, type JudgedData, phasesOf, type SampledFigure } from './samples.ts';
-import { bySecond, selectStreamCells } from './stream-samples.ts';
+import { mostLive, selectStreamCells, sumStreams } from './stream-samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 
 const exactly = (value: number): Figure => ({ seen: value, low: value, high: value });
@@ -50,7 +50,7 @@ export function observeCpu(data: Measured, selector: Readonly<Record<string, str
   const done =
     per === 'request'
       ? data.cells.filter(inTime).reduce((sum, { counts }) => sum + counts.fired, 0)
-      : (data.streams?.cells ?? []).filter(inTime).reduce((sum, { counts }) => sum + counts.frames, 0);
+      : sumStreams((data.streams?.cells ?? []).filter(inTime), 'frames');
   if (done === 0 || measurable.size === 0) return nothing;
   const micros = [...measurable.values()].reduce((sum, one) => sum + one, 0);
   return { samples: done, figure: exactly(micros / done) };
@@ -65,7 +65,7 @@ export function observeResident(data: Measured, selector: Readonly<Record<string
   const first = ofRole.get(Math.min(...ofRole.keys()));
   const seconds = secondsOf(data, selector);
   const resident = [...ofRole].filter(([second]) => seconds.has(second)).map(([, bytes]) => bytes);
-  const held = Math.max(0, ...bySecond(selectStreamCells(data, selector), (cell) => cell.held.live).values());
+  const held = mostLive(selectStreamCells(data, selector));
   if (first === undefined || resident.length === 0 || held === 0) return nothing;
   return { samples: held, figure: exactly((Math.max(...resident) - first) / held) };
 }

@@ -88,6 +88,9 @@ export function bySecond(cells: readonly StreamCell[], value: (cell: StreamCell)
   return sums;
 }
 
+/** The most that were live at the end of a second. */
+export const mostLive = (cells: readonly StreamCell[]): number => Math.max(0, ...bySecond(cells, ({ held }) => held.live).values());
+
 /** What a generator that stands still may bring about: streams end and are dialled again, beats come late. It makes no frame, and ends no stream for good. */
 const ownDoing = ['dialled', 'opened', 'resumed', 'refused', 'failed', 'lost', 'byes', 'resynced', 'heartbeatsLate', 'heartbeatsMissed'] as const;
 /** Times that are short beside a second, or end in theirs. The others reach far beyond it: the engine says of each whether a stop touched it. */

@@ -2,7 +2,7 @@
 import { timesOf } from '#harness/metrics/fold.ts';
 import { type QuantileSet, type RunResult, type StreamCell, type StreamTimeName, streamTimeNames, type Verdict } from '#harness/run-result.ts';
 import { heldExtremes } from './observe-held.ts';
-import { bySecond, readerCells, sumStreams } from './stream-samples.ts';
+import { mostLive, readerCells, sumStreams } from './stream-samples.ts';
 import { quantileSet } from './verdict-figures.ts';
 
 /** Nothing of a run without streams. Counts are of the whole run, as the ledger is; the fewest held of its measured phases. */
@@ -13,7 +13,7 @@ export function streamFiguresOf(result: RunResult): Pick<Verdict, 'streams'> {
   const known = (value: number | undefined): number | null => (value === undefined || items?.incomplete !== undefined ? null : value);
   return {
     streams: {
-      heldMax: Math.max(0, ...bySecond(cells, ({ held }) => held.live).values()),
+      heldMax: mostLive(cells),
       heldMin: heldExtremes(result, {})?.min ?? 0,
       opened: sumStreams(cells, 'opened'),
       lost: sumStreams(cells, 'lost'),

@@ -1,4 +1,6 @@
 /** State → lines. Pure. */
+
+import { sumStreams } from '#harness/gates/stream-samples.ts';
 import type { ParsedThreshold } from '#harness/gates/threshold.ts';
 import { timesOf } from '#harness/metrics/fold.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
@@ -40,7 +42,7 @@ const share = (value: number | undefined): string => (value === undefined ? 'not
 /** Of requests; of frames where none is fired. */
 function perOne({ cells, streams }: LiveState, coreCount: number | undefined): string {
   const fired = sumOf(cells, 'fired');
-  const done = fired > 0 ? fired : (streams?.cells ?? []).reduce((sum, { counts }) => sum + counts.frames, 0);
+  const done = fired > 0 ? fired : sumStreams(streams?.cells ?? [], 'frames');
   return coreCount === undefined || done === 0 ? '' : ` (${((coreCount * 1e6) / done).toFixed(0)} µs a ${fired > 0 ? 'request' : 'frame'})`;
 }
 

@@ -1,6 +1,6 @@
 /** What one would say of the run in a sentence. */
 import { observeCpu } from '#harness/gates/observe-single.ts';
-import { bySecond } from '#harness/gates/stream-samples.ts';
+import { mostLive } from '#harness/gates/stream-samples.ts';
 import { quantileSet } from '#harness/gates/verdict-figures.ts';
 import { timesOf } from '#harness/metrics/fold.ts';
 import type { RunResult, StreamCell, Verdict } from '#harness/run-result.ts';
@@ -42,23 +42,12 @@ function ofRequests({ phases, cells }: RunResult, { latencyMs, totals, cpu, stre
 }
 
 function ofStreams(result: RunResult, { streams }: Verdict, cells: readonly StreamCell[]): Html | undefined {
-  const heldIn = (phase: number): number =>
-    Math.max(
-      0,
-      ...bySecond(
-        cells.filter((cell) => cell.phase === phase),
-        ({ held }) => held.live,
-      ).values(),
-    );
+  const cellsIn = (phase: number): readonly StreamCell[] => cells.filter((cell) => cell.phase === phase);
+  const heldIn = (phase: number): number => mostLive(cellsIn(phase));
   const main = heaviestBy(result.phases, heldIn);
   const phase = result.phases[main];
   if (phase === undefined || streams === undefined) return undefined;
-  const lag = quantileSet(
-    timesOf(
-      cells.filter((cell) => cell.phase === main),
-      'delivery_lag',
-    ),
-  );
+  const lag = quantileSet(timesOf(cellsIn(main), 'delivery_lag'));
   return keys([
     fact(`${phase.name}: held`, count(heldIn(main)), `streams for ${figure(Number((phase.endSeconds - phase.startSeconds).toFixed(1)))} s`),
     fact('delivery lag p50', ms(lag.p50), 'ms'),

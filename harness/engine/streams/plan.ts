@@ -20,10 +20,14 @@ export function readerPlans({ streams, phases }: Scenario): readonly ReaderPlan[
         ...referenceLaw,
         ...(reconnect && { jitter: reconnect.jitter, baseMs: reconnect.baseMs ?? referenceLaw.baseMs, capMs: reconnect.capMs ?? referenceLaw.capMs }),
       },
-      count: Math.max(0, ...phases.flatMap(({ population = [] }) => population.filter((one) => one.reader === name).map(({ target }) => target))),
+      count: mostOf(phases, name),
     };
   });
 }
+
+/** The most of a reader that a scenario ever holds. */
+export const mostOf = (phases: readonly Phase[], name: string): number =>
+  Math.max(0, ...phases.flatMap(({ population = [] }) => population.filter(({ reader }) => reader === name).map(({ target }) => target)));
 
 /** A poll has the cursor of one collection. */
 export const channelsOf = ({ channels, way }: Reader): readonly string[] => channels ?? (way?.kind === 'poll' ? channelsDefault.slice(0, 1) : channelsDefault);
