@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createAccount } from './accounts.ts';
@@ -68,17 +67,8 @@ test('a full disk: 503 until there is room again; every 202 is there, before and
     const acknowledged: string[] = [];
     const note = 'x'.repeat(12_000);
     let refusals = 0;
-    let cuts = 0;
     for (let i = 0; i < 1000 && refusals < 3; i++) {
-      const sent = await send(`e${i}`, note).catch((error: Error) => error);
-      if (sent instanceof Error) {
-        // Seen twice in a hundred runs and not explained: a worker that ends here is replaced, and nothing was acknowledged.
-        console.warn(`${sent.message}; the service said:\n${service.stderrTail()}`);
-        cuts++;
-        await sleep(250);
-        continue;
-      }
-      const { status, code } = sent;
+      const { status, code } = await send(`e${i}`, note);
       if (status === 202) acknowledged.push(`e${i}`);
       else {
         refusals++;
@@ -86,7 +76,8 @@ test('a full disk: 503 until there is room again; every 202 is there, before and
       }
     }
     expect(refusals).toBe(3);
-    expect(cuts).toBeLessThan(10);
+    // LMDB writes this itself, and may die of having written it (system/store/README.md).
+    expect(service.stderrTail()).not.toContain('Write error');
     expect(acknowledged.length).toBeGreaterThan(10);
     execFileSync('mount', ['-o', 'remount,size=64m', disk]);
     await expect.poll(async () => (await send('later')).status, { timeout: 5000 }).toBe(202);

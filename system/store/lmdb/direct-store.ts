@@ -67,6 +67,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
     onLost,
     commit: (jobs) => {
       refuseBeyond(tables, options.mapSizeBytes);
+      refuseOnFullDisk(options.folder);
       group = undefined;
       floor = undefined;
       let transaction = 0;
@@ -145,6 +146,20 @@ function shortWrite(tables: Tables, folder: string, transaction: number, cause: 
   const { bavail, bsize } = statfsSync(folder);
   if (lastTxnId >= transaction || bavail * bsize >= 2 ** 20) return undefined;
   return new StoreUnavailable('full', 'full: the disk took only a part of what was written.', { cause });
+}
+
+const diskReserveBytesMax = 64 * 2 ** 20;
+const diskReserveShare = 1 / 16;
+
+/**
+ * LMDB must not meet the end of the disk: the text of a failed write overruns the 100 bytes that lmdb 3.5.6 allots it (`last_error` in
+ * mdb_page_flush), and the process dies of its damaged heap then or later. So writing ends while there is room, as brokers do it. A larger
+ * transaction, or somebody else who fills the disk at that moment, can still kill a process: unacknowledged work is lost with it, no other.
+ */
+function refuseOnFullDisk(folder: string): void {
+  const { bavail, blocks, bsize } = statfsSync(folder);
+  const reserveBytes = Math.min(diskReserveBytesMax, blocks * bsize * diskReserveShare);
+  if (bavail * bsize < reserveBytes) throw new StoreUnavailable('full', `full: less than ${(reserveBytes / 2 ** 20).toFixed(1)} MiB are left on the disk.`);
 }
 
 /** lmdb-js enlarges its map by itself instead of failing, so the bound is kept here. */
