@@ -4,8 +4,10 @@ import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
 import { type StreamFleet, startFleet } from '#harness/engine/streams/fleet.ts';
 import type { Comparison, PopulationNow, UserLog } from '#harness/engine/streams/messages.ts';
 import { phaseStart, readerPlans } from '#harness/engine/streams/plan.ts';
+import type { PresenceSample } from '#harness/engine/streams/presence-book.ts';
+import { type PhaseBegun, phaseAt } from '#harness/engine/streams/stream-recorder.ts';
 import { StreamFold } from '#harness/metrics/fold-streams.ts';
-import { Histogram } from '#harness/metrics/histogram.ts';
+import { emptyHistogram, Histogram } from '#harness/metrics/histogram.ts';
 import type { Acknowledgements, StreamCell, StreamDelta, StreamsRecord, WorkerLag } from '#harness/run-result.ts';
 import type { Scenario } from '#harness/scenario.ts';
 import type { ItemContext } from '#harness/target/operation.ts';
@@ -46,7 +48,7 @@ export async function startStreams(input: StreamsInput): Promise<DrivenStreams> 
   const plans = readerPlans(scenario);
   const fold = new StreamFold();
   const processes: WorkerLag[] = [];
-  const phases: { readonly phase: number; readonly startMs: number }[] = [];
+  const phases: PhaseBegun[] = [];
   const { credential = 'device', processes: count = 1, watchPresence = false } = scenario.streams ?? {};
   const fleet = await startFleet(
     {
@@ -69,7 +71,7 @@ export async function startStreams(input: StreamsInput): Promise<DrivenStreams> 
         processes.push(delta.lag);
       },
       onPresence: ({ closedAtMs, afterMs, reader }) =>
-        fold.add(presenceDelta({ phases, closedAtMs, afterMs: afterMs * scale, reader: plans[reader]?.name ?? '' })),
+        fold.add(presenceDelta({ closedAtMs, afterMs: afterMs * scale, reader }, phases, plans[reader]?.name ?? '')),
     },
   );
   return {
@@ -96,19 +98,10 @@ export async function startStreams(input: StreamsInput): Promise<DrivenStreams> 
   };
 }
 
-type PresenceSecond = {
-  readonly phases: readonly { readonly phase: number; readonly startMs: number }[];
-  readonly closedAtMs: number;
-  readonly afterMs: number;
-  readonly reader: string;
-};
-
-function presenceDelta({ phases, closedAtMs, afterMs, reader }: PresenceSecond): Pick<StreamDelta, 'cells'> & { readonly lag: WorkerLag } {
-  const second = Math.floor(closedAtMs / 1000);
-  const phase = phases.findLast(({ startMs }) => startMs <= closedAtMs)?.phase ?? 0;
+function presenceDelta({ closedAtMs, afterMs }: PresenceSample, phases: readonly PhaseBegun[], reader: string): Pick<StreamDelta, 'cells'> {
   const histogram = new Histogram();
   histogram.record(afterMs * 1000);
-  const times = { offline_after: { clean: histogram.toSparse(), spoiled: { index: [], count: [] } } };
-  const lag = { worker: 0, second, loopDelayMaxMs: 0, stopMsTotal: 0, gcMsTotal: 0, gcMsMax: 0, utilisation: 0 };
-  return { cells: [{ second, phase, reader, counts: {}, spoiled: {}, times, reasons: {} }], lag };
+  const times = { offline_after: { clean: histogram.toSparse(), spoiled: emptyHistogram } };
+  const second = Math.floor(closedAtMs / 1000);
+  return { cells: [{ second, phase: phaseAt(phases, closedAtMs), reader, counts: {}, spoiled: {}, times, reasons: {} }] };
 }

@@ -7,9 +7,9 @@ import { reasonsPerCellMax, timesOf } from './fold.ts';
 import { noStreamCounts, StreamFold } from './fold-streams.ts';
 import { countOf } from './histogram.ts';
 
-const lagOf = (worker: number) => ({ worker, second: 0, loopDelayMaxMs: 0, stopMsTotal: 0, gcMsTotal: 0, gcMsMax: 0, utilisation: 0 });
 type CellDelta = StreamDelta['cells'][number];
-const deltaOf = (...cells: readonly CellDelta[]): StreamDelta => ({ cells, lag: lagOf(0) });
+type CellDeltas = Pick<StreamDelta, 'cells'>;
+const deltaOf = (...cells: readonly CellDelta[]): CellDeltas => ({ cells });
 const cellAt = (second: number, changes: Partial<CellDelta> = {}): CellDelta => ({
   second,
   phase: 0,
@@ -20,7 +20,7 @@ const cellAt = (second: number, changes: Partial<CellDelta> = {}): CellDelta => 
   reasons: {},
   ...changes,
 });
-const folded = (deltas: readonly StreamDelta[]): readonly StreamCell[] => {
+const folded = (deltas: readonly CellDeltas[]): readonly StreamCell[] => {
   const fold = new StreamFold();
   for (const delta of deltas) fold.add(delta);
   return fold.cells();
@@ -70,7 +70,7 @@ test('deltas fold into the same cells in any order and any split over processes,
     fc.property(split, ([list, shuffled, owners]) => {
       const together = folded([deltaOf(...list)]);
       expect(folded(shuffled.map((cell) => deltaOf(cell)))).toEqual(together);
-      const byOwner = [0, 1, 2].map((owner) => ({ cells: shuffled.filter((_, index) => owners[index] === owner), lag: lagOf(owner) }));
+      const byOwner = [0, 1, 2].map((owner) => deltaOf(...shuffled.filter((_, index) => owners[index] === owner)));
       expect(folded(byOwner)).toEqual(together);
       const sum = <T>(parts: readonly T[], value: (part: T) => number): number => parts.reduce((all, part) => all + value(part), 0);
       expect(sum(together, ({ counts }) => counts.lost)).toBe(sum(list, ({ counts }) => counts.lost ?? 0));
@@ -91,7 +91,7 @@ test('who is held adds up over processes, and what comes later for a second chan
   const held = { live: 10, opening: 2, waiting: 1 };
   const fold = new StreamFold();
   fold.add(deltaOf(cellAt(5, { held })));
-  fold.add({ cells: [cellAt(5, { held })], lag: lagOf(1) });
+  fold.add(deltaOf(cellAt(5, { held })));
   fold.add(deltaOf(cellAt(40)));
   fold.add(deltaOf(cellAt(5, { counts: { lost: 1 } })));
   expect(fold.cellsOfSecond(5)).toMatchObject([{ counts: { lost: 1, opened: 0 }, held: { live: 20, opening: 4, waiting: 2 } }]);

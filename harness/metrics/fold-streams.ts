@@ -44,7 +44,7 @@ export function addStreamCell(cell: StreamCell, delta: CellDelta): StreamCell {
   };
 }
 
-export class StreamFold extends SecondsFold<StreamCell, StreamDelta> {
+export class StreamFold extends SecondsFold<StreamCell, Pick<StreamDelta, 'cells'>> {
   constructor() {
     super({
       nameOf: ({ reader }) => reader,

@@ -15,7 +15,6 @@ export type FleetEvents = {
 
 export type StreamFleet = {
   readonly pids: readonly number[];
-  readonly wire: string;
   readonly phase: (start: PhaseStart) => void;
   readonly acknowledged: (acknowledged: Acknowledgements) => void;
   /** As the processes said last. */
@@ -48,7 +47,6 @@ export async function startFleet(input: FleetInput, events: FleetEvents): Promis
   const tellAll = (message: ToHolder): void => holders.forEach(({ tell }) => void tell(message));
   return {
     pids: holders.map(({ child }) => child.pid as number),
-    wire: (await holders[0]?.hear('ready'))?.wire ?? '',
     phase: (start) => tellAll({ kind: 'phase', ...start }),
     acknowledged: (acknowledged) => tellAll({ kind: 'acknowledged', acknowledged }),
     now: () => holders.map(({ now }) => now()).reduce(addPopulations, nobody),
@@ -91,7 +89,7 @@ type Said<K extends Kind> = Extract<FromHolder, { readonly kind: K }>;
 type HolderProcess = {
   readonly child: ChildProcess;
   readonly tell: (message: ToHolder) => void;
-  /** The next message of a kind, or the last `ready`. Rejects where the process ended. */
+  /** The next message of a kind. Rejects where the process ended. */
   readonly hear: <K extends Kind>(kind: K) => Promise<Said<K>>;
   readonly now: () => PopulationNow;
   readonly trouble: () => string | undefined;
@@ -106,7 +104,6 @@ function startHolder({ process, input, events, presence }: Starting): HolderProc
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'advanced',
   });
-  let ready: Said<'ready'> | undefined;
   let now = nobody;
   let trouble: string | undefined;
   let isEnding = false;
@@ -117,8 +114,7 @@ function startHolder({ process, input, events, presence }: Starting): HolderProc
     waiting.clear();
   };
   child.on('message', (message: FromHolder) => {
-    if (message.kind === 'ready') ready = message;
-    else if (message.kind === 'delta') {
+    if (message.kind === 'delta') {
       now = message.now;
       events.onDelta(message.delta);
     } else if (message.kind === 'silenced') presence.closed(message.device, message);
@@ -140,7 +136,6 @@ function startHolder({ process, input, events, presence }: Starting): HolderProc
     now: () => now,
     trouble: () => trouble,
     hear: async <K extends Kind>(kind: K): Promise<Said<K>> => {
-      if (kind === 'ready' && ready !== undefined) return ready as Said<K>;
       if (trouble !== undefined) throw new Error(trouble);
       const one = waiting.get(kind) ?? Promise.withResolvers<FromHolder>();
       waiting.set(kind, one);

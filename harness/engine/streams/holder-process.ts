@@ -38,7 +38,7 @@ async function begin(input: HolderInput): Promise<Holder> {
     else setTimeout(turn, turnEveryMs);
   };
   turn();
-  say({ kind: 'ready', wire: wires.name });
+  say({ kind: 'ready' });
   return begun;
 }
 

@@ -4,8 +4,9 @@
  */
 import { Stops } from '#harness/engine/native/stops.ts';
 import type { Wire } from '#harness/engine/native/wire/wire.ts';
+import { nobodyHeld } from '#harness/metrics/fold-streams.ts';
 import { createRandom } from '#harness/pacing/random.ts';
-import type { Acknowledgements, WorkerLag } from '#harness/run-result.ts';
+import type { Acknowledgements, StreamCell, WorkerLag } from '#harness/run-result.ts';
 import { parseDeviceName } from '#harness/target/item-laws.ts';
 import type { Frame } from '#system/protocol/frames.ts';
 import { limits } from '#system/protocol/limits.ts';
@@ -13,7 +14,7 @@ import { compareMembers } from './compare.ts';
 import type { Kit, Member, MemberStart, ReaderPlan } from './kit.ts';
 import { LagBook, type LagSample } from './lag-book.ts';
 import { Listener } from './listener.ts';
-import type { Comparison, FromHolder, HolderInput, PhaseStart, PopulationNow, UserLog } from './messages.ts';
+import type { Comparison, FromHolder, HolderInput, PhaseStart, UserLog } from './messages.ts';
 import { heartbeatMsDefault } from './plan.ts';
 import { Poller } from './poller.ts';
 import { type PopulationCurve, restingPopulation, shareOf, wantedAt } from './population.ts';
@@ -46,6 +47,21 @@ type Crowd = {
   curve: PopulationCurve;
 };
 
+type Held = StreamCell['held'];
+
+function standingsOf(members: readonly Member[]): Held {
+  const held = { ...nobodyHeld };
+  for (const member of members) {
+    const standing = member.standing();
+    if (standing !== 'idle') held[standing]++;
+  }
+  return held;
+}
+
+const addStandings = (a: Held, b: Held): Held => ({ live: a.live + b.live, opening: a.opening + b.opening, waiting: a.waiting + b.waiting });
+
+const watcherName = 'presence-watcher';
+
 /** An account's own stream of its devices' presence: counted as no reader of the scenario. */
 const watcherPlan = (scale: number): ReaderPlan => ({
   name: watcherName,
@@ -56,7 +72,6 @@ const watcherPlan = (scale: number): ReaderPlan => ({
   reconnect: referenceLaw,
   count: 0,
 });
-const watcherName = 'presence-watcher';
 
 export class Holder {
   readonly #options: HolderOptions;
@@ -139,25 +154,18 @@ export class Holder {
 
   handOver(nowMs = this.#options.nowMs()): void {
     const { input, say, takeLag } = this.#options;
-    for (const [reader, { members }] of this.#crowds.entries()) this.#noteHeld(reader, members);
+    const standings = this.#crowds.map(({ members }) => standingsOf(members));
+    for (const [reader, held] of standings.entries()) this.#noteHeld(reader, held);
     const lag = { worker: input.process, second: this.#second, ...this.#stops.takeLag(), ...takeLag() };
     // What watches presence is the harness's own.
     const cells = this.#kit.recorder.take().filter(({ reader }) => reader !== watcherName);
-    say({ kind: 'delta', delta: { cells, lag }, now: this.populationNow() });
+    say({ kind: 'delta', delta: { cells, lag }, now: { wanted: this.#wanted(), ...standings.reduce(addStandings, nobodyHeld) } });
     this.#second = Math.floor(nowMs / 1000);
   }
 
-  populationNow(): PopulationNow {
+  #wanted(): number {
     const { process, processes } = this.#options.input;
-    const sum = { wanted: 0, live: 0, opening: 0, waiting: 0 };
-    for (const { curve, members } of this.#crowds) {
-      sum.wanted += shareOf(curve.target, process, processes);
-      for (const member of members) {
-        const standing = member.standing();
-        if (standing !== 'idle') sum[standing]++;
-      }
-    }
-    return sum;
+    return this.#crowds.reduce((sum, { curve }) => sum + shareOf(curve.target, process, processes), 0);
   }
 
   release(): void {
@@ -166,15 +174,9 @@ export class Holder {
 
   /** Waits until everybody who listens has what the log has, or for so long. */
   compare(logs: readonly UserLog[], withinMs: number, pause: () => Promise<void>): Promise<Comparison> {
-    return compareMembers({
-      members: this.#crowds.flatMap(({ members }) => members),
-      logs,
-      isOver: (
-        (endMs) => () =>
-          this.#options.nowMs() >= endMs
-      )(this.#options.nowMs() + withinMs),
-      pause,
-    });
+    const { nowMs } = this.#options;
+    const endMs = nowMs() + withinMs;
+    return compareMembers({ members: this.#crowds.flatMap(({ members }) => members), logs, isOver: () => nowMs() >= endMs, pause });
   }
 
   stop(): void {
@@ -231,12 +233,7 @@ export class Holder {
     return left;
   }
 
-  #noteHeld(reader: number, members: readonly Member[]): void {
-    const held = { live: 0, opening: 0, waiting: 0 };
-    for (const member of members) {
-      const standing = member.standing();
-      if (standing !== 'idle') held[standing]++;
-    }
+  #noteHeld(reader: number, held: Held): void {
     const { recorder } = this.#kit;
     recorder.at(recorder.keyAt((this.#second + 1) * 1000 - 1, reader)).held = held;
   }

@@ -59,7 +59,7 @@ export type MemberStart = {
   readonly authorization: string;
 };
 
-/** `away`: was there, and is not yet again. */
+/** `waiting`: away, until its law lets it try again. */
 export type Standing = 'idle' | 'live' | 'opening' | 'waiting';
 
 export type Member = MemberStart & {

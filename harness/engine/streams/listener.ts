@@ -103,9 +103,9 @@ export class Listener extends Person implements Member {
     const nowMs = this.kit.nowMs();
     if (this.#awayKey !== undefined) this.kit.recorder.at(this.#awayKey).count('abandoned', 1, false);
     else if (this.#state === 'live') {
-      this.#note('closed', nowMs);
+      note(this, 'closed', { atMs: nowMs });
       if (this.device !== undefined && this.kit.onSilenced !== undefined) {
-        this.#note('silenced', nowMs);
+        note(this, 'silenced', { atMs: nowMs });
         this.kit.onSilenced(this.device, { atMs: nowMs, reader: this.reader });
       }
     }
@@ -239,7 +239,7 @@ export class Listener extends Person implements Member {
 
   /** What was seen of a log that is another one now says nothing of what has to come. */
   #beginAnew(): void {
-    this.#note('resynced', this.kit.nowMs());
+    note(this, 'resynced', { atMs: this.kit.nowMs() });
     Object.assign(this.view, newView());
   }
 
@@ -267,7 +267,7 @@ export class Listener extends Person implements Member {
     this.#readableAtMs = 0;
     this.#retryMinimumMs = 0;
     this.#dialledAtMs = kit.nowMs();
-    this.#note('dialled', this.#dialledAtMs);
+    note(this, 'dialled', { atMs: this.#dialledAtMs });
     const address = (this.index + this.#dials++) % kit.wires.length;
     this.due(this.#dialledAtMs + helloMsMax);
     this.held = new Held(this, kit.wires[address] as Wire, address);
@@ -315,9 +315,5 @@ export class Listener extends Person implements Member {
 
   #askedHeartbeatMs(): number {
     return this.plan.way.kind === 'stream' ? this.plan.way.heartbeatMs : 0;
-  }
-
-  #note(name: StreamCountName, atMs: number): void {
-    note(this, name, { atMs });
   }
 }

@@ -58,7 +58,7 @@ export type Comparison = {
 export type PopulationNow = { readonly wanted: number; readonly live: number; readonly opening: number; readonly waiting: number };
 
 export type FromHolder =
-  | { readonly kind: 'ready'; readonly wire: string }
+  | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'delta'; readonly delta: StreamDelta; readonly now: PopulationNow }
   | { readonly kind: 'silenced'; readonly device: number; readonly atMs: number; readonly reader: number }

@@ -14,6 +14,11 @@ const timeIndex = Object.fromEntries(streamTimeNames.map((name, index) => [name,
 /** Where a count or a time belongs. */
 export type CellKey = { readonly second: number; readonly phase: number; readonly reader: number };
 
+export type PhaseBegun = { readonly phase: number; readonly startMs: number };
+
+/** Of phases in the order of their starts: before the first one everything counts as its own. */
+export const phaseAt = (phases: readonly PhaseBegun[], ms: number): number => (phases.findLast(({ startMs }) => startMs <= ms) ?? phases[0])?.phase ?? 0;
+
 class StreamRecord {
   readonly key: CellKey;
   readonly counts: Counts = {};
@@ -69,7 +74,7 @@ const readersMax = 32;
 export class StreamRecorder {
   readonly #readers: readonly string[];
   /** Ascending starts, in the order of the phases that were announced. */
-  readonly #phases: { readonly phase: number; readonly startMs: number }[] = [];
+  readonly #phases: PhaseBegun[] = [];
   readonly #spare: TimeRecorder[] = [];
   #records = new Map<number, StreamRecord>();
 
@@ -81,10 +86,8 @@ export class StreamRecorder {
     this.#phases.push({ phase, startMs });
   }
 
-  /** Before the first phase everything counts as its own. */
   keyAt(ms: number, reader: number): CellKey {
-    const begun = this.#phases.findLast(({ startMs }) => startMs <= ms) ?? this.#phases[0];
-    return { second: Math.max(0, Math.floor(ms / 1000)), phase: begun?.phase ?? 0, reader };
+    return { second: Math.max(0, Math.floor(ms / 1000)), phase: phaseAt(this.#phases, ms), reader };
   }
 
   at(key: CellKey): StreamRecord {
