@@ -84,7 +84,13 @@ function checkK6(): void {
 function openTarget({ scenario, target }: RunOptions, folder: string): Promise<Target> {
   if (target !== undefined) return attachTarget(target);
   const { system = {}, fleet } = scenario;
-  return startTarget({ system, scale: scaleOf(scenario), accounts: fleet.accounts, folder: join(folder, 'data'), logFile: join(folder, 'service.log') });
+  return startTarget({
+    system,
+    scale: scaleOf(scenario),
+    accounts: fleet.accounts + (fleet.loud === undefined ? 0 : 1),
+    folder: join(folder, 'data'),
+    logFile: join(folder, 'service.log'),
+  });
 }
 
 type Measuring = {

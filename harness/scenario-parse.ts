@@ -2,7 +2,8 @@
 import { offer } from '#harness/gates/nearest.ts';
 import { formatThresholdError, type ParsedThreshold, parseThreshold } from '#harness/gates/threshold.ts';
 import { arrivalCount } from '#harness/pacing/rate.ts';
-import type { Phase, Scenario } from './scenario.ts';
+import { floodName } from '#harness/target/storm-operations.ts';
+import { chainsOf, type Phase, type Scenario } from './scenario.ts';
 import { joinPath, type ScenarioError, scenarioSchema, schemaErrors } from './scenario-schema.ts';
 import { streamErrors } from './scenario-streams.ts';
 
@@ -109,8 +110,16 @@ function curveErrors({ rate, durationSeconds }: Phase, path: string): readonly S
   });
 }
 
-function fleetErrors({ fleet }: Scenario): readonly ScenarioError[] {
+function fleetErrors({ fleet, chains }: Scenario): readonly ScenarioError[] {
   const errors: ScenarioError[] = [];
+  const flooding = Object.entries(chainsOf(chains)).filter(([, chain]) => chain.includes(floodName));
+  if (fleet.loud === undefined)
+    errors.push(...flooding.map(([name]) => ({ path: `chains.${name}`, message: `"${floodName}" sends as a loud account's devices: say fleet.loud.devices` })));
+  else if (flooding.length === 0) errors.push({ path: 'fleet.loud', message: `is there, and no chain has "${floodName}", which sends as its devices` });
+  for (const [name, chain] of flooding)
+    if (chain.length > 1) errors.push({ path: `chains.${name}`, message: `"${floodName}" has to be alone: its arrivals are another account's` });
+  if (fleet.motion !== undefined && fleet.motion.walking + fleet.motion.still > 1)
+    errors.push({ path: 'fleet.motion', message: 'walking and still are shares of the devices, together at most 1' });
   if (fleet.accounts > fleet.devices) errors.push({ path: 'fleet.accounts', message: `must not be more than fleet.devices (${fleet.devices})` });
   if (fleet.goodWithinMs !== undefined && fleet.timeoutMs !== undefined && fleet.goodWithinMs > fleet.timeoutMs) {
     errors.push({ path: 'fleet.goodWithinMs', message: `must not be more than fleet.timeoutMs (${fleet.timeoutMs}): what is later is given up` });

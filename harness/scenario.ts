@@ -7,6 +7,7 @@ import { type Static, Type } from 'typebox';
 const closed = { additionalProperties: false } as const;
 const count = (maximum: number) => Type.Integer({ minimum: 1, maximum });
 const ratePerSecond = Type.Number({ minimum: 0, maximum: 1_000_000 });
+const share = Type.Number({ minimum: 0, maximum: 1 });
 const seconds = (maximum = 86_400) => Type.Number({ exclusiveMinimum: 0, maximum });
 
 /** Arrivals a second over the phase's own time. Every curve integrates in closed form, so a plan has an exact count. */
@@ -75,6 +76,12 @@ export const Fleet = Type.Object(
     ]),
     /** Events in one ingest request. */
     eventsPerBatch: Type.Optional(count(500)),
+    /** Shares of the devices that walk and that stand still; the others drive, and without it all do. */
+    motion: Type.Optional(Type.Object({ walking: share, still: share }, closed)),
+    /** A share of the devices has a clock that is ahead by so much, or behind where it is below 0, and says when it sends. */
+    clock: Type.Optional(Type.Object({ wrong: share, aheadMs: Type.Integer({ minimum: -86_400_000, maximum: 86_400_000 }) }, closed)),
+    /** So many devices of one account more, as which `flood` sends. */
+    loud: Type.Optional(Type.Object({ devices: count(10_000) }, closed)),
     /** After how long an unanswered request is given up. */
     timeoutMs: Type.Optional(Type.Integer({ minimum: 10, maximum: 120_000 })),
     /** A good answer later than this counts as failed. */

@@ -1,7 +1,7 @@
 /** After the load: everything is read back, and compared with what was acknowledged and seen. */
 import { arrivalState } from '#harness/engine/engine.ts';
 import { channelsDefault, channelsOf } from '#harness/engine/streams/plan.ts';
-import { createKinds, statesOfKind } from '#harness/ledger/arrival-kinds.ts';
+import { createLookup, isAsLoud, keptAs, statesOfKind } from '#harness/ledger/arrival-kinds.ts';
 import { Audit } from '#harness/ledger/audit.ts';
 import { conservationError } from '#harness/ledger/conservation.ts';
 import { readBack } from '#harness/ledger/read-back.ts';
@@ -32,19 +32,23 @@ export type Verifying = {
 
 export async function verify(verifying: Verifying): Promise<{ readonly ledger: LedgerRecord; readonly items: ItemLedgerRecord | undefined }> {
   const { driven, scenario, seed, phases } = verifying;
-  const kindOf = createKinds({ seed, phases, chains: chainsOf(scenario.chains), operations });
+  const plan = { seed, phases, chains: chainsOf(scenario.chains), operations };
+  const kindOf = createLookup(plan, keptAs);
   const { states } = driven.outcome;
-  const ledger = await verifyEvents(verifying, statesOfKind(states, kindOf, 'events'));
+  const ledger = await verifyEvents(verifying, { states: statesOfKind(states, kindOf, 'events'), isLoud: createLookup(plan, isAsLoud) });
   return { ledger, items: await verifyListening(verifying, statesOfKind(states, kindOf, 'item')) };
 }
 
-async function verifyEvents({ driven, target, run, scenario }: Verifying, ownStates: Uint8Array): Promise<LedgerRecord> {
+type OwnEvents = { readonly states: Uint8Array; readonly isLoud: (arrival: number) => boolean };
+
+async function verifyEvents({ driven, target, run, scenario }: Verifying, own: OwnEvents): Promise<LedgerRecord> {
   const eventsPerBatch = scenario.fleet.eventsPerBatch ?? 1;
-  const auditOf = (name: string, states: Uint8Array, devices: number) =>
+  const auditOf = (name: string, states: Uint8Array, devices: number, isOrdered: (arrival: number) => boolean = () => true) =>
     new Audit({
       states,
       devices,
       eventsPerBatch,
+      isOrdered,
       parseEventId: (id) => parseEventId(name, id),
       eventIdOf: (arrival, index) => eventIdOf(name, arrival, index),
     });
@@ -54,7 +58,7 @@ async function verifyEvents({ driven, target, run, scenario }: Verifying, ownSta
   const read = await readBack({
     url: target.url,
     accounts,
-    audit: auditOf(run, ownStates, scenario.fleet.devices),
+    audit: auditOf(run, own.states, scenario.fleet.devices, (arrival) => !own.isLoud(arrival)),
     ...(probe === undefined
       ? {}
       : { probe: { audit: auditOf(probeRun, probe.states, 1), isProbes: (id: string) => parseEventId(probeRun, id) !== undefined } }),

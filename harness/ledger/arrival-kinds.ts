@@ -11,26 +11,28 @@ export type Plan = {
   readonly operations: readonly Operation[];
 };
 
-/** Undefined for an arrival that stores nothing. */
-export function createKinds({ seed, phases, chains, operations }: Plan): (arrival: number) => Operation['keeps'] {
+/** What `ofChain` says of the chain that an arrival starts. */
+export function createLookup<T>({ seed, phases, chains, operations }: Plan, ofChain: (chain: readonly Operation[]) => T): (arrival: number) => T {
   const first = firstArrivals(phases);
-  const kinds = phases.map(({ traffic }) => traffic.map(({ chain }) => kindOfChain(chains[chain] ?? [], operations)));
-  const uniform = new Set(kinds.flat());
+  const operationsOf = (chain: readonly string[]): readonly Operation[] => chain.flatMap((step) => operations.find(({ name }) => name === step) ?? []);
+  const said = phases.map(({ traffic }) => traffic.map(({ chain }) => ofChain(operationsOf(chains[chain] ?? []))));
+  const uniform = new Set(said.flat());
   if (uniform.size === 1) {
-    const [only] = uniform;
-    return () => only;
+    const [only] = uniform as Set<T>;
+    return () => only as T;
   }
   let phase = 0;
   return (arrival) => {
     // Asked in ascending order nearly always: the phase is the last one or the next.
     while (arrival < (first[phase] as number)) phase--;
     while (arrival >= (first[phase + 1] as number)) phase++;
-    return kinds[phase]?.[chainOfArrival((phases[phase] as ArrivalPhase).traffic, seed, arrival)];
+    return said[phase]?.[chainOfArrival((phases[phase] as ArrivalPhase).traffic, seed, arrival)] as T;
   };
 }
 
-const kindOfChain = (chain: readonly string[], operations: readonly Operation[]): Operation['keeps'] =>
-  chain.map((step) => operations.find(({ name }) => name === step)?.keeps).find((keeps) => keeps !== undefined);
+/** Undefined for an arrival that stores nothing. */
+export const keptAs = (chain: readonly Operation[]): Operation['keeps'] => chain.find(({ keeps }) => keeps !== undefined)?.keeps;
+export const isAsLoud = (chain: readonly Operation[]): boolean => chain.some(({ asLoud }) => asLoud === true);
 
 /** The states with every arrival of another kind left out, as if it had not been planned. */
 export function statesOfKind(states: Uint8Array, kindOf: (arrival: number) => Operation['keeps'], kind: Operation['keeps']): Uint8Array {

@@ -5,12 +5,13 @@ import { Audit } from './audit.ts';
 const { acknowledged, refused, unknown, notFired, notPlanned } = arrivalState;
 const eventIdOf = (arrival: number, index: number) => `r-${arrival}-${index}`;
 
-function audit(states: readonly number[], options: { devices?: number; eventsPerBatch?: number } = {}) {
+function audit(states: readonly number[], options: { devices?: number; eventsPerBatch?: number; loud?: readonly number[] } = {}) {
   return new Audit({
     states: Uint8Array.from(states),
     devices: options.devices ?? 2,
     eventsPerBatch: options.eventsPerBatch ?? 1,
     eventIdOf,
+    isOrdered: (arrival) => options.loud?.includes(arrival) !== true,
     parseEventId: (id) => {
       const match = /^r-(\d+)-(\d+)$/.exec(id);
       return match === null ? undefined : { arrival: Number(match[1]), index: Number(match[2]) };
@@ -67,4 +68,13 @@ test('events of one batch keep the batch’s order', () => {
   const book = audit([acknowledged], { devices: 1, eventsPerBatch: 3 });
   for (const id of ['r-0-1', 'r-0-0', 'r-0-2']) book.see(id);
   expect(book.finish()).toMatchObject({ acknowledged: 3, reordered: 1, lost: 0 });
+});
+
+test('what another account’s device sent has no place in the order of the devices, and is counted like all else', () => {
+  const states = [acknowledged, acknowledged, acknowledged | afterAcknowledged, acknowledged | afterAcknowledged];
+  const inOrderOfAccounts = ['r-2-0', 'r-0-0', 'r-1-0', 'r-3-0'];
+  const [blind, knowing] = [audit(states), audit(states, { loud: [2] })];
+  for (const id of inOrderOfAccounts) for (const book of [blind, knowing]) book.see(id);
+  expect(blind.finish().reordered).toBe(1);
+  expect(knowing.finish()).toMatchObject({ acknowledged: 4, lost: 0, duplicated: 0, reordered: 0 });
 });

@@ -11,6 +11,8 @@ export type AuditInput = {
   readonly states: Uint8Array;
   readonly devices: number;
   readonly eventsPerBatch: number;
+  /** False for an arrival that another device sent: its place among its own device's arrivals means nothing. */
+  readonly isOrdered: (arrival: number) => boolean;
   /** The event's place in the plan, or undefined for an id that this run did not make. */
   readonly parseEventId: (id: string) => { readonly arrival: number; readonly index: number } | undefined;
   readonly eventIdOf: (arrival: number, index: number) => string;
@@ -40,7 +42,7 @@ export class Audit {
 
   /** One line of the export. Events of one device must come in the order of their positions. */
   see(eventId: string): void {
-    const { states, eventsPerBatch, devices } = this.#input;
+    const { states, eventsPerBatch, devices, isOrdered } = this.#input;
     const parsed = this.#input.parseEventId(eventId);
     if (parsed === undefined || parsed.arrival >= states.length || parsed.index >= eventsPerBatch) {
       this.#foreign++;
@@ -54,6 +56,7 @@ export class Audit {
       return;
     }
     this.#seen[place >>> 3]! |= 1 << (place & 7);
+    if (!isOrdered(parsed.arrival)) return;
     const device = deviceOfArrival(parsed.arrival, devices);
     const furthest = this.#furthest[device]! - 1;
     if (furthest < place) this.#furthest[device] = place + 1;

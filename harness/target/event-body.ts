@@ -17,10 +17,19 @@ function timestampOf(wallMs: number): string {
   return `${formattedPrefix}${millis < 10 ? '00' : millis < 100 ? '0' : ''}${millis}Z`;
 }
 
-/** A device drives in a circle at 13.4 m/s around a home of its own: what a service's filters let through because it is true. */
-const speedMetersPerSecond = 13.4;
-const radiusDegrees = 0.01;
-const radiansPerSecond = speedMetersPerSecond / (radiusDegrees * 111_195);
+/** A device goes in a circle around a home of its own: what a service's filters let through because it is true. Who stands still has a receiver that drifts. */
+const ways = {
+  drive: wayOf({ speedMetersPerSecond: 13.4, radiusDegrees: 0.01, motion: 'in_vehicle' }),
+  walk: wayOf({ speedMetersPerSecond: 1.4, radiusDegrees: 0.002, motion: 'walking' }),
+  still: { ...wayOf({ speedMetersPerSecond: 0.05, radiusDegrees: 0.00003, motion: 'stationary' }), speedText: '0' },
+};
+type Way = { readonly radiusDegrees: number; readonly radiansPerSecond: number; readonly speedText: string; readonly motion: string };
+type Going = { readonly speedMetersPerSecond: number; readonly radiusDegrees: number; readonly motion: string };
+
+function wayOf({ speedMetersPerSecond, radiusDegrees, motion }: Going): Way {
+  return { radiusDegrees, radiansPerSecond: speedMetersPerSecond / (radiusDegrees * 111_195), speedText: String(speedMetersPerSecond), motion };
+}
+
 const lonStretch = 1 / Math.cos((52.35 * Math.PI) / 180);
 
 /** FNV-1a. */
@@ -30,7 +39,11 @@ function hashOf(text: string): number {
   return hash >>> 0;
 }
 
-export function placeOf(device: string, wallMs: number): { readonly lat: number; readonly lon: number; readonly bearing: number } {
+export function placeOf(
+  device: string,
+  wallMs: number,
+  { radiusDegrees, radiansPerSecond }: Way = ways.drive,
+): { readonly lat: number; readonly lon: number; readonly bearing: number } {
   const hash = hashOf(device);
   const angle = (wallMs / 1000) * radiansPerSecond + hash;
   const turns = angle / (2 * Math.PI);
@@ -43,6 +56,14 @@ export function placeOf(device: string, wallMs: number): { readonly lat: number;
 
 export function eventBody(context: OperationContext, index: number): string {
   const { run, arrival, device, intendedWallMs } = context;
-  const { lat, lon, bearing } = placeOf(device.deviceId, intendedWallMs + index);
-  return `{"id":"${eventIdOf(run, arrival, index)}","type":"location","recorded_at":"${timestampOf(intendedWallMs + index)}","data":{"lat":${lat.toFixed(6)},"lon":${lon.toFixed(6)},"accuracy":8.5,"speed":${speedMetersPerSecond},"bearing":${bearing.toFixed(1)},"altitude":2.1,"provider":"fused","battery":0.81,"motion":"in_vehicle","app_state":"background"}}`;
+  const way = ways[device.habits?.motion ?? 'drive'];
+  const { lat, lon, bearing } = placeOf(device.deviceId, intendedWallMs + index, way);
+  const recordedMs = intendedWallMs + index + (device.habits?.clockAheadMs ?? 0);
+  return `{"id":"${eventIdOf(run, arrival, index)}","type":"location","recorded_at":"${timestampOf(recordedMs)}","data":{"lat":${lat.toFixed(6)},"lon":${lon.toFixed(6)},"accuracy":8.5,"speed":${way.speedText},"bearing":${bearing.toFixed(1)},"altitude":2.1,"provider":"fused","battery":0.81,"motion":"${way.motion}","app_state":"background"}}`;
+}
+
+/** Of events as JSON, one after the other. A device whose clock is wrong says when it sends, as SDKs do for a service to notice. */
+export function batchBody({ device, intendedWallMs }: OperationContext, events: string): string {
+  const aheadMs = device.habits?.clockAheadMs;
+  return aheadMs === undefined ? `[${events}]` : `{"sent_at":"${timestampOf(intendedWallMs + aheadMs)}","events":[${events}]}`;
 }

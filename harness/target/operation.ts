@@ -22,6 +22,14 @@ export type OperationContext = {
 export type ItemContext = Population & { readonly keysPerUser: number; readonly bytes: number };
 export const noItems: ItemContext = { accounts: 1, devices: 1, users: 1, keysPerUser: 1, bytes: 0 };
 
+/** What makes a device unlike others. */
+export type DeviceHabits = {
+  /** Missing: it drives. */
+  readonly motion?: 'walk' | 'still';
+  /** By how much its clock is ahead; it says then when it sends. */
+  readonly clockAheadMs?: number;
+};
+
 export type DeviceCredentials = {
   readonly deviceId: string;
   /** Bearer token, `` until an authenticate operation of the chain has brought one. */
@@ -30,6 +38,9 @@ export type DeviceCredentials = {
   readonly secret: string;
   /** Value of the Authorization header with the account's publishable key. */
   readonly publishable: string;
+  readonly habits?: DeviceHabits;
+  /** Of a device of the loud account: what `flood` sends, it sends as that one. */
+  readonly loudToken?: string;
 };
 
 export type OperationRequest = {
@@ -65,6 +76,8 @@ export type Operation = {
   readonly name: string;
   /** What an arrival whose chain has this operation is kept in the ledger as; nothing where it stores nothing. */
   readonly keeps?: 'events' | 'item';
+  /** Sends as a device of the loud account, not as the arrival's own: no order is promised between arrivals. */
+  readonly asLoud?: boolean;
   readonly request: (context: OperationContext) => OperationRequest;
   readonly judge: (response: OperationResponse, context: OperationContext) => Judgement;
 };

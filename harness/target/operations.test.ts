@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { placeOf } from './event-body.ts';
 import { eventIdOf, parseEventId, probeNameOf } from './event-ids.ts';
+import { habitsOf } from './habits.ts';
 import { noItems, type OperationContext, type OperationResponse } from './operation.ts';
 import { operations } from './operations.ts';
 
@@ -119,4 +120,41 @@ test('a flush sends what was gathered for hours, the newest first, each event on
       .toReversed(),
   );
   expect(Date.parse(events[0]?.recorded_at ?? '') - Date.parse(events[49]?.recorded_at ?? '')).toBe(49 * 5 * 60_000 - 49);
+});
+
+test('a flood is sent as the loud account’s device, and says the same otherwise', () => {
+  const device = { deviceId: 'd-1', token: 't', secret: '', publishable: 'Basic cA==', loudToken: 'loud' };
+  const [flood, ingest] = ['flood', 'ingest'].map((name) => operation(name).request(context({ device })));
+  expect(flood?.headers).toContain('Authorization: Bearer loud');
+  expect(ingest?.headers).toContain('Authorization: Bearer t');
+  expect(flood?.body).toBe(ingest?.body);
+});
+
+test('who walks, stands, or has a wrong clock says so in its events', () => {
+  const device = { deviceId: 'd-1', token: 't', secret: '', publishable: 'Basic cA==', habits: { motion: 'walk', clockAheadMs: 3_600_000 } } as const;
+  const body = JSON.parse(operation('ingest').request(context({ device })).body) as {
+    sent_at: string;
+    events: { recorded_at: string; data: { motion: string } }[];
+  };
+  const [sentMs, recordedMs] = [body.sent_at, body.events[0]?.recorded_at ?? ''].map(Date.parse);
+  expect(sentMs).toBe(1_790_000_000_007 + 3_600_000);
+  expect(recordedMs).toBe(sentMs);
+  expect(body.events[0]?.data.motion).toBe('walking');
+  const still = JSON.parse(operation('ingest').request(context({ device: { ...device, habits: { motion: 'still' } } })).body) as { data: object }[];
+  expect(still[0]?.data).toMatchObject({ speed: 0, motion: 'stationary' });
+});
+
+test('habits are spread over a fleet as its shares say, in any part of it', () => {
+  const habits = { motion: { walking: 0.3, still: 0.2 }, clock: { wrong: 0.1, aheadMs: -5000 } };
+  for (const [from, to] of [
+    [0, 1000],
+    [400, 600],
+  ] as const) {
+    const part = Array.from({ length: to - from }, (_, index) => habitsOf(from + index, habits));
+    const share = (is: (one: (typeof part)[number]) => boolean) => part.filter(is).length / part.length;
+    expect(share((one) => one?.motion === 'walk')).toBeCloseTo(0.3, 1);
+    expect(share((one) => one?.motion === 'still')).toBeCloseTo(0.2, 1);
+    expect(share((one) => one?.clockAheadMs === -5000)).toBeCloseTo(0.1, 1);
+  }
+  expect(habitsOf(7, {})).toBeUndefined();
 });

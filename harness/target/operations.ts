@@ -1,17 +1,17 @@
 /** The ingest service's operations. Adapters to other services export the same name. */
 import { bearer, failed, jsonBody, judgeRefusal, parseBody } from './answers.ts';
-import { eventBody } from './event-body.ts';
+import { batchBody, eventBody } from './event-body.ts';
 import { itemOperations } from './item-operations.ts';
 import type { Judgement, Operation } from './operation.ts';
-import { flushOf, stormOperations } from './storm-operations.ts';
+import { floodOf, flushOf, stormOperations } from './storm-operations.ts';
 
 const ingest: Operation = {
   name: 'ingest',
   keeps: 'events',
   request: (context) => {
-    let body = eventBody(context, 0);
-    for (let index = 1; index < context.eventsPerBatch; index++) body += `,${eventBody(context, index)}`;
-    return { method: 'POST', path: '/v1/events', headers: [bearer(context.device.token), jsonBody], body: `[${body}]` };
+    let events = eventBody(context, 0);
+    for (let index = 1; index < context.eventsPerBatch; index++) events += `,${eventBody(context, index)}`;
+    return { method: 'POST', path: '/v1/events', headers: [bearer(context.device.token), jsonBody], body: batchBody(context, events) };
   },
   judge: (response, { eventsPerBatch }) => {
     if (response.status !== 202) return judgeRefusal(response);
@@ -70,4 +70,13 @@ const readLocation: Operation = {
   },
 };
 
-export const operations: readonly Operation[] = [ingest, flushOf(ingest), authenticate, register, readLocation, ...itemOperations, ...stormOperations];
+export const operations: readonly Operation[] = [
+  ingest,
+  flushOf(ingest),
+  floodOf(ingest),
+  authenticate,
+  register,
+  readLocation,
+  ...itemOperations,
+  ...stormOperations,
+];

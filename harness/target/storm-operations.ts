@@ -1,6 +1,6 @@
 /** What apps do that were launched, or come back: register as a device that nobody knows, and send what they have gathered while they were away. */
 import { bearer, failed, jsonBody, judgeRefusal, parseBody } from './answers.ts';
-import { eventBody } from './event-body.ts';
+import { batchBody, eventBody } from './event-body.ts';
 import type { Operation, OperationContext } from './operation.ts';
 
 /** Each arrival is a launch of its own. Another try of it is the same device. */
@@ -20,13 +20,15 @@ const registerNew: Operation = {
   },
 };
 
+export const floodName = 'flood';
+
 /** How long a device was away for each event of a batch: fifty of them make four hours. */
 const awayMsPerEvent = 5 * 60_000;
 
 /** The newest first, as SDKs empty a queue that is a table sorted by age. */
 function backlogOf(context: OperationContext): string {
   const eventAt = (index: number): string => eventBody({ ...context, intendedWallMs: context.intendedWallMs - index * awayMsPerEvent }, index);
-  return `[${Array.from({ length: context.eventsPerBatch }, (_, index) => eventAt(index)).join(',')}]`;
+  return batchBody(context, Array.from({ length: context.eventsPerBatch }, (_, index) => eventAt(index)).join(','));
 }
 
 /** `ingest`'s judgement is the flush's too: every event of the batch has to be accepted, however late it is. */
@@ -34,6 +36,14 @@ export const flushOf = (ingest: Operation): Operation => ({
   ...ingest,
   name: 'flush',
   request: (context) => ({ method: 'POST', path: '/v1/events', headers: [bearer(context.device.token), jsonBody], body: backlogOf(context) }),
+});
+
+/** What one account's devices send that have gone mad, or an importer that nobody told to be gentle: events like others, without an end. */
+export const floodOf = (ingest: Operation): Operation => ({
+  ...ingest,
+  name: floodName,
+  asLoud: true,
+  request: (context) => ingest.request({ ...context, device: { ...context.device, token: context.device.loudToken ?? '' } }),
 });
 
 export const stormOperations: readonly Operation[] = [registerNew];
