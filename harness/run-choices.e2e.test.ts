@@ -98,6 +98,26 @@ test('--repeat judges over runs, each with the plan of the next seed; the same s
   expect(hashes[2]).toBe(hashes[1]);
 });
 
+const briefNeighbour = [
+  ...['warm-up', 'quiet', 'quiet-again'].flatMap((phase) => ['--set', `phases.${phase}.durationSeconds=3`]),
+  ...['--set', 'phases.noise.durationSeconds=8', '--set', 'phases.noise.rate.ratePerSecond=1900', '--set', 'phases.noise.traffic[1].weight=1500'],
+  // The burst of a second or two is more of eight seconds than of thirty.
+  ...['--set', 'thresholds[3].expression=rate>0.5', '--set', 'thresholds[4].expression=rate<0.75'],
+];
+
+test('noisy-neighbour: the loud account is held to its quota, and without one its gate is red', { timeout: 180_000 }, async () => {
+  const floodShed = ({ thresholds }: Verdict) =>
+    thresholds.filter(({ metric, selector }) => metric === 'shed' && selector.operation === 'flood').map(({ holds }) => holds);
+  const held = await run(['noisy-neighbour', '--json', ...briefNeighbour]);
+  const verdict = JSON.parse(held.out) as Verdict;
+  // A shared machine may spoil times; whom the service refuses it may not.
+  expect(floodShed(verdict), held.err).toEqual(['yes', 'yes']);
+  expect(verdict.thresholds.find(({ metric, selector }) => metric === 'shed' && selector.operation === 'ingest')?.observed).toBe(0);
+  expect(verdict.totals).toMatchObject({ lost: 0, duplicated: 0, reordered: 0 });
+  const free = await run(['noisy-neighbour', '--json', ...briefNeighbour, '--set', 'system.settings.account-quotas=ingest=50000']);
+  expect(floodShed(JSON.parse(free.out) as Verdict), free.err).toEqual(['no', 'yes']);
+});
+
 test('an abort threshold that cannot hold any more ends the run: fail, long before its time', { timeout: 60_000 }, async () => {
   const target = await startTwin('favours-the-probe');
   const phases = [{ ...short.phases[0], durationSeconds: 600 }];

@@ -115,6 +115,8 @@ export type ProcessSecond = {
   readonly second: number;
   readonly cpuMicros: number | undefined;
   readonly residentBytes: number | undefined;
+  /** Resident without mapped files: a store's pages are the kernel's. Missing in runs of before. */
+  readonly ownBytes?: number | undefined;
   readonly runQueueWaitMs: number | undefined;
   readonly descriptors: number | undefined;
 };

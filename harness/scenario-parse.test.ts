@@ -9,7 +9,7 @@ import { loadScenario, scenarioNames } from './scenario-load.ts';
 import { applyOverrides } from './scenario-overrides.ts';
 import { formatScenarioErrors, parseScenario } from './scenario-parse.ts';
 
-const context = { source: 'mine.ts', operations: ['ingest', 'authenticate', 'put-item'] };
+const context = { source: 'mine.ts', operations: ['ingest', 'authenticate', 'put-item', 'flood'] };
 const good: Scenario = defineScenario({
   name: 'mine',
   description: '',
@@ -36,11 +36,12 @@ const lines = (value: unknown): readonly string[] => {
   const parsed = parseScenario(value, context);
   return parsed.kind === 'ok' ? [] : parsed.errors.map((error) => `${error.path}: ${error.message}`);
 };
-const withSet = (...overrides: readonly string[]): unknown => {
-  const applied = applyOverrides(good, overrides);
+function overridden(value: unknown, overrides: readonly string[]): unknown {
+  const applied = applyOverrides(value, overrides);
   if (applied.kind === 'errors') throw new Error(applied.errors.map((error) => `${error.path}: ${error.message}`).join('\n'));
   return applied.value;
-};
+}
+const withSet = (...overrides: readonly string[]): unknown => overridden(good, overrides);
 /** The good one with accounts of two and one reader, changed. */
 function withStreams(changes: object, ...overrides: readonly string[]): unknown {
   const streams = { users: 4, readers: [{ name: 'apps' }], ...changes };
@@ -89,6 +90,14 @@ describe('what is wrong is said with its place', () => {
     ],
     ['too many arrivals', withSet('phases.spike.durationSeconds=1001', 'phases.spike.rate.ratePerSecond=100000'), 'phases: they plan 100,100,028 arrivals'],
     ['more accounts than devices', withSet('fleet.accounts=11'), 'fleet.accounts: must not be more'],
+    [
+      'a flood and nobody loud',
+      withSet('chains={"noise":["flood"]}', 'phases.spike.traffic=[{"chain":"noise","weight":1}]'),
+      'chains.noise: "flood" sends as a loud',
+    ],
+    ['somebody loud and no flood', withSet('fleet.loud={"devices":5}'), 'fleet.loud: is there, and no chain has "flood"'],
+    ['a flood within a chain', withSet('fleet.loud={"devices":5}', 'chains.launch=["authenticate","flood"]'), 'chains.launch: "flood" has to be alone'],
+    ['more than all devices moving', withSet('fleet.motion={"walking":0.7,"still":0.5}'), 'fleet.motion: walking and still are shares'],
     ['good later than given up', withSet('fleet.timeoutMs=100', 'fleet.goodWithinMs=200'), 'fleet.goodWithinMs: must not be more'],
     [
       'a threshold on a phase that is not there',
@@ -224,11 +233,12 @@ describe('loading', () => {
   });
 });
 
-test('every scenario of the house can be run', async () => {
+test('every scenario of the house can be run, on its clock and on the real one', async () => {
   expect(scenarioNames()).toEqual(expect.arrayContaining(['smoke', 'spike', 'steady']));
   for (const name of scenarioNames()) {
     const loaded = await loadScenario(name);
-    const parsed = loaded.kind === 'ok' ? parseScenario(loaded.value, { source: name, operations: operations.map((one) => one.name) }) : loaded;
-    expect(parsed).toMatchObject({ kind: 'ok', scenario: { name } });
+    if (loaded.kind !== 'ok') throw new Error(`${name}: ${loaded.kind}`);
+    for (const value of [loaded.value, 'clock' in (loaded.value as object) ? overridden(loaded.value, ['clock.scale=1']) : loaded.value])
+      expect(parseScenario(value, { source: name, operations: operations.map((one) => one.name) })).toMatchObject({ kind: 'ok', scenario: { name } });
   }
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { atLeast, atMost, median } from './bench.ts';
+import { growthOf, median } from '#harness/metrics/growth.ts';
+import { atLeast, atMost } from './bench.ts';
 import { describe } from './command.ts';
-import { growthOf } from './memory.ts';
 
 test('a median is the middle, or the mean of the two middles; of nothing it is not a number', () => {
   expect(median([3, 1, 2])).toBe(2);
@@ -29,5 +29,5 @@ test('figures of tools stand in one table, a tool a row; a missed bar is loud', 
 
 test('growth leaves out the first fifth, in which the heap finds its size', () => {
   const resident = [...Array(20).fill(9), ...Array(20).fill(100), ...Array(40).fill(110), ...Array(20).fill(130)];
-  expect(growthOf(resident)).toEqual({ earlyBytes: 100, lateBytes: 130, secondsBetween: 60 });
+  expect(growthOf(resident)).toEqual({ early: 100, late: 130, secondsBetween: 60 });
 });

@@ -30,12 +30,4 @@ export type Bench = {
 export const atMost = (name: string, value: number, limit: number): Bar => ({ name, value, limit, sense: 'at most', holds: value <= limit });
 export const atLeast = (name: string, value: number, limit: number): Bar => ({ name, value, limit, sense: 'at least', holds: value >= limit });
 
-/** Middle value; the mean of the two middle ones of an even count. NaN for none, so that a bar on nothing does not hold. */
-export function median(values: readonly number[]): number {
-  if (values.length === 0) return Number.NaN;
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
-}
-
 export const round = (value: number, digits = 3): number => Number(value.toPrecision(digits));

@@ -13,6 +13,7 @@ import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import { startNullTarget } from '#harness/engine/native/start-null-target.ts';
 import { quantileIntervalMs } from '#harness/gates/quantile-interval.ts';
 import { timesOf } from '#harness/metrics/fold.ts';
+import { median } from '#harness/metrics/growth.ts';
 import type { SparseHistogram } from '#harness/metrics/histogram.ts';
 import { requirePart } from '#harness/parts/find.ts';
 import { runScenario } from '#harness/run.ts';
@@ -21,7 +22,7 @@ import type { Verdict } from '#harness/run-result.ts';
 import { defineScenario } from '#harness/scenario.ts';
 import { parseScenario } from '#harness/scenario-parse.ts';
 import { operations } from '#harness/target/operations.ts';
-import { atMost, type Bar, type Bench, type BenchOptions, median, round } from './bench.ts';
+import { atMost, type Bar, type Bench, type BenchOptions, round } from './bench.ts';
 import { engineInput } from './engine-load.ts';
 import { stealShareDuring } from './steal.ts';
 

@@ -1,6 +1,8 @@
 /** One change after another to 8,000 who listen: CPU a delivered frame and the longest stop of the event loop, beside a bare node:http loop. */
+
+import { median } from '#harness/metrics/growth.ts';
 import { readProcess } from '#harness/metrics/proc.ts';
-import { atMost, type Bench, median, round } from './bench.ts';
+import { atMost, type Bench, round } from './bench.ts';
 import { type Holder, startBare, startHolder, startSubscribers } from './streams/processes.ts';
 
 const subscribers = 8000;

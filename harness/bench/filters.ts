@@ -2,7 +2,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { atLeast, atMost, type Bench, median, round } from './bench.ts';
+import { median } from '#harness/metrics/growth.ts';
+import { atLeast, atMost, type Bench, round } from './bench.ts';
 
 const entry = fileURLToPath(new URL('../../system/pipeline/cost.ts', import.meta.url));
 type Cost = { readonly filters: number; readonly parsing: number; readonly steps: number };

@@ -1,6 +1,7 @@
 /** How faithful and how dear our generator is, beside the tools that people use: one rate, one null target that logs arrivals. */
 
-import { atMost, type Bar, type Bench, median, round } from './bench.ts';
+import { median } from '#harness/metrics/growth.ts';
+import { atMost, type Bar, type Bench, round } from './bench.ts';
 import { type Measured, ours, type Rounds, runRounds } from './peers/peers.ts';
 import { stealShareDuring } from './steal.ts';
 

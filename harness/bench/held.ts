@@ -3,8 +3,9 @@
  * sockets.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { median } from '#harness/metrics/growth.ts';
 import { readProcess } from '#harness/metrics/proc.ts';
-import { atMost, type Bench, median, round } from './bench.ts';
+import { atMost, type Bench, round } from './bench.ts';
 import { startOwnListeners } from './streams/fleet.ts';
 import { type Holder, startBare, startHolder, startSubscribers } from './streams/processes.ts';
 

@@ -3,9 +3,11 @@
  * the same app with the same hooks (token check, telemetry) and workers, whose handler answers a constant. autocannon drives
  * both: closed loops are what it measures well.
  */
+
+import { median } from '#harness/metrics/growth.ts';
 import { sumOf } from '#harness/metrics/prometheus-text.ts';
 import { metricNames } from '#system/protocol/metric-names.ts';
-import { atLeast, atMost, type Bench, median, round } from './bench.ts';
+import { atLeast, atMost, type Bench, round } from './bench.ts';
 import { type LoadedService, withLoadedService } from './loaded-service.ts';
 
 type Ceiling = { readonly perSecond: number; readonly pendingAtEnd: number; readonly pendingHalfway: number; readonly notAccepted: number };

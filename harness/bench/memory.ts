@@ -6,21 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import { startNullTarget } from '#harness/engine/native/start-null-target.ts';
 import { CellFold } from '#harness/metrics/fold.ts';
-import { atMost, type Bench, median, round } from './bench.ts';
+import { type Growth, growthOf, median } from '#harness/metrics/growth.ts';
+import { atMost, type Bench, round } from './bench.ts';
 import { engineInput } from './engine-load.ts';
 
 const ratePerSecond = 10_000;
 /** Two histograms of each time and operation, sparse, as numbers in arrays: a few hundred buckets each. */
 const bytesPerSecondMax = 64 * 1024;
-
-export type Growth = { readonly earlyBytes: number; readonly lateBytes: number; readonly secondsBetween: number };
-
-/** From the second fifth, when the compiler and the heap have found their size, to the last. */
-export function growthOf(residentBytes: readonly number[]): Growth {
-  const fifth = Math.floor(residentBytes.length / 5);
-  const part = (index: number) => residentBytes.slice(index * fifth, (index + 1) * fifth);
-  return { earlyBytes: median(part(1)), lateBytes: median(part(4)), secondsBetween: 3 * fifth };
-}
 
 async function residentEachSecond(seconds: number, say: (line: string) => void, signal: AbortSignal): Promise<readonly number[]> {
   const target = await startNullTarget();
@@ -53,18 +45,18 @@ export const memoryBench: Bench = {
   run: async ({ runs, seconds, say, signal }) => {
     const growths: Growth[] = [];
     for (let run = 0; run < runs && !signal.aborted; run++) growths.push(growthOf(await residentEachSecond(seconds, say, signal)));
-    const grownBytes = median(growths.map(({ earlyBytes, lateBytes }) => lateBytes - earlyBytes));
+    const grownBytes = median(growths.map(({ early, late }) => late - early));
     const secondsBetween = growths[0]?.secondsBetween ?? Number.NaN;
     return {
       name: 'memory',
       figures: {
-        early_mib: round(median(growths.map(({ earlyBytes }) => earlyBytes)) / 2 ** 20),
-        late_mib: round(median(growths.map(({ lateBytes }) => lateBytes)) / 2 ** 20),
+        early_mib: round(median(growths.map(({ early }) => early)) / 2 ** 20),
+        late_mib: round(median(growths.map(({ late }) => late)) / 2 ** 20),
         grown_bytes_a_second: round(grownBytes / secondsBetween),
       },
       bars: [
         atMost('growth ÷ (a byte an arrival + 64 KiB a second)', grownBytes / (secondsBetween * (ratePerSecond + bytesPerSecondMax)), 1),
-        atMost('resident in the last fifth ÷ in the second', median(growths.map(({ earlyBytes, lateBytes }) => lateBytes / earlyBytes)), 1.25),
+        atMost('resident in the last fifth ÷ in the second', median(growths.map(({ early, late }) => late / early)), 1.25),
       ],
     };
   },

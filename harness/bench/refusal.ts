@@ -6,11 +6,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import autocannon from 'autocannon';
+import { median } from '#harness/metrics/growth.ts';
 import { readProcess } from '#harness/metrics/proc.ts';
 import { createAccount } from '#harness/topology/accounts.ts';
 import { publishableAuthorization } from '#harness/topology/provision.ts';
 import { startService } from '#harness/topology/service-process.ts';
-import { atMost, type Bench, median, round } from './bench.ts';
+import { atMost, type Bench, round } from './bench.ts';
 
 const kinds = ['changed', 'identical', 'over_quota', 'shed'] as const;
 type Kind = (typeof kinds)[number];

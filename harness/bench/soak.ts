@@ -9,9 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import { CellFold } from '#harness/metrics/fold.ts';
+import { type Growth, growthOf } from '#harness/metrics/growth.ts';
 import { atLeast, atMost, type Bench, round } from './bench.ts';
 import { engineInput } from './engine-load.ts';
-import { type Growth, growthOf } from './memory.ts';
 import type { FromRoughTarget } from './rough-target.ts';
 
 const ratePerSecond = 2000;
@@ -82,7 +82,7 @@ export const soakBench: Bench = {
   seconds: 600,
   run: async ({ seconds, say, signal }) => {
     const { wire, deeds, counts, descriptorsLeft, growth } = await soak(seconds, say, signal);
-    const { earlyBytes, lateBytes, secondsBetween } = growth;
+    const { early, late, secondsBetween } = growth;
     const bad = ['reset', 'end', 'reset in the answer', 'end in the answer', 'silence'].reduce((sum, name) => sum + (deeds[name] ?? 0), 0);
     return {
       name: 'soak',
@@ -90,15 +90,15 @@ export const soakBench: Bench = {
         wire,
         ...counts,
         ...Object.fromEntries(Object.entries(deeds).map(([name, count]) => [`target_${name.replaceAll(' ', '_')}`, count])),
-        early_mib: round(earlyBytes / 2 ** 20),
-        late_mib: round(lateBytes / 2 ** 20),
+        early_mib: round(early / 2 ** 20),
+        late_mib: round(late / 2 ** 20),
       },
       bars: [
         atMost('descriptors left over', descriptorsLeft, 0),
         atMost('arrivals that ended as nothing', Math.abs(counts.planned - counts.good - counts.failed), 0),
         atLeast('failed ÷ treated so that they had to fail', counts.failed / bad, 1),
-        atMost('growth ÷ (a byte an arrival + 96 KiB a second)', (lateBytes - earlyBytes) / (secondsBetween * (ratePerSecond + bytesPerSecondMax)), 1),
-        atMost('resident in the last fifth ÷ in the second', lateBytes / earlyBytes, 1.25),
+        atMost('growth ÷ (a byte an arrival + 96 KiB a second)', (late - early) / (secondsBetween * (ratePerSecond + bytesPerSecondMax)), 1),
+        atMost('resident in the last fifth ÷ in the second', late / early, 1.25),
       ],
     };
   },

@@ -3,7 +3,8 @@
  * counts nothing, as a share of what a durable request costs. The constant answer is the quietest place to see a difference of half a microsecond.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { atMost, type Bench, median, round } from './bench.ts';
+import { median } from '#harness/metrics/growth.ts';
+import { atMost, type Bench, round } from './bench.ts';
 import { type Driven, type LoadedService, withLoadedService } from './loaded-service.ts';
 
 /** Scraped each second as a Prometheus would that is in a hurry. */

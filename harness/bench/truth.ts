@@ -3,8 +3,9 @@
  * the request read to the answer written. Each tool's quantiles are compared with that, at a rate that all of them hold with ease.
  */
 
+import { median } from '#harness/metrics/growth.ts';
 import { quantileMicros } from '#harness/metrics/histogram.ts';
-import { atMost, type Bench, median, round } from './bench.ts';
+import { atMost, type Bench, round } from './bench.ts';
 import type { Quantiles } from './peers/peer.ts';
 import { type Measured, ours, runRounds } from './peers/peers.ts';
 

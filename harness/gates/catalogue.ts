@@ -16,6 +16,17 @@ export const systemPrefix = 'system:';
 export const outcomes = ['ok'] as const;
 export const processes = ['generator', 'system'] as const;
 
+const grown = (name: string, what: string, figure: 'ownBytes' | 'descriptors'): Metric => ({
+  name,
+  unit: 'ratio',
+  what: `${what}, in the last fifth of the phases by what it was in the second`,
+  aggregations: ['value'],
+  selectors: ['process', 'phase'],
+  required: ['process'],
+  windowed: false,
+  source: { kind: 'growth', figure },
+});
+
 export const metrics: readonly Metric[] = [
   {
     name: 'response_ms',
@@ -87,6 +98,8 @@ export const metrics: readonly Metric[] = [
     windowed: false,
     source: { kind: 'cpu', per: 'request' },
   },
+  grown('memory_growth', 'memory that processes hold without mapped files', 'ownBytes'),
+  grown('descriptors_growth', 'open descriptors', 'descriptors'),
   ...streamMetrics,
 ];
 

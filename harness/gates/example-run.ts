@@ -82,10 +82,14 @@ export const exampleLedger: LedgerRecord = {
   examples: [],
 };
 
-export function exampleProcess(role: ProcessRecord['role'], cpuMicrosPerSecond: number): ProcessRecord {
-  const second = { residentBytes: 1, runQueueWaitMs: 0, descriptors: 1, cpuMicros: cpuMicrosPerSecond };
-  return { name: role, role, pid: 1, seconds: Array.from({ length: 22 }, (_, index) => ({ second: index, ...second })) };
-}
+export const exampleSecond = { residentBytes: 1, runQueueWaitMs: 0, descriptors: 1, cpuMicros: 1 };
+
+export const exampleProcess = (role: ProcessRecord['role'], cpuMicros: number): ProcessRecord => ({
+  name: role,
+  role,
+  pid: 1,
+  seconds: Array.from({ length: 22 }, (_, second) => ({ ...exampleSecond, second, cpuMicros })),
+});
 
 export function exampleRun(changes: Partial<RunResult> = {}, scenario: Scenario = exampleScenario): RunResult {
   return {

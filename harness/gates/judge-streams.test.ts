@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RunResult, Verdict } from '#harness/run-result.ts';
-import { exampleProcess, exampleRun } from './example-run.ts';
+import { exampleProcess, exampleRun, exampleSecond } from './example-run.ts';
 import { exampleItems, exampleStreamCell, exampleStreams, streamThresholdOf as of, stormOf } from './example-streams.ts';
 import { judge } from './judge.ts';
 
@@ -104,6 +104,27 @@ describe('what a stream costs', () => {
     expect(answerOf(exampleStreams([], { processes: unread }), 'resident_bytes_per_stream{process:system}', 'value<9500')).toMatchObject({ observed: 8500 });
     expect(answerOf(exampleStreams([], { processes }), 'resident_bytes_per_stream{process:system,phase:calm}', 'value<1')?.observed).toBe(0);
     expect(answerOf(exampleRun(), 'resident_bytes_per_stream{process:system}', 'value<1')?.samples).toBe(0);
+  });
+});
+
+describe('what grows', () => {
+  const bytesOf = (ownBytesAt: (second: number) => number | undefined) => ({
+    ...exampleProcess('system', 1),
+    seconds: Array.from({ length: 22 }, (_, second) => ({ ...exampleSecond, second, descriptors: 10 + second, ownBytes: ownBytesAt(second) })),
+  });
+  const growthOf = (ownBytesAt: (second: number) => number | undefined, expression = 'value<=1.5') =>
+    answerOf(exampleStreams([], { processes: [bytesOf(ownBytesAt)] }), 'memory_growth{process:system}', expression);
+
+  test('is what the last fifth has of the second, in the measured phases', () => {
+    expect(growthOf(() => 7)).toMatchObject({ observed: 1, holds: 'yes' });
+    expect(growthOf((second) => 100 + 100 * second)).toMatchObject({ observed: 2050 / 850, holds: 'no' });
+    const descriptors = answerOf(exampleStreams([], { processes: [bytesOf(() => 1)] }), 'descriptors_growth{process:system}', 'value<=1');
+    expect(descriptors).toMatchObject({ holds: 'no' });
+  });
+
+  test('of too few seconds, or of what was not measured, nothing is known', () => {
+    expect(growthOf((second) => (second % 3 === 0 ? 7 : undefined))).toMatchObject({ observed: null, samples: 0 });
+    expect(growthOf(() => undefined)).toMatchObject({ observed: null, samples: 0 });
   });
 });
 

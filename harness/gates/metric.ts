@@ -24,11 +24,12 @@ export type MetricSource =
   | { readonly kind: 'held' }
   /** The sum of these. */
   | { readonly kind: 'items'; readonly fields: readonly ItemField[] }
-  | { readonly kind: 'resident' };
+  | { readonly kind: 'resident' }
+  | { readonly kind: 'growth'; readonly figure: 'ownBytes' | 'descriptors' };
 
 export type Metric = {
   readonly name: string;
-  readonly unit: 'ms' | 's' | 'µs' | 'requests' | 'events' | 'streams' | 'frames' | 'heartbeats' | 'changes' | 'bytes' | 'as scraped';
+  readonly unit: 'ms' | 's' | 'µs' | 'requests' | 'events' | 'streams' | 'frames' | 'heartbeats' | 'changes' | 'bytes' | 'ratio' | 'as scraped';
   readonly what: string;
   readonly aggregations: readonly AggregationName[];
   readonly selectors: readonly SelectorName[];

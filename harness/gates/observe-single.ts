@@ -1,4 +1,5 @@
 /** Figures that are not made of arrivals: the ledgers', the drain's, processor time, memory, what the service says of itself. */
+import { growthOf } from '#harness/metrics/growth.ts';
 import type { ProcessRecord, ProcessSecond } from '#harness/run-result.ts';
 import { systemPrefix } from './catalogue.ts';
 import type { ItemField } from './metric.ts';
@@ -70,11 +71,27 @@ export function observeResident(data: Measured, selector: Readonly<Record<string
   return { samples: held, figure: exactly((Math.max(...resident) - first) / held) };
 }
 
+/** Fewer say nothing: a fifth of them would be one reading. */
+const growthSecondsMin = 10;
+
+/** Over whole seconds of the phases in which every process of the role could be measured; 1: it stays. */
+export function observeGrowth(data: Measured, selector: Readonly<Record<string, string>>, figure: 'ownBytes' | 'descriptors'): SampledFigure {
+  const seconds = secondsOf(data, selector);
+  const ofRole = [...sumsOfRole(data.processes, selector.process ?? 'system', figure)].filter(([second]) => seconds.has(second));
+  if (ofRole.length < growthSecondsMin) return nothing;
+  const { early, late } = growthOf(ofRole.sort(([one], [other]) => one - other).map(([, value]) => value));
+  return { samples: ofRole.length, figure: exactly(late / early) };
+}
+
 /** Microseconds of processor time of a role by second; a second in which one of its processes could not be measured is left out. */
 export const measurableSeconds = (processes: readonly ProcessRecord[], role: string, seconds: ReadonlySet<number>): ReadonlyMap<number, number> =>
   new Map([...sumsOfRole(processes, role, 'cpuMicros')].filter(([second]) => seconds.has(second)));
 
-function sumsOfRole(processes: readonly ProcessRecord[], role: string, figure: 'cpuMicros' | 'residentBytes'): ReadonlyMap<number, number> {
+function sumsOfRole(
+  processes: readonly ProcessRecord[],
+  role: string,
+  figure: 'cpuMicros' | 'residentBytes' | 'ownBytes' | 'descriptors',
+): ReadonlyMap<number, number> {
   const sums = new Map<number, number>();
   const unmeasured = new Set<number>();
   const add = (one: ProcessSecond): void => {

@@ -3,7 +3,7 @@ import { countOf } from '#harness/metrics/histogram.ts';
 import type { TimeName } from '#harness/run-result.ts';
 import { type Observation, observationOf, observeWindows } from './holds.ts';
 import { observeHeld } from './observe-held.ts';
-import { observeCpu, observeDrain, observeItems, observeLedger, observeResident, observeScrape } from './observe-single.ts';
+import { observeCpu, observeDrain, observeGrowth, observeItems, observeLedger, observeResident, observeScrape } from './observe-single.ts';
 import { observeStreams, streamsCanStillHold } from './observe-streams.ts';
 import { observeRecovery } from './recovery.ts';
 import {
@@ -46,6 +46,8 @@ export function observe(data: JudgedData, threshold: ParsedThreshold, more = 0):
       return single(observeCpu(data, threshold.selector, source.per));
     case 'resident':
       return single(observeResident(data, threshold.selector));
+    case 'growth':
+      return single(observeGrowth(data, threshold.selector, source.figure));
     case 'scrape':
       return single(observeScrape(data, threshold));
   }

@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 
 // USER_HZ: 100 on every Linux that Node runs on; /proc counts CPU time in it.
 const microsPerTick = 10_000;
+const pageBytes = 4096;
 
 function readOrNothing(path: string): string | undefined {
   try {
@@ -59,6 +60,7 @@ const difference = (a: number | undefined, b: number | undefined) => (a === unde
 export type ProcessReading = {
   readonly cpuMicros: number | undefined;
   readonly residentBytes: number | undefined;
+  readonly ownBytes: number | undefined;
   readonly runQueueWaitMs: number | undefined;
   readonly descriptors: number | undefined;
 };
@@ -66,10 +68,11 @@ export type ProcessReading = {
 /** CPU and run-queue wait since the process began, of all its threads. A process that has ended reads as all undefined. */
 export function readProcess(pid: number): ProcessReading {
   const fields = statFields(pid);
-  const resident = readOrNothing(`/proc/${pid}/statm`)?.split(' ')[1];
+  const [, resident, shared] = readOrNothing(`/proc/${pid}/statm`)?.split(' ').map(Number) ?? [];
   return {
     cpuMicros: fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) * microsPerTick,
-    residentBytes: resident === undefined ? undefined : Number(resident) * 4096,
+    residentBytes: resident === undefined ? undefined : resident * pageBytes,
+    ownBytes: resident === undefined || shared === undefined ? undefined : (resident - shared) * pageBytes,
     runQueueWaitMs: readRunQueueWaitMs(pid),
     descriptors: countDescriptors(pid),
   };

@@ -129,6 +129,7 @@ export class Watch {
         second,
         cpuMicros: difference(before.cpuMicros, now.cpuMicros),
         residentBytes: now.residentBytes,
+        ownBytes: now.ownBytes,
         runQueueWaitMs: difference(before.runQueueWaitMs, now.runQueueWaitMs),
         descriptors: now.descriptors,
       });
