@@ -32,6 +32,16 @@ test('streams-smoke: held, nothing lost, and a report that shows it', async () =
   for (const part of ['Streams held', 'Delivery lag', 'changes_lost']) expect(page).toContain(part);
 });
 
+test.each(['sse', 'graphql'])('told as %s: the same changes, each once', async (format) => {
+  const way = JSON.stringify({ kind: 'stream', heartbeatMs: 1000, as: format });
+  const { code, out, err } = await ended(startStreams('--set', `streams.readers.devices.way=${way}`));
+  expect([0, 3], err).toContain(code);
+  const { streams } = verdictOf(out);
+  expect(streams).toMatchObject({ heldMax: 200, lost: 0, changesLost: 0, changesDuplicated: 0, changesReordered: 0, changesLeaked: 0 });
+  expect(streams.changesSeen).toBe(streams.changesExpected);
+  expect(streams.changesExpected).toBeGreaterThan(1000);
+});
+
 describe('a service that fails its listeners: fail, whatever else', () => {
   test.each<[string, (streams: NonNullable<Verdict['streams']>) => number | null]>([
     ['skips-a-change', ({ changesLost }) => changesLost],

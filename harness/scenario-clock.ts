@@ -27,5 +27,5 @@ function scaledRate(rate: RateCurve, scale: number): RateCurve {
 function scaledReader(reader: Reader, scale: number): Reader {
   const { way } = reader;
   if (way?.kind === 'poll') return { ...reader, way: { ...way, everySeconds: way.everySeconds / scale } };
-  return { ...reader, way: { kind: 'stream', heartbeatMs: Math.round((way?.heartbeatMs ?? heartbeatMsDefault) / scale) } };
+  return { ...reader, way: { kind: 'stream', ...way, heartbeatMs: Math.round((way?.heartbeatMs ?? heartbeatMsDefault) / scale) } };
 }

@@ -111,10 +111,17 @@ export const Reader = Type.Object(
     name: readerName,
     /** `sync:trips` and `inbox` where nothing is said. */
     channels: Type.Optional(Type.Array(Type.String({ pattern: '^(sync:[A-Za-z0-9._-]{1,64}|inbox)$' }), { minItems: 1, maxItems: 32 })),
-    /** A stream that is held, asked to beat after `heartbeatMs` of silence; or a request every so often. */
+    /** A stream that is held (in lines of JSON, as server-sent events, or as a GraphQL subscription), asked to beat after `heartbeatMs` of silence; or a request every so often. */
     way: Type.Optional(
       Type.Union([
-        Type.Object({ kind: Type.Literal('stream'), heartbeatMs: Type.Optional(Type.Integer({ minimum: 1000, maximum: 3_600_000 })) }, closed),
+        Type.Object(
+          {
+            kind: Type.Literal('stream'),
+            heartbeatMs: Type.Optional(Type.Integer({ minimum: 1000, maximum: 3_600_000 })),
+            as: Type.Optional(Type.Union([Type.Literal('ndjson'), Type.Literal('sse'), Type.Literal('graphql')])),
+          },
+          closed,
+        ),
         Type.Object({ kind: Type.Literal('poll'), everySeconds: Type.Number({ minimum: 0.1, maximum: 3600 }) }, closed),
       ]),
     ),

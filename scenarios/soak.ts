@@ -25,7 +25,14 @@ export default defineScenario({
     motion: { walking: 0.25, still: 0.2 },
     clock: { wrong: 0.05, aheadMs: 7_200_000 },
   },
-  streams: { users: 1200, readers: [{ name: 'devices', way: { kind: 'stream', heartbeatMs: 240_000 } }] },
+  streams: {
+    users: 1200,
+    readers: [
+      { name: 'devices', way: { kind: 'stream', heartbeatMs: 240_000 } },
+      { name: 'pages', way: { kind: 'stream', heartbeatMs: 240_000, as: 'sse' } },
+      { name: 'subscribers', way: { kind: 'stream', heartbeatMs: 240_000, as: 'graphql' } },
+    ],
+  },
   chains: {
     look: ['location'],
     again: ['register'],
@@ -41,7 +48,11 @@ export default defineScenario({
       durationSeconds: 720,
       rate: { kind: 'constant', ratePerSecond: 290 },
       traffic: mixed,
-      population: [{ reader: 'devices', target: 600, perSecond: 100 }],
+      population: [
+        { reader: 'devices', target: 400, perSecond: 60 },
+        { reader: 'pages', target: 100, perSecond: 20 },
+        { reader: 'subscribers', target: 100, perSecond: 20 },
+      ],
     },
     { name: 'day', measured: true, durationSeconds: 14_400, rate: { kind: 'constant', ratePerSecond: 290 }, traffic: mixed },
   ],

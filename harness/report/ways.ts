@@ -24,8 +24,11 @@ export type WayRow = {
 /** Of a phase's stream-seconds: below it a reader is one of the phase before, on its way out. */
 const shareMin = 0.01;
 
-export const wayOf = ({ way }: Reader): string => (way?.kind === 'poll' ? `poll every ${way.everySeconds} s` : 'stream');
-const kindOf = (way: string): string => (way === 'stream' ? 'stream' : 'poll');
+export function wayOf({ way }: Reader): string {
+  if (way?.kind === 'poll') return `poll every ${way.everySeconds} s`;
+  return way?.as === undefined || way.as === 'ndjson' ? 'stream' : `stream as ${way.as}`;
+}
+const kindOf = (way: string): string => (way.startsWith('poll') ? 'poll' : way);
 
 export function wayRows(result: RunResult): readonly WayRow[] {
   const ways = new Map(result.run.scenario.streams?.readers.map((reader) => [reader.name, wayOf(reader)]));

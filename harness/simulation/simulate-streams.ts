@@ -35,7 +35,7 @@ const turnEveryMs = 5;
 const standard: ReaderPlan = {
   name: 'devices',
   channels: ['sync:trips', 'inbox'],
-  way: { kind: 'stream', heartbeatMs: 1000 },
+  way: { kind: 'stream', as: 'ndjson', heartbeatMs: 1000 },
   pace: { kind: 'normal' },
   reconnect: referenceLaw,
   count: 1,

@@ -33,7 +33,7 @@ export async function startOwnListeners({ port, authorization }: Holder): Promis
         {
           name: 'listeners',
           channels: ['sync:bench'],
-          way: { kind: 'stream', heartbeatMs: 25_000 },
+          way: { kind: 'stream', as: 'ndjson', heartbeatMs: 25_000 },
           pace: { kind: 'normal' },
           reconnect: referenceLaw,
           count: listenersMax,

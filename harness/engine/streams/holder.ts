@@ -67,7 +67,7 @@ const watcherPlan = (scale: number): ReaderPlan => ({
   name: watcherName,
   channels: ['devices'],
   // Behind a balancer whose clock is faster it has to beat faster too.
-  way: { kind: 'stream', heartbeatMs: Math.max(limits.heartbeatMsMin, Math.round(heartbeatMsDefault / scale)) },
+  way: { kind: 'stream', as: 'ndjson', heartbeatMs: Math.max(limits.heartbeatMsMin, Math.round(heartbeatMsDefault / scale)) },
   pace: { kind: 'normal' },
   reconnect: referenceLaw,
   count: 0,

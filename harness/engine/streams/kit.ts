@@ -4,6 +4,7 @@ import type { Wire } from '#harness/engine/native/wire/wire.ts';
 import type { StreamCounts, StreamTimeName } from '#harness/run-result.ts';
 import type { Population } from '#harness/target/item-laws.ts';
 import type { OperationRequest } from '#harness/target/operation.ts';
+import type { StreamFormat } from '#harness/target/stream-formats.ts';
 import type { Frame } from '#system/protocol/frames.ts';
 import type { LagBook } from './lag-book.ts';
 import type { ReconnectLaw } from './reconnect.ts';
@@ -14,7 +15,7 @@ import { newView, type View } from './view.ts';
 export type ReaderPlan = {
   readonly name: string;
   readonly channels: readonly string[];
-  readonly way: { readonly kind: 'stream'; readonly heartbeatMs: number } | { readonly kind: 'poll'; readonly everyMs: number };
+  readonly way: { readonly kind: 'stream'; readonly heartbeatMs: number; readonly as: StreamFormat } | { readonly kind: 'poll'; readonly everyMs: number };
   readonly pace: { readonly kind: 'normal' } | { readonly kind: 'slow'; readonly bytesPerSecond: number } | { readonly kind: 'stopped' };
   readonly reconnect: ReconnectLaw;
   /** Most that are ever held, over all processes. */

@@ -1,6 +1,6 @@
 /** One device that listens: it dials, catches up, loses its stream, waits by the reference client's law, and comes back with its cursor. */
 import type { ConnectionEvents, Wire, WireConnection } from '#harness/engine/native/wire/wire.ts';
-import { parseFrame, streamPath } from '#harness/target/stream-contract.ts';
+import { type StreamForm, streamForms } from '#harness/target/stream-formats.ts';
 import type { Frame } from '#system/protocol/frames.ts';
 import { type FrameEvents, FrameReader } from './frame-reader.ts';
 import { closeWord, isOwnLimit, type Kit, type Member, type MemberStart, note, noteTime, Person, type Standing } from './kit.ts';
@@ -137,9 +137,8 @@ export class Listener extends Person implements Member {
 
   ask(held: Held): void {
     const { kit, plan, view } = this;
-    const path = streamPath({ channels: plan.channels, since: view.position === '' ? 'now' : view.position, heartbeatMs: this.#askedHeartbeatMs() });
-    const headers = [`Authorization: ${this.authorization}`, 'Accept: application/x-ndjson'];
-    const text = (kit.writers[held.address] as Kit['writers'][number])({ method: 'GET', path, headers, body: '' });
+    const asked = { channels: plan.channels, since: view.position === '' ? 'now' : view.position, heartbeatMs: this.#askedHeartbeatMs() };
+    const text = (kit.writers[held.address] as Kit['writers'][number])(this.#form().request(asked, this.authorization));
     note(this, 'bytesOut', { atMs: kit.nowMs(), by: text.length });
     held.wire.write(text);
   }
@@ -160,7 +159,8 @@ export class Listener extends Person implements Member {
   }
 
   readLine(line: string): void {
-    const frame = parseFrame(line);
+    const frame = this.#form().frameOf(line);
+    if (frame === 'nothing') return;
     if (frame === undefined) return this.cut('malformed: a line that is no frame');
     const nowMs = this.kit.nowMs();
     if (this.#state === 'live') this.#noteGap(nowMs);
@@ -311,6 +311,10 @@ export class Listener extends Person implements Member {
     const { held } = this;
     this.held = undefined;
     held?.wire.close();
+  }
+
+  #form(): StreamForm {
+    return streamForms[this.plan.way.kind === 'stream' ? this.plan.way.as : 'ndjson'];
   }
 
   #askedHeartbeatMs(): number {

@@ -14,7 +14,10 @@ export function readerPlans({ streams, phases }: Scenario): readonly ReaderPlan[
     return {
       name,
       channels: channelsOf(reader),
-      way: way.kind === 'poll' ? { kind: 'poll', everyMs: way.everySeconds * 1000 } : { kind: 'stream', heartbeatMs: way.heartbeatMs ?? heartbeatMsDefault },
+      way:
+        way.kind === 'poll'
+          ? { kind: 'poll', everyMs: way.everySeconds * 1000 }
+          : { kind: 'stream', heartbeatMs: way.heartbeatMs ?? heartbeatMsDefault, as: way.as ?? 'ndjson' },
       pace,
       reconnect: {
         ...referenceLaw,
