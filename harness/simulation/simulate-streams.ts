@@ -19,6 +19,8 @@ export type SimulatedStreams = {
   readonly acknowledged?: Acknowledgements;
   readonly stops?: readonly { readonly atMs: number; readonly forMs: number }[];
   readonly logs?: readonly UserLog[];
+  /** The wire is told when bytes came, as by a kernel. */
+  readonly stampsArrivals?: boolean;
 };
 
 export type SimulatedOutcome = {
@@ -71,7 +73,15 @@ export function simulateStreams(options: SimulatedStreams): SimulatedOutcome {
       reportsSilenced: false,
       wire: 'auto',
     },
-    wires: [createScriptedWire({ queue, server: options.server({ queue }), numbers: { connections: 0, requests: 0 }, seenAt })],
+    wires: [
+      createScriptedWire({
+        queue,
+        server: options.server({ queue }),
+        numbers: { connections: 0, requests: 0 },
+        seenAt,
+        stampsArrivals: options.stampsArrivals ?? false,
+      }),
+    ],
     writers: [({ path, headers }) => `GET ${path} ${headers[0]}`],
     nowMs: () => queue.nowMs,
     sleepMaxMs: turnEveryMs,

@@ -51,6 +51,29 @@ describe('a service that keeps its promises', () => {
   });
 });
 
+describe('a holder that reads 20 ms late', () => {
+  const late = (stampsArrivals: boolean, reader = {}) =>
+    simulateStreams({
+      seconds: 5,
+      stampsArrivals,
+      readers: [reader],
+      server: () => ({ answer: ({ atMs }) => [...open(atMs + 20, 0), say(2000, put(1)), ...beats(2000, 5000, 1)] }),
+      stops: [{ atMs: 1990, forMs: 30 }],
+      acknowledged: { keys: [promiseKey(1, 'write')], atMs: [1900] },
+      logs: logOf(1),
+    });
+
+  test('tells when the frame was there, where the wire knows it', () => {
+    expect(quantileMs(late(true), 'delivery_lag', 1)).toBeCloseTo(100, 0);
+    expect(quantileMs(late(true), 'frame_gap', 1)).toBeCloseTo(1980, -1);
+    expect(quantileMs(late(false), 'delivery_lag', 1)).toBeCloseTo(120, 0);
+  });
+
+  test('and a reader that is slow on purpose has it when it reads', () => {
+    expect(quantileMs(late(true, { pace: { kind: 'slow', bytesPerSecond: 1e9 } }), 'delivery_lag', 1)).toBeCloseTo(120, 0);
+  });
+});
+
 describe('faults of the service are seen', () => {
   const told = (frames: readonly object[]) => ({
     seconds: 6,

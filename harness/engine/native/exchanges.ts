@@ -206,7 +206,8 @@ export class Exchanges {
     if (connection.state !== 'closed') this.#reuse(connection);
     this.cells.at(read.nowMs, slot.phase, step.index).counts.answered++;
     this.#states.answered(slot.context.arrival, judgement, this.#response.status);
-    if (judgement.kind === 'good' && judgement.promised !== undefined) this.acknowledged.add(promiseKey(slot.context.arrival, judgement.promised), read.nowMs);
+    if (judgement.kind === 'good' && judgement.promised !== undefined)
+      this.acknowledged.add(promiseKey(slot.context.arrival, judgement.promised), this.#overMs(slot, read));
     if (judgement.kind === 'shed') this.#shed(slot, judgement.retryAfterSeconds);
     else if (judgement.kind === 'failed') this.#failCounted(slot, judgement.reason);
     else {
@@ -229,10 +230,14 @@ export class Exchanges {
     else connection.close();
   }
 
+  /** What the wire was told of is over when the bytes were there, however late they were read. */
+  #overMs(slot: Slot, { nowMs, readableSinceMs }: { readonly nowMs: number; readonly readableSinceMs: number }): number {
+    return this.#options.wire.stampsArrivals ? Math.max(readableSinceMs, slot.sentAtMs) : nowMs;
+  }
+
   #good(slot: Slot, read: { readonly nowMs: number; readonly readableSinceMs: number; readonly connectMs: number | undefined }): void {
     const { nowMs } = read;
-    // What the wire was told of is over when the bytes were there, however late they were read.
-    const overMs = this.#options.wire.stampsArrivals ? Math.max(read.readableSinceMs, slot.sentAtMs) : nowMs;
+    const overMs = this.#overMs(slot, read);
     if (overMs - slot.dueMs > this.#options.input.goodWithinMs) return this.#failCounted(slot, 'late');
     const cell = this.#cellOf(slot);
     const { spoiled } = slot;

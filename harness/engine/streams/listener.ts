@@ -20,11 +20,13 @@ type State = 'idle' | 'opening' | 'replaying' | 'live' | 'waiting';
 class Held implements ConnectionEvents, FrameEvents {
   readonly #listener: Listener;
   readonly #frames = new FrameReader();
+  readonly #stamps: boolean;
   readonly wire: WireConnection;
   readonly address: number;
 
   constructor(listener: Listener, wire: Wire, address: number) {
     this.#listener = listener;
+    this.#stamps = wire.stampsArrivals;
     this.address = address;
     this.wire = wire.connect(this);
   }
@@ -38,9 +40,9 @@ class Held implements ConnectionEvents, FrameEvents {
     if (this.#isCurrent) this.#listener.ask(this);
   }
 
-  onData(buffer: Buffer, start: number, end: number): void {
+  onData(buffer: Buffer, start: number, end: number, readableSinceMs: number): void {
     if (!this.#isCurrent) return;
-    this.#listener.readBytes(end - start);
+    this.#listener.readBytes(end - start, this.#stamps ? readableSinceMs : undefined);
     this.#frames.push(buffer, start, end, this);
     if (this.#isCurrent) this.#listener.rest(end - start);
   }
@@ -76,6 +78,8 @@ export class Listener extends Person implements Member {
   #dialledAtMs = 0;
   #helloAtMs = 0;
   #lastFrameAtMs = 0;
+  /** Of the bytes that are being read. */
+  #arrivedAtMs = 0;
   /** When it was lost, while it is not back; −1: it is not away. */
   #awaySinceMs = -1;
   #awayKey: CellKey | undefined = undefined;
@@ -143,8 +147,11 @@ export class Listener extends Person implements Member {
     held.wire.write(text);
   }
 
-  readBytes(count: number): void {
-    note(this, 'bytesIn', { atMs: this.kit.observe(), by: count });
+  /** `arrivedAtMs`: where the kernel says when it had them. Who reads slowly on purpose gets them when it reads. */
+  readBytes(count: number, arrivedAtMs: number | undefined): void {
+    const nowMs = this.kit.observe();
+    this.#arrivedAtMs = arrivedAtMs === undefined || this.plan.pace.kind !== 'normal' ? nowMs : Math.max(arrivedAtMs, this.#lastFrameAtMs, this.#dialledAtMs);
+    note(this, 'bytesIn', { atMs: nowMs, by: count });
   }
 
   /** False: it is no stream. */
@@ -162,11 +169,11 @@ export class Listener extends Person implements Member {
     const frame = this.#form().frameOf(line);
     if (frame === 'nothing') return;
     if (frame === undefined) return this.cut('malformed: a line that is no frame');
-    const nowMs = this.kit.nowMs();
-    if (this.#state === 'live') this.#noteGap(nowMs);
-    this.#lastFrameAtMs = nowMs;
-    note(this, 'frames', { atMs: nowMs });
-    this.#take(frame, nowMs);
+    const atMs = this.#arrivedAtMs;
+    if (this.#state === 'live') this.#noteGap(atMs);
+    this.#lastFrameAtMs = atMs;
+    note(this, 'frames', { atMs });
+    this.#take(frame, atMs);
   }
 
   cut(code: string): void {
