@@ -1,9 +1,13 @@
 /** (seed, number) → one request. Pure. */
 import fc from 'fast-check';
 import type { Parameter, Route } from './description.ts';
+import { idNameOf, mayBeKnown, placeOf } from './known.ts';
 import { brokenOf, nearlyOf, validOf } from './values.ts';
 
 export const credentialKinds = ['none', 'secret', 'publishable', 'bare-key', 'device', 'user', 'stranger', 'rubbish', 'forged'] as const;
+/** What a route wants is one of these; valid cases have one oftener, or hardly any would be taken. */
+const goodCredentials = ['secret', 'publishable', 'device', 'user'] as const;
+const anyCredential = fc.constantFrom(...credentialKinds);
 export type CredentialKind = (typeof credentialKinds)[number];
 
 export type FuzzCase = {
@@ -23,8 +27,9 @@ type Manner = (typeof manners)[number];
 const knownIds = ['fuzz-1', 'fuzz-2', 't-1', 'trips', 'inbox', 'snapshot'];
 const oddPieces = ['%00', '%ff', '..', '%2e%2e', '%2F', 'x'.repeat(300), '%F0%9F%92%A9', "'", '%25', ':id', '*', ' '.trim()];
 
-const partOf = ({ schema }: Parameter, manner: Manner): fc.Arbitrary<string> => {
+const partOf = ({ schema }: Parameter, idName: string | undefined, manner: Manner): fc.Arbitrary<string> => {
   const valid = fc.oneof(
+    idName === undefined ? fc.constantFrom(...knownIds) : placeOf(idName),
     fc.constantFrom(...knownIds),
     validOf(schema).map((value) => encodeURIComponent(wellFormed(String(value)))),
   );
@@ -41,7 +46,7 @@ const wellFormed = (text: string): string => text.toWellFormed();
 
 function queryOf(parameters: readonly Parameter[], manner: Manner): fc.Arbitrary<string> {
   const pairs = parameters.map(({ name, schema, required = false }) =>
-    fc.option(manner === 'valid' ? validOf(schema) : fc.oneof(validOf(schema), nearlyOf(schema)), { nil: undefined, freq: required ? 20 : 1 }).map((value) => {
+    fc.option(valuesOf(name, schema, manner), { nil: undefined, freq: required ? 20 : 1 }).map((value) => {
       if (value === undefined) return '';
       const values = Array.isArray(value) ? (value as unknown[]) : [value];
       return values.map((one) => `${name}=${encodeURIComponent(wellFormed(typeof one === 'object' ? (JSON.stringify(one) ?? '') : String(one)))}`).join('&');
@@ -50,10 +55,24 @@ function queryOf(parameters: readonly Parameter[], manner: Manner): fc.Arbitrary
   return fc.tuple(...pairs).map((all) => all.filter((pair) => pair !== '').join('&'));
 }
 
+function valuesOf(name: string, schema: Parameter['schema'], manner: Manner): fc.Arbitrary<unknown> {
+  const valid = mayBeKnown(name) ? fc.oneof(validOf(schema), placeOf(name)) : validOf(schema);
+  return manner === 'valid' ? valid : fc.oneof(valid, nearlyOf(schema));
+}
+
+const formats = ['application/json', 'application/x-ndjson', 'text/event-stream', '*/*'];
 const headersOf = (manner: Manner): fc.Arbitrary<Record<string, string>> =>
+  manner === 'valid' ? fc.oneof(plainHeaders, anyHeaders(manner)) : anyHeaders(manner);
+
+/** What goes together. */
+const plainHeaders: fc.Arbitrary<Record<string, string>> = fc
+  .tuple(fc.constantFrom(...formats, undefined), fc.constantFrom({}, {}, { 'if-match': '*' }, { 'if-match': '"v1"' }, { 'if-none-match': '*' }))
+  .map(([accept, condition]) => ({ ...(accept === undefined ? {} : { accept }), ...condition }));
+
+const anyHeaders = (manner: Manner): fc.Arbitrary<Record<string, string>> =>
   fc.record(
     {
-      accept: fc.constantFrom('application/json', 'application/x-ndjson', 'text/event-stream', 'image/png', '*/*'),
+      accept: fc.constantFrom(...formats, 'image/png'),
       'idempotency-key': fc.constantFrom('k1', 'k2', 'x'.repeat(200)),
       'if-match': fc.constantFrom('"v1"', '*', 'v1', '"v99999999999999999999"'),
       'if-none-match': fc.constantFrom('*', '"v1"'),
@@ -87,12 +106,12 @@ function arbitraryOf(route: Route, manner: Manner): fc.Arbitrary<Omit<FuzzCase, 
   const names = parts.map(({ name }) => name);
   return fc
     .tuple(
-      fc.tuple(...parts.map((part) => partOf(part, manner))),
+      fc.tuple(...parts.map((part) => partOf(part, idNameOf(route.path, part.name), manner))),
       queryOf(
         route.parameters.filter((parameter) => parameter.in === 'query'),
         manner,
       ),
-      fc.constantFrom(...credentialKinds),
+      manner === 'valid' ? fc.oneof({ weight: 2, arbitrary: fc.constantFrom(...goodCredentials) }, { weight: 1, arbitrary: anyCredential }) : anyCredential,
       headersOf(manner),
       bodyOf(route, manner),
       manner === 'valid'

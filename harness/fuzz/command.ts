@@ -8,10 +8,12 @@ import { createAccount } from '#harness/topology/accounts.ts';
 import type { AccountCredentials } from '#harness/topology/provision.ts';
 import { startService } from '#harness/topology/service-process.ts';
 import { readCredentials } from '#harness/topology/target.ts';
+import { createReceiver, type Receiver } from '#harness/webhooks/receiver.ts';
 import { askCase, createAgent, prepare } from './asking.ts';
 import { createCases, type FuzzCase } from './cases.ts';
 import { type OpenApi, type Route, routesOf } from './description.ts';
 import { createExpectations, type FuzzAnswer } from './expectations.ts';
+import { createKnown, type Known } from './known.ts';
 
 type FuzzArguments = {
   seed?: number | undefined;
@@ -76,18 +78,29 @@ async function fuzz(args: FuzzArguments): Promise<number> {
 
 type Target = {
   readonly url: string;
-  readonly accounts: readonly AccountCredentials[] /** A sentence where a process of it has ended. */;
+  readonly accounts: readonly AccountCredentials[];
+  /** Where a webhook may lead, and how it is confirmed: nowhere with a service that runs elsewhere. */
+  readonly introduce: (known: Known) => void;
+  /** A sentence where a process of it has ended. */
   readonly trouble: () => string | undefined;
   readonly close: () => Promise<void>;
 };
 
 async function openTarget({ target, credentials, twin }: FuzzArguments): Promise<Target> {
   if (target !== undefined && credentials !== undefined)
-    return { url: target.replace(/\/+$/, ''), accounts: readCredentials(credentials), trouble: () => undefined, close: async () => undefined };
+    return {
+      url: target.replace(/\/+$/, ''),
+      accounts: readCredentials(credentials),
+      introduce: () => undefined,
+      trouble: () => undefined,
+      close: async () => undefined,
+    };
   const folder = mkdtempSync(join(tmpdir(), 'headroom-fuzz-'));
+  const receiver = await createReceiver();
   const service = await startService({
     workers: 1,
     folder: join(folder, 'data'),
+    env: { HEADROOM_WEBHOOK_ALLOW_NETWORKS: `${receiver.host}/32` },
     ...(twin === undefined ? {} : { entry: 'system/twins/main.ts', args: [twin] }),
   });
   const first = service.workerPids().join();
@@ -95,12 +108,28 @@ async function openTarget({ target, credentials, twin }: FuzzArguments): Promise
   return {
     url: service.url,
     accounts,
+    introduce: (known) => introduceReceiver(receiver, known),
     trouble: () => (service.workerPids().join() === first ? undefined : `a worker has ended; the service said:\n${service.stderrTail()}`),
     close: async () => {
       await service.stop();
+      await receiver.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Every second webhook is confirmed by its receiver; the others wait for somebody to follow the link. */
+function introduceReceiver(receiver: Receiver, known: Known): void {
+  for (let i = 0; i < webhooks; i++) {
+    const path = `/fuzz-${i}`;
+    known.tell('url', receiver.url(path));
+    if (i % 2 === 0) continue;
+    receiver.react(path, ({ data }) => {
+      const token = typeof data.confirm_url === 'string' ? new URL(data.confirm_url).searchParams.get('token') : null;
+      if (token !== null) known.tell('token', token);
+      return { kind: 'answer', status: 200 };
+    });
+  }
 }
 
 type Running = {
@@ -114,6 +143,7 @@ type Running = {
 };
 
 const connections = 16;
+const webhooks = 50;
 const progressMs = 5000;
 /** Of one kind and route: the rest say the same. */
 const shownMax = 3;
@@ -122,10 +152,13 @@ const findingsMax = 100;
 /** How many findings. */
 async function run({ args, seed, target, account, stranger, routes, signal }: Running): Promise<number> {
   const agent = createAgent(connections);
-  const authorizations = await prepare(target.url, account, stranger);
+  const known = createKnown();
+  target.introduce(known);
+  const authorizations = await prepare(target.url, { account, stranger, known });
   const caseOf = createCases(routes, seed);
-  const expect = createExpectations();
+  const expect = createExpectations(routes);
   const statuses: Record<string, number> = {};
+  const taken = new Set<Route>();
   const kinds = new Map<string, number>();
   const [first, end] = args.case === undefined ? [0, args.count] : [args.case, args.case + 1];
   let next = first;
@@ -140,9 +173,10 @@ async function run({ args, seed, target, account, stranger, routes, signal }: Ru
   const work = async (): Promise<void> => {
     while (next < end && !signal.aborted && findings < findingsMax) {
       const one = caseOf(next++);
-      const answer = await askCase(one, { base: target.url, agent, authorizations });
+      const answer = await askCase(one, { base: target.url, agent, authorizations, known });
       const status = typeof answer === 'string' ? 'none' : answer.status;
       statuses[status] = (statuses[status] ?? 0) + 1;
+      if (typeof status === 'number' && status < 300 && one.method === one.route.method) taken.add(one.route);
       const trouble = target.trouble() ?? (typeof answer === 'string' ? answer : expect(one, answer));
       if (trouble !== undefined) found(one, trouble);
       if (args.case !== undefined) say(shownAsked(one, answer));
@@ -154,7 +188,14 @@ async function run({ args, seed, target, account, stranger, routes, signal }: Ru
   clearInterval(timer);
   await agent.destroy();
   process.stdout.write(`seed ${seed}: ${next - first} cases asked, ${findings} findings; statuses ${JSON.stringify(statuses)}\n`);
+  if (args.case === undefined) process.stdout.write(`${takenText(routes, taken)}\n`);
   return findings;
+}
+
+/** A route that refused everything was not asked much. */
+function takenText(routes: readonly Route[], taken: ReadonlySet<Route>): string {
+  const others = routes.filter((route) => !taken.has(route)).map(({ method, path }) => `${method} ${path}`);
+  return `${taken.size} of ${routes.length} routes took a case${others.length === 0 ? '' : `, and none was taken by ${others.join(', ')}`}`;
 }
 
 const shownCase = ({ method, url, credential, headers, body }: FuzzCase): string =>

@@ -1,5 +1,6 @@
 /** Whether an answer is one that the description knows. */
 import { Ajv, type ValidateFunction } from 'ajv';
+import type { FuzzCase } from './cases.ts';
 import type { Described, Route, Schema } from './description.ts';
 
 export type FuzzAnswer = {
@@ -10,9 +11,10 @@ export type FuzzAnswer = {
 };
 
 /** Undefined where all is as described; otherwise a sentence. */
-export type Expectations = (asked: { readonly route: Route; readonly method: string }, answer: FuzzAnswer) => string | undefined;
+export type Expectations = (asked: Pick<FuzzCase, 'route' | 'method' | 'url'>, answer: FuzzAnswer) => string | undefined;
 
-export function createExpectations(): Expectations {
+/** `routes`: all there are, since a path may be another one's too, as `/things/all` is of `/things/{id}`. */
+export function createExpectations(routes: readonly Route[]): Expectations {
   const ajv = new Ajv({ strict: false, allErrors: false });
   const compiled = new WeakMap<Schema, ValidateFunction>();
   const check = (schema: Schema, value: unknown): string | undefined => {
@@ -20,17 +22,32 @@ export function createExpectations(): Expectations {
     compiled.set(schema, validate);
     return validate(value) ? undefined : ajv.errorsText(validate.errors);
   };
-  return ({ route, method }, answer) => {
+  return ({ route, method, url }, answer) => {
     const { status, contentType = '', text } = answer;
     if (status >= 500 && status !== 503) return `${status}: the service failed`;
-    // Another method than the route's own: whatever is there is another route's, or nothing.
-    if (method !== route.method && status < 400) return undefined;
+    // Another method or another path than the route's own: whatever is there is another route's, or nothing.
+    if ((method !== route.method || leadsElsewhere(url) || isOthers(url, route, routes)) && status < 400) return undefined;
     const described = describedFor(route.responses, status);
     if (described === undefined) return `${status} is not described`;
     if (method === 'HEAD' || status === 204 || status === 304) return text === '' ? undefined : `${status} with a body`;
     return bodyTrouble({ described, contentType, answer, check });
   };
 }
+
+/** Clients resolve a part that is a dot or two before they send it. */
+const leadsElsewhere = (url: string): boolean => /\/(\.|%2e){1,2}(\/|\?|$)/i.test(url);
+
+/** Whether another route says in so many words what is a value to this one. */
+function isOthers(url: string, route: Route, routes: readonly Route[]): boolean {
+  const segments = segmentsOf(url.split('?', 1)[0] as string);
+  return routes.some((other) => {
+    const named = segmentsOf(other.path);
+    if (other === route || other.method !== route.method || named.length !== segments.length) return false;
+    return named.every((segment, i) => segment.startsWith('{') || segment === segments[i]);
+  });
+}
+
+const segmentsOf = (path: string): readonly string[] => path.split('/');
 
 function describedFor(responses: Route['responses'], status: number): Described | undefined {
   return responses[status] ?? responses[`${Math.floor(status / 100)}XX`];

@@ -1,7 +1,10 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createCases } from './cases.ts';
 import { type OpenApi, routesOf } from './description.ts';
 import { createExpectations } from './expectations.ts';
+import { createKnown, idNameOf } from './known.ts';
+import { validOf } from './values.ts';
 
 const text = { type: 'string' };
 const description: OpenApi = {
@@ -26,8 +29,8 @@ const description: OpenApi = {
   },
 };
 const routes = routesOf(description);
-const put = { route: routes[0] as (typeof routes)[number], method: 'PUT' };
-const judge = createExpectations();
+const put = { route: routes[0] as (typeof routes)[number], method: 'PUT', url: '/things/a' };
+const judge = createExpectations(routes);
 const answer = (status: number, contentType: string, body: unknown) => ({
   status,
   contentType,
@@ -75,7 +78,43 @@ test.each([
 });
 
 test('an answer without a body has none', () => {
-  const get = { route: routes[1] as (typeof routes)[number], method: 'GET' };
+  const get = { route: routes[1] as (typeof routes)[number], method: 'GET', url: '/things' };
   expect(judge(get, answer(204, '', ''))).toBeUndefined();
   expect(judge(get, answer(204, '', 'x'))).toContain('with a body');
+});
+
+test('a path that clients resolve to another one is not held to what this one answers', () => {
+  const body = answer(200, 'application/json', { ok: 'yes' });
+  for (const url of ['/things/.', '/things/..?x=1', '/things/%2e%2E/y']) expect(judge({ ...put, url }, body), url).toBeUndefined();
+  for (const url of ['/things/...', '/things/.a', '/things/a.']) expect(judge({ ...put, url }, body), url).toContain('another body');
+});
+
+test('what another route says in so many words is that route’s', () => {
+  const all = { ...put.route, method: 'PUT', path: '/things/all' };
+  const judgeBoth = createExpectations([put.route, all]);
+  const body = answer(200, 'application/json', { ok: 'yes' });
+  expect(judgeBoth({ ...put, url: '/things/all?x=1' }, body)).toBeUndefined();
+  expect(judgeBoth({ ...put, url: '/things/one' }, body)).toContain('another body');
+});
+
+test('places in a case are filled with what answers named, and a case is the same without them', () => {
+  const known = createKnown();
+  expect(known.fill('/things/~thing_id:3~')).toBe('/things/-');
+  known.learn({
+    things: [
+      { thing_id: 'a1', name: 'x' },
+      { thing_id: 'a2', inner: { next_token: 't' } },
+    ],
+    thing_id: 7,
+  });
+  expect([0, 1, 2].map((index) => known.fill(`/things/~thing_id:${index}~`))).toEqual(['/things/a1', '/things/a2', '/things/a1']);
+  expect(known.fill('~next_token:9~ ~name:0~')).toBe('t -');
+  expect([idNameOf('/v1/things/{id}', 'id'), idNameOf('/v1/things/{id}/parts', 'id'), idNameOf('/x/{id}', 'id')]).toEqual(['thing_id', 'thing_id', undefined]);
+});
+
+test('examples of the description come oftener than what the schema alone allows', () => {
+  const schema = { type: 'string', examples: ['good', 'better'] };
+  const values = fc.sample(validOf(schema), { seed: 1, numRuns: 200 });
+  expect(values.filter((value) => value === 'good' || value === 'better').length).toBeGreaterThan(100);
+  expect(values.filter((value) => value !== 'good' && value !== 'better').length).toBeGreaterThan(20);
 });

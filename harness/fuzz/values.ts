@@ -1,11 +1,19 @@
 /** From a JSON schema to values of it, and to values that nearly are. */
 import fc from 'fast-check';
 import type { Schema } from './description.ts';
+import { mayBeKnown, placeOf } from './known.ts';
 
 const depthMax = 6;
 const itemsMax = 4;
 
+/** Where there are examples they come oftener: a schema alone rarely says all that makes a value one that is taken. */
 export function validOf(schema: Schema, depth = 0): fc.Arbitrary<unknown> {
+  const { examples } = schema as { readonly examples?: readonly unknown[] };
+  if (examples === undefined || examples.length === 0) return bySchema(schema, depth);
+  return fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...examples) }, { weight: 1, arbitrary: bySchema(schema, depth) });
+}
+
+function bySchema(schema: Schema, depth: number): fc.Arbitrary<unknown> {
   if ('const' in schema) return fc.constant(schema.const);
   if (Array.isArray(schema.enum)) return fc.constantFrom(...(schema.enum as unknown[]));
   const choices = schema.anyOf ?? schema.oneOf;
@@ -36,11 +44,16 @@ export function validOf(schema: Schema, depth = 0): fc.Arbitrary<unknown> {
 
 function objectOf(schema: Schema, depth: number): fc.Arbitrary<unknown> {
   const { properties = {}, required = [] } = schema as { properties?: Record<string, Schema>; required?: string[] };
-  const fields = Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, validOf(property, depth + 1)]));
+  const fields = Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, fieldOf(name, property, depth + 1)]));
   const { patternProperties } = schema as { patternProperties?: Record<string, Schema> };
   const [free] = Object.values(patternProperties ?? {});
   if (free !== undefined) return fc.dictionary(fc.string({ maxLength: 8 }), validOf(free, depth + 1), { maxKeys: itemsMax });
   return fc.record(fields, { requiredKeys: required.filter((name) => name in fields) });
+}
+
+function fieldOf(name: string, schema: Schema, depth: number): fc.Arbitrary<unknown> {
+  const valid = validOf(schema, depth);
+  return schema.type === 'string' && mayBeKnown(name) ? fc.oneof(valid, placeOf(name)) : valid;
 }
 
 function textOf(schema: Schema): fc.Arbitrary<string> {

@@ -23,6 +23,7 @@ import {
   WebhooksShape,
   WrittenShape,
 } from './answer-shapes.ts';
+import { asked } from './asked.ts';
 import { problems } from './errors.ts';
 import { UsageAnswer } from './schemas.ts';
 
@@ -113,13 +114,17 @@ const refusals = { '4XX': problem('Refused: the problem says why'), 503: problem
 
 export const describedRoutes: readonly string[] = Object.keys(successes);
 
-/** Anew, since what comes is the router's. */
+type Operation = { readonly responses?: object; readonly parameters?: readonly object[] };
+
+/** The document with what is asked and answered beside what the routes' schemas say; anew, since what comes is the router's. */
 export function describeAnswers<Document extends object>(document: Document): Document {
-  const { paths = {} } = document as { readonly paths?: Readonly<Record<string, Readonly<Record<string, { readonly responses?: object }>>>> };
+  const { paths = {} } = document as { readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>> };
   const described = Object.entries(paths).map(([path, operations]) => {
     const each = Object.entries(operations).map(([method, operation]) => {
-      const responses = { ...refusals, ...(successes[`${method} ${path}`] ?? operation.responses) };
-      return [method, { ...operation, responses }] as const;
+      const route = `${method} ${path}`;
+      const { parameters = [], ...rest } = asked[route] ?? {};
+      const responses = { ...refusals, ...(successes[route] ?? operation.responses) };
+      return [method, { ...operation, ...rest, parameters: [...(operation.parameters ?? []), ...parameters], responses }] as const;
     });
     return [path, Object.fromEntries(each)] as const;
   });

@@ -1,5 +1,6 @@
 /** Shapes of the webhook routes. */
 import { type Static, Type } from 'typebox';
+import { Instant } from './schemas.ts';
 import { deliveriesPageMax, overlapSecondsMax, webhookTypes, webhookUrlCharactersMax } from './webhooks.ts';
 
 const Url = Type.String({ minLength: 8, maxLength: webhookUrlCharactersMax });
@@ -38,8 +39,8 @@ export type DeliveriesQuery = Static<typeof DeliveriesQuery>;
 export const ReplayBody = Type.Object(
   {
     event_id: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-    from: Type.Optional(Type.String({ maxLength: 40 })),
-    to: Type.Optional(Type.String({ maxLength: 40 })),
+    from: Type.Optional(Type.String({ ...Instant, maxLength: 40 })),
+    to: Type.Optional(Type.String({ ...Instant, maxLength: 40 })),
   },
   { additionalProperties: false },
 );

@@ -1,6 +1,6 @@
 /** Shapes on the wire: validation, TypeScript types and the OpenAPI description come from these. */
 import { type Static, Type } from 'typebox';
-import { collectionPattern, itemPattern } from './channels.ts';
+import { collectionPattern, itemPattern, reservedItem } from './channels.ts';
 import { limits } from './limits.ts';
 
 const deviceIdPattern = '^[A-Za-z0-9._:-]+$';
@@ -12,17 +12,30 @@ export type EventType = (typeof eventTypes)[number];
 const deviceIdExpression = new RegExp(deviceIdPattern);
 export const isDeviceId = (text: string): boolean => text.length <= limits.deviceIdCharactersMax && deviceIdExpression.test(text);
 
-export const EventItem = Type.Object({
-  id: Type.String({ minLength: 1, maxLength: limits.eventIdCharactersMax }),
-  type: Type.Union(eventTypes.map((type) => Type.Literal(type))),
-  recorded_at: Type.String({ description: 'RFC 3339' }),
-  data: Type.Object({}, { additionalProperties: true }),
-});
+export const Instant = Type.String({ description: 'RFC 3339', examples: ['2026-11-25T07:00:00.000Z', '2026-11-25T08:00:00+01:00'] });
+const place = { type: 'object', required: ['lat', 'lon'], properties: { lat: { minimum: -90, maximum: 90 }, lon: { minimum: -180, maximum: 180 } } };
+export const EventItem = Type.Object(
+  {
+    id: Type.String({ minLength: 1, maxLength: limits.eventIdCharactersMax }),
+    type: Type.Union(eventTypes.map((type) => Type.Literal(type))),
+    recorded_at: Instant,
+    data: Type.Object({}, { additionalProperties: true }),
+  },
+  {
+    if: { properties: { type: { const: 'location' } } },
+    // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+    then: { properties: { data: place } },
+    examples: [
+      { id: 'e-1', type: 'location', recorded_at: '2026-11-25T07:00:00.000Z', data: { lat: 52.37, lon: 4.89, accuracy: 8 } },
+      { id: 'e-2', type: 'activity', recorded_at: '2026-11-25T07:00:01.000Z', data: { value: 'walk' } },
+    ],
+  },
+);
 export type EventItem = { readonly id: string; readonly type: EventType; readonly recorded_at: string; readonly data: Readonly<Record<string, unknown>> };
 
 const EventItems = Type.Array(EventItem, { minItems: 1, maxItems: limits.eventsPerBatchMax });
 /** For the description: `parseBatch` reads the bytes themselves, and a wrong item is refused by itself. */
-export const IngestBody = Type.Union([EventItems, Type.Object({ events: EventItems, sent_at: Type.Optional(Type.String()) })]);
+export const IngestBody = Type.Union([EventItems, Type.Object({ events: EventItems, sent_at: Type.Optional(Instant) })]);
 export const rejectionCodes = ['bad-item', 'bad-id', 'bad-type', 'bad-time', 'bad-data', 'item-too-large'] as const;
 export type RejectionCode = (typeof rejectionCodes)[number];
 export const IngestAnswer = Type.Object({
@@ -84,8 +97,8 @@ export type DeviceParams = Static<typeof DeviceParams>;
 
 export const HistoryQuery = Type.Object(
   {
-    from: Type.Optional(Type.String()),
-    to: Type.Optional(Type.String()),
+    from: Type.Optional(Instant),
+    to: Type.Optional(Instant),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.historyPageMax })),
     pagination_token: Type.Optional(Type.String({ maxLength: 100 })),
     include: Type.Optional(Type.Literal('filtered')),
@@ -126,8 +139,11 @@ export type UsageAnswer = Static<typeof UsageAnswer>;
 export const BackupBody = Type.Object({ folder: Type.String({ minLength: 1, maxLength: 4000 }) }, { additionalProperties: false });
 export type BackupBody = Static<typeof BackupBody>;
 
-const Collection = Type.String({ pattern: collectionPattern });
-const Item = Type.String({ pattern: itemPattern });
+/** No client can send a part that is a dot or two. */
+const dots = ['.', '..'];
+const Collection = Type.String({ pattern: collectionPattern, not: { enum: dots } });
+/** `…/snapshot` is the collection's. */
+const Item = Type.String({ pattern: itemPattern, not: { enum: [...dots, reservedItem] } });
 export const CollectionParams = Type.Object({ collection: Collection });
 export type CollectionParams = Static<typeof CollectionParams>;
 export const ItemParams = Type.Object({ collection: Collection, item: Item });
@@ -160,12 +176,12 @@ export const SharesQuery = Type.Object(
 export type SharesQuery = Static<typeof SharesQuery>;
 
 export const StreamQuery = Type.Object({
-  ch: Type.Array(Type.String({ minLength: 1, maxLength: 4000 }), {
+  ch: Type.Array(Type.String({ minLength: 1, maxLength: 4000, examples: ['devices', 'inbox', 'sync:trips', 'sync:trips,inbox'] }), {
     minItems: 1,
     maxItems: 1000,
     description: 'channels, each by itself or with commas between',
   }),
-  since: Type.Optional(Type.String({ maxLength: 100, description: 'a cursor, -1 for all that is retained, or now' })),
+  since: Type.Optional(Type.String({ maxLength: 100, description: 'a cursor, -1 for all that is retained, or now', examples: ['-1', 'now'] })),
   hb: Type.Optional(Type.Integer({ description: 'milliseconds of silence after which a heartbeat comes' })),
   mode: Type.Optional(Type.Union([Type.Literal('stream'), Type.Literal('longpoll')])),
   access_token: Type.Optional(Type.String({ maxLength: 4000, description: 'for an EventSource, which cannot send headers' })),
