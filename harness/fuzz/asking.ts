@@ -56,7 +56,7 @@ export async function askCase(
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), isStream ? streamMsMax : answerMsMax);
   try {
-    const answer = await request(`${base}${known.fill(one.url)}`, {
+    const answer = await request(`${base}${known.fill(one.url, encodeURIComponent)}`, {
       method: one.method as 'GET',
       headers: { ...one.headers, ...(authorization === undefined ? {} : { authorization }) },
       dispatcher: agent,

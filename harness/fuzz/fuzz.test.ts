@@ -99,7 +99,7 @@ test('what another route says in so many words is that route’s', () => {
 
 test('places in a case are filled with what answers named, and a case is the same without them', () => {
   const known = createKnown();
-  expect(known.fill('/things/~thing_id:3~')).toBe('/things/-');
+  expect(known.fill('/things/~thing_id.3~')).toBe('/things/-');
   known.learn({
     things: [
       { thing_id: 'a1', name: 'x' },
@@ -107,8 +107,10 @@ test('places in a case are filled with what answers named, and a case is the sam
     ],
     thing_id: 7,
   });
-  expect([0, 1, 2].map((index) => known.fill(`/things/~thing_id:${index}~`))).toEqual(['/things/a1', '/things/a2', '/things/a1']);
-  expect(known.fill('~next_token:9~ ~name:0~')).toBe('t -');
+  expect([0, 1, 2].map((index) => known.fill(`/things/~thing_id.${index}~`))).toEqual(['/things/a1', '/things/a2', '/things/a1']);
+  expect(known.fill('~next_token.9~ ~name.0~')).toBe('t -');
+  known.tell('next_token', 'a&b');
+  expect(known.fill(encodeURI('?next=~next_token.1~'), encodeURIComponent)).toBe('?next=a%26b');
   expect([idNameOf('/v1/things/{id}', 'id'), idNameOf('/v1/things/{id}/parts', 'id'), idNameOf('/x/{id}', 'id')]).toEqual(['thing_id', 'thing_id', undefined]);
 });
 
