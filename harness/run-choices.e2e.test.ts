@@ -102,7 +102,7 @@ const briefNeighbour = [
   ...['warm-up', 'quiet', 'quiet-again'].flatMap((phase) => ['--set', `phases.${phase}.durationSeconds=3`]),
   ...['--set', 'phases.noise.durationSeconds=8', '--set', 'phases.noise.rate.ratePerSecond=1900', '--set', 'phases.noise.traffic[1].weight=1500'],
   // The burst of a second or two is more of eight seconds than of thirty.
-  ...['--set', 'thresholds[3].expression=rate>0.5', '--set', 'thresholds[4].expression=rate<0.75'],
+  ...['--set', 'thresholds[3].expression=rate>0.25', '--set', 'thresholds[4].expression=rate<0.75'],
 ];
 
 test('noisy-neighbour: the loud account is held to its quota, and without one its gate is red', { timeout: 180_000 }, async () => {
