@@ -1,4 +1,5 @@
 /** What a scenario does to the service while it is under load, at its instants, and how it went. */
+import { messageOf } from '#harness/message-of.ts';
 import type { FaultRecord } from '#harness/run-result.ts';
 import type { Fault } from '#harness/scenario.ts';
 
@@ -21,10 +22,7 @@ export function createFaults({ faults, act, sinceOriginMs }: FaultsInput): Fault
   const acting: Promise<void>[] = [];
   const perform = async (fault: Fault): Promise<void> => {
     const startSeconds = sinceOriginMs() / 1000;
-    const trouble = await act(fault).then(
-      () => undefined,
-      (error: unknown) => (error instanceof Error ? error.message : String(error)),
-    );
+    const trouble = await act(fault).then(() => undefined, messageOf);
     const record = { kind: fault.kind, phase: fault.phase, startSeconds, endSeconds: sinceOriginMs() / 1000 };
     records.push(trouble === undefined ? record : { ...record, trouble });
   };

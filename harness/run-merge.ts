@@ -1,4 +1,5 @@
 /** Parts of a load, each from its own machine, as one run with one verdict: run folders, or a plan that was exported with its pods' samples. */
+
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { request } from 'undici';
@@ -6,6 +7,7 @@ import type { MergeOptions } from '#harness/command/run-options.ts';
 import { type FoldedExport, foldExported, isExported } from '#harness/engine/k6/fold-exported.ts';
 import { judge } from '#harness/gates/judge.ts';
 import { createLiveView } from '#harness/live/live.ts';
+import { messageOf } from '#harness/message-of.ts';
 import { parsePrometheusText } from '#harness/metrics/prometheus-text.ts';
 import { mergeRuns } from '#harness/run-folder/merge-runs.ts';
 import { readRun, runFolderName, thresholdsOf, writeRun } from '#harness/run-folder/run-folder.ts';
@@ -36,7 +38,7 @@ function mergedOf(parts: readonly RunResult[]): RunResult {
   try {
     return mergeRuns(parts);
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(messageOf(error));
   }
 }
 

@@ -1,4 +1,5 @@
 /** A whole run on one screen: start, calibrate, provision, drive, drain, verify, judge, write. */
+
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { release, totalmem } from 'node:os';
@@ -13,6 +14,7 @@ import { mostOf } from '#harness/engine/streams/plan.ts';
 import { judge } from '#harness/gates/judge.ts';
 import { canStillHold } from '#harness/gates/observe.ts';
 import { createLiveView, type LiveView } from '#harness/live/live.ts';
+import { messageOf } from '#harness/message-of.ts';
 import { describeMachine } from '#harness/metrics/proc.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
 import { planHash } from '#harness/pacing/plan-hash.ts';
@@ -77,7 +79,7 @@ function checkK6(): void {
   try {
     requirePart('k6');
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(messageOf(error));
   }
 }
 

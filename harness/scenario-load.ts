@@ -1,8 +1,10 @@
 /** Finds a scenario by name or file and gives its value back, unchecked: `parseScenario` is the next step. */
+
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { offer } from '#harness/gates/nearest.ts';
+import { messageOf } from '#harness/message-of.ts';
 
 export const scenariosFolder = join(import.meta.dirname, '..', 'scenarios');
 
@@ -31,7 +33,7 @@ async function loadFile(file: string, source: string): Promise<LoadedScenario> {
   try {
     return { kind: 'ok', source, value: file.endsWith('.json') ? JSON.parse(readFileSync(file, 'utf8')) : await importDefault(file) };
   } catch (error) {
-    return { kind: 'error', message: `${source} cannot be read: ${error instanceof Error ? error.message : String(error)}` };
+    return { kind: 'error', message: `${source} cannot be read: ${messageOf(error)}` };
   }
 }
 

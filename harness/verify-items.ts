@@ -1,9 +1,11 @@
 /** Items after the load: the log against what was acknowledged, and what every reader saw against the log. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Comparison, UserLog } from '#harness/engine/streams/messages.ts';
 import { sumStreams } from '#harness/gates/stream-samples.ts';
 import { ItemAudit, type ItemAuditInput } from '#harness/ledger/item-audit.ts';
 import { type LoggedChange, readLogs } from '#harness/ledger/read-logs.ts';
+import { messageOf } from '#harness/message-of.ts';
 import type { ItemLedgerRecord, StreamCell } from '#harness/run-result.ts';
 import { changeHash } from '#harness/target/stream-contract.ts';
 
@@ -35,7 +37,7 @@ export async function verifyItems(input: VerifyItemsInput): Promise<ItemLedgerRe
     audit = read.audit;
     compared = await input.compare(userLogs(read.logs));
   } catch (error) {
-    incomplete = error instanceof Error ? error.message : String(error);
+    incomplete = messageOf(error);
   }
   const counts = audit.finish();
   const cells = input.cells();

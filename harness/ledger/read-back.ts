@@ -1,6 +1,8 @@
 /** Reads everything back through the public export and audits it. */
+
 import { createInterface } from 'node:readline';
 import { request } from 'undici';
+import { messageOf } from '#harness/message-of.ts';
 import type { LedgerRecord } from '#harness/run-result.ts';
 import type { Audit, AuditCounts } from './audit.ts';
 
@@ -36,7 +38,7 @@ export async function readBack(input: ReadBackInput): Promise<ReadBack> {
       }
     }
   } catch (error) {
-    incomplete = error instanceof Error ? error.message : String(error);
+    incomplete = messageOf(error);
   }
   const probe = input.probe?.audit.finish();
   const counts = input.audit.finish();

@@ -1,8 +1,10 @@
 /** What a run loads: a service that this run starts and stops, or one that is there already. */
+
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { request } from 'undici';
 import type { EngineTarget } from '#harness/engine/engine.ts';
+import { messageOf } from '#harness/message-of.ts';
 import type { WatchedProcess } from '#harness/metrics/watch.ts';
 import type { Fault, System } from '#harness/scenario.ts';
 import { UsageError } from '#harness/usage-error.ts';
@@ -134,7 +136,7 @@ export function readCredentials(file: string): readonly AccountCredentials[] {
   try {
     parsed = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new UsageError(`the credentials file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`the credentials file ${file} cannot be read: ${messageOf(error)}`);
   }
   const accounts = Array.isArray(parsed) ? parsed : [parsed];
   if (accounts.length === 0) throw new UsageError(`the credentials file ${file} holds no account`);
@@ -152,7 +154,7 @@ async function readDurability(url: string): Promise<string | undefined> {
   try {
     answer = await request(`${url}/v1/limits`, { headersTimeout: 5000, bodyTimeout: 5000 });
   } catch (error) {
-    throw new Error(`nothing answers at ${url}: ${error instanceof Error ? error.message : String(error)}. Is the service running, and is the address right?`);
+    throw new Error(`nothing answers at ${url}: ${messageOf(error)}. Is the service running, and is the address right?`);
   }
   const text = await answer.body.text();
   if (answer.statusCode !== 200) throw new Error(`${url}/v1/limits answered ${answer.statusCode}; is this a service of the contract?`);

@@ -1,6 +1,8 @@
 // One worker of the engine: gives the core real time, real sockets and its turns. What it does with them is the core's business.
+
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '#harness/message-of.ts';
 import type { Operation } from '#harness/target/operation.ts';
 import { takeCalledTurns } from './called-turns.ts';
 import { EngineCore } from './core.ts';
@@ -104,4 +106,4 @@ async function run(): Promise<void> {
   say({ kind: 'ready', wire: wires.name });
 }
 
-run().catch((error: unknown) => say({ kind: 'failed', text: error instanceof Error ? error.message : String(error) }));
+run().catch((error: unknown) => say({ kind: 'failed', text: messageOf(error) }));

@@ -2,9 +2,11 @@
  * A second pair of eyes: a process of its own with one connection that sends the same operation at a low Poisson rate and times
  * it with node's own HTTP client. It shares no timing code with the engine, so that the two can disagree.
  */
+
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { arrivalState } from '#harness/engine/engine.ts';
+import { messageOf } from '#harness/message-of.ts';
 import { noItems, type Operation, type OperationContext } from '#harness/target/operation.ts';
 import type { ProbeInput, ProbeMessage, ProbeSample } from './probe.ts';
 
@@ -116,7 +118,7 @@ async function takeSample({ operation, context, send, atMs }: Taking): Promise<P
 
 process.once('message', (input) => {
   probe(input as ProbeInput).catch((error: unknown) => {
-    process.send?.({ kind: 'trouble', text: error instanceof Error ? error.message : String(error) } satisfies ProbeMessage);
+    process.send?.({ kind: 'trouble', text: messageOf(error) } satisfies ProbeMessage);
     process.disconnect?.();
   });
 });

@@ -1,9 +1,11 @@
 /** A process that holds streams: gives the holder real time, real sockets and its turns. Ends with whoever started it. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRequestWriter } from '#harness/engine/native/request-text.ts';
 import { createRunClock } from '#harness/engine/native/run-clock.ts';
 import { type Rest, watchThread } from '#harness/engine/native/thread-lag.ts';
 import { openWires } from '#harness/engine/native/wire/open-wires.ts';
+import { messageOf } from '#harness/message-of.ts';
 import { Holder } from './holder.ts';
 import type { FromHolder, HolderInput, ToHolder } from './messages.ts';
 
@@ -46,7 +48,7 @@ let holder: Holder | undefined;
 const begun = (it: Holder): void => {
   holder = it;
 };
-const failed = (error: unknown): void => say({ kind: 'failed', text: error instanceof Error ? error.message : String(error) });
+const failed = (error: unknown): void => say({ kind: 'failed', text: messageOf(error) });
 
 process.on('message', (message: ToHolder) => {
   if (message.kind === 'begin') void begin(message.input).then(begun, failed);

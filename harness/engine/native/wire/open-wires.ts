@@ -1,5 +1,7 @@
 /** Which socket layer a thread gets: nobody else knows of more than one. */
+
 import type { EngineTarget } from '#harness/engine/engine.ts';
+import { messageOf } from '#harness/message-of.ts';
 import { createEpollWires } from './epoll/epoll-wires.ts';
 import { createLoopTurns } from './loop-turns.ts';
 import { createNetWire } from './net.ts';
@@ -13,7 +15,7 @@ export async function openWires({ targets, nowMs, choice }: OpenWiresOptions): P
   try {
     return await createEpollWires({ targets, nowMs });
   } catch (error) {
-    if (choice === 'epoll') throw new Error(`the epoll wire cannot be used here: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    if (choice === 'epoll') throw new Error(`the epoll wire cannot be used here: ${messageOf(error)}`, { cause: error });
     return netWires(targets, nowMs);
   }
 }
