@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { secretAuthorization } from '#harness/topology/provision.ts';
 import { limits } from '#system/protocol/limits.ts';
+import { beside } from './beside.ts';
 import type { Answer } from './client.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 
@@ -103,19 +104,21 @@ const survivesKill: Rule = {
   check: async (context) => {
     const senders = await Promise.all(Array.from({ length: 8 }, (_, i) => context.client.device(context.account, context.name(`device${i}`))));
     const acknowledged: string[] = [];
-    let stopping = false;
-    const sending = senders.map(async (authorization, sender) => {
-      for (let i = 0; !stopping; i++) {
+    const send = async (authorization: string, sender: number, isOver: () => boolean): Promise<void> => {
+      for (let i = 0; !isOver(); i++) {
         const id = context.name(`k${sender}-${i}`);
         const answer = await context.client.send(authorization, [eventOf(id)]).catch(() => undefined);
         if (answer?.status === 202) acknowledged.push(id);
         if (answer === undefined) return;
       }
-    });
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    await context.service?.killAndRestart();
-    stopping = true;
-    await Promise.all(sending);
+    };
+    await beside(
+      (isOver) => Promise.all(senders.map((authorization, sender) => send(authorization, sender, isOver))),
+      async () => {
+        await sleep(700);
+        await context.service?.killAndRestart();
+      },
+    );
     hold(acknowledged.length > 0, 'acknowledged events before the kill', acknowledged.length);
     const found = (await exportedOf(context, acknowledged)).map(({ id }) => id);
     const lost = acknowledged.filter((id) => !found.includes(id));

@@ -1,6 +1,7 @@
 /** R49, R52, R53: a storm of registrations, and what of the service it must not reach. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AccountCredentials, publishableAuthorization } from '#harness/topology/provision.ts';
+import { beside } from './beside.ts';
 import type { Client } from './client.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 import { eventOf } from './rules-ingest.ts';
@@ -123,9 +124,8 @@ const alive: Rule = {
   check: (context) =>
     withStorm(context, async ({ client, storm, peakPerSecond }) => {
       const times: number[] = [];
-      let isOver = false;
-      const ask = async (): Promise<void> => {
-        while (!isOver) {
+      const ask = async (isOver: () => boolean): Promise<void> => {
+        while (!isOver()) {
           const beganMs = performance.now();
           const { status } = await client.call('GET', '/healthz');
           times.push(performance.now() - beganMs);
@@ -133,10 +133,7 @@ const alive: Rule = {
           await sleep(50);
         }
       };
-      const asking = ask();
-      await storm({ ratePerSecond: 3 * peakPerSecond });
-      isOver = true;
-      await asking;
+      await beside(ask, () => storm({ ratePerSecond: 3 * peakPerSecond }));
       times.sort((a, b) => a - b);
       hold(quantile(times, 0.95) < context.boundMs(100), `/healthz within ${context.boundMs(100)} ms`, {
         p95: quantile(times, 0.95),

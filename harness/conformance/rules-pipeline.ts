@@ -4,6 +4,7 @@ import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts'
 import { type AccountCredentials, secretAuthorization } from '#harness/topology/provision.ts';
 import { openStream } from '#harness/topology/stream-reader.ts';
 import { metricNames } from '#system/protocol/metric-names.ts';
+import { beside } from './beside.ts';
 import type { Client } from './client.ts';
 import { filterCases, filterEnvironment } from './filter-cases.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
@@ -168,20 +169,22 @@ async function holdConserved({ client, account, name, disturb }: Conserving, mar
   const before = await totalsOf({ client });
   const senders = await Promise.all(Array.from({ length: 8 }, (_, i) => newSender({ client, account, name }, `${mark}${i}`)));
   const accepted = new Set<string>();
-  let stopping = false;
-  const sending = senders.map(async (sender, s) => {
-    for (let i = 0; !stopping; i++) {
+  const send = async (sender: Sender, s: number, isOver: () => boolean): Promise<void> => {
+    for (let i = 0; !isOver(); i++) {
       const place = i % 3 === 2 ? { lat: 0, lon: 0 } : { lat: 52 + s * 0.1 + i * 1e-5, lon: 4.9 };
       const event = location(name(`${mark}${s}-${i}`), Date.now(), place);
       await sendUntilAccepted(client, sender, event);
       accepted.add(event.id);
     }
-  });
-  await sleep(700);
-  await disturb();
-  await sleep(700);
-  stopping = true;
-  await Promise.all(sending);
+  };
+  await beside(
+    (isOver) => Promise.all(senders.map((sender, s) => send(sender, s, isOver))),
+    async () => {
+      await sleep(700);
+      await disturb();
+      await sleep(700);
+    },
+  );
   await eventuallyIdle({ client });
   const after = await totalsOf({ client });
   hold(after.kept + after.filtered + after.pending === after.accepted, 'kept + filtered + pending = accepted', after);
@@ -287,17 +290,13 @@ const pages: Rule = {
     const first = Array.from({ length: 120 }, (_, i) => pointAt(i));
     await sendAll(context, sender, first);
     let sent = first.length;
-    let stopping = false;
-    const writing = (async () => {
-      for (; !stopping && sent < 500; sent++) await sendAll(context, sender, [pointAt(sent)]);
-    })();
-    try {
+    const write = async (isOver: () => boolean): Promise<void> => {
+      for (; !isOver() && sent < 500; sent++) await sendAll(context, sender, [pointAt(sent)]);
+    };
+    await beside(write, async () => {
       for (const query of ['include=filtered&limit=7', 'include=filtered&limit=50', 'limit=11'])
         holdPages(await historyOf(context, sender, query), first, query.startsWith('limit') ? 0 : first.length);
-    } finally {
-      stopping = true;
-      await writing;
-    }
+    });
     await settledOf(context, sender, sent);
     const kept = await historyOf(context, sender, 'limit=13');
     holdPages(
