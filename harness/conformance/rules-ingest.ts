@@ -1,10 +1,10 @@
 /** R1 to R11: what a 202 promises. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { secretAuthorization } from '#harness/topology/provision.ts';
 import { limits } from '#system/protocol/limits.ts';
 import { beside } from './beside.ts';
 import type { Answer } from './client.ts';
+import { type Device, readExport, readHistory } from './reading.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 
 export const eventOf = (id: string, change: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> => ({
@@ -15,50 +15,17 @@ export const eventOf = (id: string, change: Readonly<Record<string, unknown>> = 
   ...change,
 });
 
-type Sender = { readonly device: string; readonly authorization: string };
-
-async function newDevice({ client, account, name }: RuleContext): Promise<Sender> {
+async function newDevice({ client, account, name }: RuleContext): Promise<Device> {
   const device = name('device');
   return { device, authorization: await client.device(account, device) };
 }
 
 /** Ids of a device's whole history, filtered and pending ones too, oldest first. */
-async function historyOf({ client }: RuleContext, { device, authorization }: Sender): Promise<readonly string[]> {
-  const ids: string[] = [];
-  for (let token: unknown = ''; token !== undefined; ) {
-    const page: Answer = await client.call(
-      'GET',
-      `/v1/devices/${device}/history?include=filtered&limit=1000${token === '' ? '' : `&pagination_token=${token}`}`,
-      {
-        headers: { authorization },
-      },
-    );
-    hold(page.status === 200 && Array.isArray(page.json?.events), '200 with events from history', page.text);
-    ids.push(...(page.json.events as { id: string }[]).map(({ id }) => id));
-    token = page.json.pagination_token;
-  }
-  return ids;
-}
+const historyOf = async ({ client }: RuleContext, sender: Device): Promise<readonly string[]> => (await readHistory(client, sender)).map(({ id }) => id);
 
-/** The export's lines of these ids, in the export's order. */
-async function exportedOf({ client, account }: RuleContext, wanted: readonly string[]): Promise<readonly { id: string }[]> {
-  const lines: { id: string }[] = [];
-  for (let after: string | undefined = ''; ; ) {
-    const page: Answer = await client.call('GET', `/v1/export${after === '' ? '' : `?after=${after}`}`, {
-      headers: { authorization: secretAuthorization(account) },
-    });
-    hold(page.status === 200, '200 from export', `${page.status} ${page.text}`);
-    if (page.text === '') return lines.filter(({ id }) => wanted.includes(id));
-    lines.push(
-      ...page.text
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line) as { id: string }),
-    );
-    after = page.header('export-cursor');
-    hold(after !== undefined, 'an Export-Cursor', 'none');
-  }
-}
+/** Those of these ids that the export has, in its order. */
+const exportedOf = async ({ client, account }: RuleContext, wanted: readonly string[]): Promise<readonly string[]> =>
+  (await readExport(client, account)).map(({ id }) => id).filter((id) => wanted.includes(id));
 
 const accepts = (answer: Answer, accepted: number, duplicate: number): void =>
   hold(
@@ -89,11 +56,7 @@ const readable: Rule = {
       if (i % 10 === 0) same(await historyOf(context, sender), ids, 'history');
     }
     same(await historyOf(context, sender), ids, 'history');
-    same(
-      (await exportedOf(context, ids)).map(({ id }) => id),
-      ids,
-      'export',
-    );
+    same(await exportedOf(context, ids), ids, 'export');
   },
 };
 
@@ -120,7 +83,7 @@ const survivesKill: Rule = {
       },
     );
     hold(acknowledged.length > 0, 'acknowledged events before the kill', acknowledged.length);
-    const found = (await exportedOf(context, acknowledged)).map(({ id }) => id);
+    const found = await exportedOf(context, acknowledged);
     const lost = acknowledged.filter((id) => !found.includes(id));
     hold(lost.length === 0, `${acknowledged.length} acknowledged events after the restart`, `${lost.length} lost, as ${lost.slice(0, 3).join(', ')}`);
     hold(new Set(found).size === found.length, 'each once', `${found.length} lines for ${new Set(found).size} ids`);
@@ -257,11 +220,7 @@ const order: Rule = {
       sender.authorization,
       batch.map((id) => eventOf(id)),
     );
-    same(
-      (await exportedOf(context, [...ids, ...batch])).map(({ id }) => id),
-      [...ids, ...batch],
-      'export',
-    );
+    same(await exportedOf(context, [...ids, ...batch]), [...ids, ...batch], 'export');
   },
 };
 

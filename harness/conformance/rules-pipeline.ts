@@ -1,49 +1,33 @@
 /** R35 to R40: what the pipeline makes of what was accepted. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
-import { type AccountCredentials, secretAuthorization } from '#harness/topology/provision.ts';
+import { secretAuthorization } from '#harness/topology/provision.ts';
 import { openStream } from '#harness/topology/stream-reader.ts';
 import { metricNames } from '#system/protocol/metric-names.ts';
 import { beside } from './beside.ts';
 import type { Client } from './client.ts';
 import { filterCases, filterEnvironment } from './filter-cases.ts';
+import { type Device, type Line, readExport, readHistory } from './reading.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 import { arrived, eventually } from './user.ts';
 
-type Line = { readonly id: string; readonly position: string; readonly disposition: string };
-type Sender = { readonly device: string; readonly authorization: string };
 type Asked = Pick<RuleContext, 'client'>;
 type Event = { readonly id: string } & Readonly<Record<string, unknown>>;
 
 const patienceMs = 30_000;
 
-async function newSender({ client, account, name }: Pick<RuleContext, 'client' | 'account' | 'name'>, what: string): Promise<Sender> {
+async function newSender({ client, account, name }: Pick<RuleContext, 'client' | 'account' | 'name'>, what: string): Promise<Device> {
   const device = name(what);
   return { device, authorization: await client.device(account, device) };
-}
-
-async function historyOf({ client }: Asked, { device, authorization }: Sender, query: string): Promise<readonly Line[]> {
-  const lines: Line[] = [];
-  for (let token = ''; ; ) {
-    const page = await client.call('GET', `/v1/devices/${device}/history?${query}${token === '' ? '' : `&pagination_token=${token}`}`, {
-      headers: { authorization },
-    });
-    hold(page.status === 200 && Array.isArray(page.json?.events), '200 with events from history', `${page.status} ${page.text}`);
-    lines.push(...(page.json.events as readonly Line[]));
-    const next = page.json.pagination_token;
-    if (next === undefined) return lines;
-    hold(typeof next === 'string' && next !== token, 'a pagination_token that goes on', next);
-    token = next;
-  }
 }
 
 const hasPending = (lines: readonly Line[]): boolean => lines.some(({ disposition }) => disposition === 'pending');
 
 /** All of a device's events once the pipeline has stepped over them. */
-async function settledOf(asked: Asked, sender: Sender, count: number): Promise<readonly Line[]> {
+async function settledOf(asked: Asked, sender: Device, count: number): Promise<readonly Line[]> {
   const untilMs = performance.now() + patienceMs;
   for (;;) {
-    const lines = await historyOf(asked, sender, 'include=filtered&limit=1000');
+    const lines = await readHistory(asked.client, sender);
     if (lines.length >= count && !hasPending(lines)) return lines;
     hold(performance.now() < untilMs, `${count} events stepped over within ${patienceMs / 1000} s`, lines.map(({ disposition }) => disposition).slice(-5));
     await sleep(50);
@@ -57,12 +41,12 @@ const location = (id: string, atMs: number, data: Readonly<Record<string, unknow
   data,
 });
 
-async function sendAll({ client }: Asked, { authorization }: Sender, events: readonly Event[]): Promise<void> {
+async function sendAll({ client }: Asked, { authorization }: Device, events: readonly Event[]): Promise<void> {
   const answer = await client.send(authorization, events);
   hold(answer.status === 202 && answer.json?.accepted === events.length, `202 with ${events.length} accepted`, `${answer.status} ${answer.text}`);
 }
 
-const latestOf = ({ client }: Asked, { device, authorization }: Sender) => client.call('GET', `/v1/devices/${device}/location`, { headers: { authorization } });
+const latestOf = ({ client }: Asked, { device, authorization }: Device) => client.call('GET', `/v1/devices/${device}/location`, { headers: { authorization } });
 
 function shuffled<T>(values: readonly T[]): readonly T[] {
   const all = [...values];
@@ -146,22 +130,6 @@ async function totalsOf({ client }: Asked): Promise<Totals> {
   };
 }
 
-async function exportOf({ client }: Asked, account: AccountCredentials): Promise<readonly Line[]> {
-  const lines: Line[] = [];
-  for (let after = ''; ; ) {
-    const page = await client.call('GET', `/v1/export${after === '' ? '' : `?after=${after}`}`, { headers: { authorization: secretAuthorization(account) } });
-    hold(page.status === 200, '200 from export', `${page.status} ${page.text}`);
-    if (page.text === '') return lines;
-    lines.push(
-      ...page.text
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line) as Line),
-    );
-    after = page.header('export-cursor') ?? '';
-  }
-}
-
 type Conserving = Pick<RuleContext, 'client' | 'account' | 'name'> & { readonly disturb: () => Promise<void> };
 
 /** Every third point is at 0, 0: how many have to be kept and filtered is known beforehand. */
@@ -169,7 +137,7 @@ async function holdConserved({ client, account, name, disturb }: Conserving, mar
   const before = await totalsOf({ client });
   const senders = await Promise.all(Array.from({ length: 8 }, (_, i) => newSender({ client, account, name }, `${mark}${i}`)));
   const accepted = new Set<string>();
-  const send = async (sender: Sender, s: number, isOver: () => boolean): Promise<void> => {
+  const send = async (sender: Device, s: number, isOver: () => boolean): Promise<void> => {
     for (let i = 0; !isOver(); i++) {
       const place = i % 3 === 2 ? { lat: 0, lon: 0 } : { lat: 52 + s * 0.1 + i * 1e-5, lon: 4.9 };
       const event = location(name(`${mark}${s}-${i}`), Date.now(), place);
@@ -188,7 +156,7 @@ async function holdConserved({ client, account, name, disturb }: Conserving, mar
   await eventuallyIdle({ client });
   const after = await totalsOf({ client });
   hold(after.kept + after.filtered + after.pending === after.accepted, 'kept + filtered + pending = accepted', after);
-  const lines = (await exportOf({ client }, account)).filter(({ id }) => accepted.has(id));
+  const lines = (await readExport(client, account)).filter(({ id }) => accepted.has(id));
   const zeros = [...accepted].filter((id) => Number(id.slice(id.lastIndexOf('-') + 1)) % 3 === 2);
   const filtered = lines.filter(({ disposition }) => disposition === 'filtered:zero').map(({ id }) => id);
   hold(lines.length === accepted.size, `${accepted.size} events in the export`, lines.length);
@@ -202,7 +170,7 @@ async function holdConserved({ client, account, name, disturb }: Conserving, mar
 }
 
 /** A retry of what was cut may be a duplicate: both are one event. */
-async function sendUntilAccepted(client: Client, { authorization }: Sender, event: Event): Promise<void> {
+async function sendUntilAccepted(client: Client, { authorization }: Device, event: Event): Promise<void> {
   const untilMs = performance.now() + patienceMs;
   while (performance.now() < untilMs) {
     const answer = await client.send(authorization, [event]).catch(() => undefined);
@@ -295,10 +263,10 @@ const pages: Rule = {
     };
     await beside(write, async () => {
       for (const query of ['include=filtered&limit=7', 'include=filtered&limit=50', 'limit=11'])
-        holdPages(await historyOf(context, sender, query), first, query.startsWith('limit') ? 0 : first.length);
+        holdPages(await readHistory(context.client, sender, query), first, query.startsWith('limit') ? 0 : first.length);
     });
     await settledOf(context, sender, sent);
-    const kept = await historyOf(context, sender, 'limit=13');
+    const kept = await readHistory(context.client, sender, 'limit=13');
     holdPages(
       kept,
       Array.from({ length: sent }, (_, i) => pointAt(i)),

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AccountCredentials, publishableAuthorization, secretAuthorization } from '#harness/topology/provision.ts';
 import { openStream } from '#harness/topology/stream-reader.ts';
 import type { Client } from './client.ts';
+import { readHistory } from './reading.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 import { eventOf } from './rules-ingest.ts';
 import { arrived, eventually } from './user.ts';
@@ -119,21 +120,11 @@ async function holdOverKill({ client, account, name, service }: RuleContext): Pr
   await service?.killAndRestart();
   await Promise.all(sending.map((each) => Promise.race([each, sleep(2000)])));
   const used = plus(await readUsed(client, account), before, -1);
-  const kept = await Promise.all(names.map((device) => historyLength(client, account, device)));
-  const inLog = kept.reduce((sum, count) => sum + count, 0);
+  const secret = secretAuthorization(account);
+  const kept = await Promise.all(names.map((device) => readHistory(client, { device, authorization: secret })));
+  const inLog = kept.flat().length;
   hold(used.events >= acknowledged && used.events === inLog, `${acknowledged} acknowledged events, and ${inLog} as the log has them`, used);
   hold(used.registrations === names.length && used.active_devices === names.length, `${names.length} registrations and active devices`, used);
-}
-
-async function historyLength(client: Client, account: AccountCredentials, device: string): Promise<number> {
-  let length = 0;
-  for (let token = ''; ; ) {
-    const path = `/v1/devices/${device}/history?include=filtered&limit=1000${token === '' ? '' : `&pagination_token=${token}`}`;
-    const { json: page } = await client.call('GET', path, { headers: { authorization: secretAuthorization(account) } });
-    length += (page?.events as unknown[] | undefined)?.length ?? 0;
-    if (typeof page?.pagination_token !== 'string') return length;
-    token = page.pagination_token;
-  }
 }
 
 const usage: Rule = {
