@@ -1,13 +1,12 @@
 /** R69: what a stream costs while it is there, and what is left when it is gone. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
-import { openStream, type StreamReader } from '#harness/topology/stream-reader.ts';
 import type { Client } from './client.ts';
-import { hold, type Rule, Unaskable } from './rule.ts';
-import { arrived, eventually, newUser } from './user.ts';
+import { openMany } from './many-streams.ts';
+import { hold, type Rule } from './rule.ts';
+import { eventually, newUser } from './user.ts';
 
 const streams = 2000;
-const openedAtOnce = 100;
 const rounds = 6;
 const bytesPerStreamMax = 20 * 1024;
 /** Over the rounds after the first: 1.6 KB of each stream that came and went. */
@@ -26,21 +25,6 @@ async function readHeld(client: Client): Promise<Held> {
   return { residentBytes: of('headroom_worker_resident_bytes'), streams: of('headroom_streams'), connections: of('headroom_connections') };
 }
 
-async function openMany(url: string, authorization: string): Promise<readonly StreamReader[]> {
-  const all: StreamReader[] = [];
-  while (all.length < streams) {
-    const some = Array.from({ length: openedAtOnce }, () => openStream({ url, authorization }));
-    all.push(...some);
-    await eventually('answers', () => some.every((reader) => reader.status() !== undefined || reader.state() === 'ended'));
-    const lost = some.find((reader) => reader.state() === 'ended');
-    const cause = lost && (await lost.ended).error;
-    if (cause === 'EMFILE' || cause === 'EADDRNOTAVAIL') throw new Unaskable(`it needs ${streams} descriptors and free ports here, and got ${cause}`);
-    hold(lost === undefined && some.every((reader) => reader.status() === 200), `${streams} streams`, cause ?? some.map((reader) => reader.status()));
-    for (const reader of some) await arrived(reader, 'sync');
-  }
-  return all;
-}
-
 const memory: Rule = {
   id: 'R69',
   title: `a stream costs at most ${bytesPerStreamMax / 1024} KB of resident memory, and one that is gone nothing`,
@@ -49,11 +33,10 @@ const memory: Rule = {
     await service?.withService({ env: { NODE_OPTIONS: smallHeap } }, async ({ client, account }) => {
       const { authorization } = await newUser(client, account, name('user'));
       const url = `${client.base()}/v1/stream?ch=sync:trips`;
-      const open = (): Promise<readonly StreamReader[]> => openMany(url, authorization);
       const before = await readHeld(client);
       let first: Held | undefined;
       for (let round = 0; round < rounds; round++) {
-        const readers = await open();
+        const readers = await openMany({ url, authorization }, streams);
         await sleep(settleMs);
         const held = await readHeld(client);
         hold(held.streams === streams, `${streams} streams in the metric`, held.streams);

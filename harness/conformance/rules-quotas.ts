@@ -2,9 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
 import { publishableAuthorization, secretAuthorization } from '#harness/topology/provision.ts';
-import { openStream, type StreamReader } from '#harness/topology/stream-reader.ts';
+import { openStream } from '#harness/topology/stream-reader.ts';
 import type { Answer, Client } from './client.ts';
-import { hold, type Rule, Unaskable } from './rule.ts';
+import { openMany } from './many-streams.ts';
+import { hold, type Rule } from './rule.ts';
 import { driveStorm, requestText } from './storm.ts';
 import { arrived, eventually, newUser } from './user.ts';
 
@@ -148,7 +149,8 @@ const counted: Rule = {
       let scrapes = 0;
       await eventually(`${asked} requests in the metric, and the scrapes before`, async () => (await sum()) === asked + scrapes++);
       const user = await newUser(client, account, name('user'));
-      const readers = await openStreams(`${client.base()}/v1/stream?ch=sync:trips`, user.authorization);
+      const url = `${client.base()}/v1/stream?ch=sync:trips`;
+      const readers = await openMany({ url, authorization: user.authorization }, streams);
       const times: number[] = [];
       for (let i = 0; i < 7; i++) {
         const beganMs = performance.now();
@@ -171,17 +173,6 @@ function holdSeries(text: string): void {
   }
   const [largest] = [...series].sort(([, a], [, b]) => b - a);
   hold(largest !== undefined && largest[1] <= seriesMax, `at most ${seriesMax} series a metric`, largest);
-}
-
-async function openStreams(url: string, authorization: string): Promise<readonly StreamReader[]> {
-  const all: StreamReader[] = [];
-  while (all.length < streams) {
-    const some = Array.from({ length: 200 }, () => openStream({ url, authorization }));
-    all.push(...some);
-    await eventually('answers', () => some.every((reader) => reader.status() !== undefined || reader.state() === 'ended'));
-    if (some.some((reader) => reader.state() === 'ended')) throw new Unaskable(`it needs ${streams} descriptors and free ports here`);
-  }
-  return all;
 }
 
 export const quotaRules: readonly Rule[] = [identical, comeBack, exact, counted];
