@@ -1,17 +1,15 @@
 /** `npm run fuzz`. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { request } from 'undici';
 import type { Argv, CommandModule } from 'yargs';
-import { createAccount } from '#harness/topology/accounts.ts';
 import type { AccountCredentials } from '#harness/topology/provision.ts';
-import { startService } from '#harness/topology/service-process.ts';
+import { startScratchService } from '#harness/topology/scratch-service.ts';
 import { readCredentials } from '#harness/topology/target.ts';
+import { UsageError } from '#harness/usage-error.ts';
 import { createReceiver, type Receiver } from '#harness/webhooks/receiver.ts';
 import { askCase, createAgent, prepare } from './asking.ts';
 import { createCases, type FuzzCase } from './cases.ts';
 import { type OpenApi, type Route, routesOf } from './description.ts';
+import { createEnds } from './ends.ts';
 import { createExpectations, type FuzzAnswer } from './expectations.ts';
 import { createKnown, type Known } from './known.ts';
 
@@ -67,7 +65,7 @@ async function fuzz(args: FuzzArguments): Promise<number> {
   const target = await openTarget(args);
   try {
     const [account, stranger] = target.accounts;
-    if (account === undefined || stranger === undefined) throw new Error('the fuzz needs two accounts');
+    if (account === undefined || stranger === undefined) throw new UsageError(`the fuzz needs two accounts, and ${args.credentials} has one`);
     const description = (await (await request(`${target.url}/openapi.json`)).body.json()) as OpenApi;
     const findings = await run({ args, seed, target, account, stranger, routes: routesOf(description), signal: stop.signal });
     return stop.signal.aborted ? 130 : findings > 0 ? 1 : 0;
@@ -81,7 +79,7 @@ type Target = {
   readonly accounts: readonly AccountCredentials[];
   /** Where a webhook may lead, and how it is confirmed: nowhere with a service that runs elsewhere. */
   readonly introduce: (known: Known) => void;
-  /** A sentence where a process of it has ended. */
+  /** A sentence where a process of it has ended since the last look. */
   readonly trouble: () => string | undefined;
   readonly close: () => Promise<void>;
 };
@@ -95,25 +93,22 @@ async function openTarget({ target, credentials, twin }: FuzzArguments): Promise
       trouble: () => undefined,
       close: async () => undefined,
     };
-  const folder = mkdtempSync(join(tmpdir(), 'headroom-fuzz-'));
   const receiver = await createReceiver();
-  const service = await startService({
-    workers: 1,
-    folder: join(folder, 'data'),
-    env: { HEADROOM_WEBHOOK_ALLOW_NETWORKS: `${receiver.host}/32` },
-    ...(twin === undefined ? {} : { entry: 'system/twins/main.ts', args: [twin] }),
+  const env = { HEADROOM_WEBHOOK_ALLOW_NETWORKS: `${receiver.host}/32` };
+  const { service, accounts, stop } = await startScratchService({ name: 'fuzz', twin, env }).catch(async (error: unknown) => {
+    await receiver.stop();
+    throw error;
   });
-  const first = service.workerPids().join();
-  const accounts = [await createAccount(service.adminUrl, service.adminToken, 'fuzz'), await createAccount(service.adminUrl, service.adminToken, 'stranger')];
+  const { url, workerPids, stderrTail } = service();
+  const ended = createEnds(workerPids);
   return {
-    url: service.url,
+    url,
     accounts,
     introduce: (known) => introduceReceiver(receiver, known),
-    trouble: () => (service.workerPids().join() === first ? undefined : `a worker has ended; the service said:\n${service.stderrTail()}`),
+    trouble: () => (ended().length === 0 ? undefined : `a worker has ended; the service said:\n${stderrTail()}`),
     close: async () => {
-      await service.stop();
+      await stop();
       await receiver.stop();
-      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createCases } from './cases.ts';
 import { type OpenApi, routesOf } from './description.ts';
+import { createEnds } from './ends.ts';
 import { createExpectations } from './expectations.ts';
 import { createKnown, idNameOf } from './known.ts';
 import { validOf } from './values.ts';
@@ -119,4 +120,16 @@ test('examples of the description come oftener than what the schema alone allows
   const values = fc.sample(validOf(schema), { seed: 1, numRuns: 200 });
   expect(values.filter((value) => value === 'good' || value === 'better').length).toBeGreaterThan(100);
   expect(values.filter((value) => value !== 'good' && value !== 'better').length).toBeGreaterThan(20);
+});
+
+test('a crash is found once: neither its restart nor the cases after it are another', () => {
+  let pids = [1, 2];
+  const ended = createEnds(() => pids);
+  expect(ended()).toEqual([]);
+  pids = [2];
+  expect([ended(), ended()]).toEqual([[1], []]);
+  pids = [2, 3];
+  expect(ended()).toEqual([]);
+  pids = [4, 5];
+  expect([ended(), ended()]).toEqual([[2, 3], []]);
 });

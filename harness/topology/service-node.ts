@@ -1,8 +1,9 @@
 /** One node: a service of this run's on ports of its own, that can be hurt and comes back on them. */
 import type { WatchedProcess } from '#harness/metrics/watch.ts';
 import { askAdmin } from './accounts.ts';
+import { endAtOnce } from './end-at-once.ts';
 import { freePorts } from './free-ports.ts';
-import { childrenOf, endProcess, isRunning } from './processes.ts';
+import { isRunning } from './processes.ts';
 import { type Service, type ServicePorts, ServiceStartError, startService } from './service-process.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -26,7 +27,6 @@ export type NodeOptions = {
 const startsMax = 3;
 /** Of a machine that is under the load of a run. */
 const startTimeoutMs = 60_000;
-const endsWithinMs = 10_000;
 const respawnWithinMs = 30_000;
 /** What a worker's restart takes beside its drain: to start on a busy machine. */
 const workerStartMs = 20_000;
@@ -134,15 +134,4 @@ export class ServiceNode {
       if (this.#service === service) this.#service = undefined;
     });
   }
-}
-
-async function endAtOnce(service: Service, name: string): Promise<void> {
-  // Held first, so that it starts no worker between our look and its end.
-  process.kill(service.pid, 'SIGSTOP');
-  const children = childrenOf(service.pid);
-  const workers = children.length > 0 ? children : service.workerPids();
-  service.kill();
-  for (const pid of workers) endProcess(pid);
-  await service.exited;
-  await waitUntil(() => !workers.some(isRunning), { limitMs: endsWithinMs, what: `the end of the workers of ${name}` });
 }
