@@ -1,18 +1,21 @@
 /** `npm run conformance`: the contract's rules, asked one by one. */
 import { writeFileSync } from 'node:fs';
 import type { Argv, CommandModule } from 'yargs';
-import { offer } from '#harness/gates/nearest.ts';
 import { readCredentials } from '#harness/topology/target.ts';
+import { chooseRules } from './choose.ts';
 import { createClient } from './client.ts';
+import { explain } from './explain.ts';
 import type { Rule } from './rule.ts';
 import { rules } from './rules.ts';
 import { type RuleOutcome, runRules } from './run.ts';
 import { type ServiceUnderTest, startOwnService } from './service.ts';
 import { junitOf, tableOf } from './show.ts';
+import { readTwins } from './twins.ts';
 
 type ConformanceArguments = {
   rules?: string[] | undefined;
   list: boolean;
+  explain: boolean;
   target?: string | undefined;
   credentials?: string | undefined;
   twin?: string | undefined;
@@ -28,6 +31,7 @@ export const conformanceCommand: CommandModule<object, ConformanceArguments> = {
     yargs
       .positional('rules', { type: 'string', array: true, describe: 'rules to ask, as R3 R46; all without it' })
       .option('list', { type: 'boolean', default: false, describe: 'say which rules there are' })
+      .option('explain', { type: 'boolean', default: false, describe: 'say what the rules prove, how, and how to see them red; ask nothing' })
       .option('target', { type: 'string', describe: 'URL of a service that runs; without it one is started, and stopped at the end' })
       .option('credentials', { type: 'string', describe: "file with the target's accounts; two of them, for what one must not see of the other" })
       .option('twin', { type: 'string', describe: 'start the service with this fault of system/twins, to see a rule red' })
@@ -50,12 +54,13 @@ export const conformanceCommand: CommandModule<object, ConformanceArguments> = {
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 async function conform(args: ConformanceArguments): Promise<number> {
-  if (args.list) {
+  if (args.list && !args.explain) {
     for (const { id, title, needs } of rules) process.stdout.write(`${id.padEnd(5)} ${title}${needs.length === 0 ? '' : `  (needs ${needs.join(', ')})`}\n`);
     return 0;
   }
-  const chosen = choose(args.rules ?? []);
+  const chosen = chooseRules(args.rules ?? [], rules);
   if (typeof chosen === 'string') return usage(chosen);
+  if (args.explain) return explainAll(args, chosen);
   if (args.target !== undefined && args.credentials === undefined) return usage('--target needs --credentials FILE: the accounts to ask with');
   if (args.target !== undefined && !URL.canParse(args.target)) return usage(`--target has to be a URL, as http://127.0.0.1:8080, and is "${args.target}"`);
   const stop = new AbortController();
@@ -68,21 +73,21 @@ async function conform(args: ConformanceArguments): Promise<number> {
   return stop.signal.aborted ? 130 : exitCodeOf(outcomes, args.strict);
 }
 
+/** What says how rules are asked, of whom, or what comes of it. */
+const asksOnly = ['list', 'target', 'credentials', 'twin', 'strict', 'json', 'junit'] as const;
+
+function explainAll(args: ConformanceArguments, chosen: readonly Rule[]): number {
+  const idle = asksOnly.find((option) => args[option] !== undefined && args[option] !== false);
+  if (idle !== undefined) return usage(`--explain asks nothing, so that --${idle} has nothing to say: leave one of them out`);
+  const twins = readTwins();
+  process.stdout.write(chosen.map((rule) => explain(rule, twins)).join('\n\n'));
+  return 0;
+}
+
 const usage = (sentence: string): number => {
   say(sentence);
   return 2;
 };
-
-/** A sentence where a name is not one of ours. */
-function choose(names: readonly string[]): readonly Rule[] | string {
-  const wanted = names.map((name) => name.toUpperCase());
-  const unknown = wanted.find((name) => !rules.some(({ id }) => id === name));
-  if (unknown !== undefined) {
-    const known = rules.map(({ id }) => id);
-    return `there is no rule ${unknown} here${offer(unknown.toLowerCase(), known)}; --list says which there are`;
-  }
-  return wanted.length === 0 ? rules : rules.filter(({ id }) => wanted.includes(id));
-}
 
 type Asking = {
   readonly args: ConformanceArguments;

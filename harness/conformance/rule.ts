@@ -52,9 +52,21 @@ export type RuleContext = {
 
 export type Need = 'own service' | 'second account';
 
+/** What it takes where the need is not met. */
+export const howToGet: Readonly<Record<Need, string>> = {
+  'own service': 'it ends the process: run it without --target',
+  'second account': 'it needs two accounts in the credentials file',
+};
+
 export type Rule = {
   readonly id: string;
   readonly title: string;
+  /** What the contract promises, in our own words: lines that belong together. */
+  readonly proves: readonly string[];
+  /** How the check goes about it: the same. */
+  readonly how: readonly string[];
+  /** Faults of system/twins that it was seen red against; the first breaks it as a whole, the others a part that the first leaves. */
+  readonly redBy: readonly [string, ...string[]];
   readonly needs: readonly Need[];
   readonly check: (context: RuleContext) => Promise<void>;
 };

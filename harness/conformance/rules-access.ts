@@ -27,6 +27,18 @@ function isProblem(answer: Answer, what: string): void {
 const credentials: Rule = {
   id: 'R46',
   title: 'missing, broken, expired, forged and unknown credentials: one and the same 401',
+  proves: [
+    'Whatever is wrong with a credential, the answer is one and the same 401 with WWW-Authenticate, so that nobody learns from it which part was',
+    'right.',
+    'A token counts only with a signature of this service, and only until it expires.',
+  ],
+  how: [
+    'Ten credentials are sent to the route of events: none, broken, expired, with alg none, with a changed signature or claims, of an unknown',
+    'account, with a wrong secret, of another scheme.',
+    'The expired token is a real one, which was recognised while it lived.',
+    'All have to be 401 with the header, and their bodies, but for the request id, have to be the same.',
+  ],
+  redBy: ['believes-tokens', 'remembers-tokens'],
   needs: [],
   check: async ({ client, account, name }) => {
     const token = (await client.device(account, name('device'))).slice('Bearer '.length);
@@ -116,6 +128,17 @@ async function ownItemsOnly({ client, account, stranger, name, device }: Owning)
 const ownOnly: Rule = {
   id: 'R47',
   title: 'no credential reads what is not its own',
+  proves: [
+    'No credential reads what belongs to another account, user or device, on any route.',
+    'A publishable key, which anybody can take out of an app, opens nothing that exists.',
+  ],
+  how: [
+    'A device sends an event and a user writes an item whose texts can be recognised.',
+    "Then sibling devices, a device of the same name in another account, other users, the publishable keys and the other account's secret ask",
+    'every route that could show them, GraphQL and its subscriptions too.',
+    'None may get the text, and none may delete the item.',
+  ],
+  redBy: ['leaks-accounts', 'mixes-users', 'graphql-is-the-account'],
   needs: ['second account'],
   check: async ({ client, account, stranger, name }) => {
     if (stranger === undefined) return;
@@ -161,6 +184,16 @@ const quotaTriesMax = 200;
 const problems: Rule = {
   id: 'R65',
   title: 'every error is a problem document with its request id',
+  proves: [
+    'Every error is a problem document with status, code and title.',
+    "Its request_id is the X-Request-Id of the answer, which is the client's own where it sent one.",
+  ],
+  how: [
+    'Nine kinds of error are provoked, from an unknown address and broken JSON to a page of 0, a broken cursor and a device that changes too',
+    'often.',
+    'Each has to be application/problem+json with these fields, and an X-Request-Id that was sent has to come back in header and body.',
+  ],
+  redBy: ['plain-errors'],
   needs: [],
   check: async ({ client, account, name }) => {
     const authorization = await client.device(account, name('device'));
@@ -192,6 +225,16 @@ const problems: Rule = {
 const published: Rule = {
   id: 'R71',
   title: 'the limits that are published are those that are enforced',
+  proves: [
+    'The limits that /v1/limits publishes are those that the service enforces, to the event, the byte and the registration.',
+    'A client may rely on them without trying.',
+  ],
+  how: [
+    'A batch of as many events as are allowed has to be accepted, and one event more has to be 413.',
+    'An event of as many bytes as are allowed has to be accepted, and one byte more has to be 422.',
+    'A device may change its registration as often as the burst says, and the time after that has to be 429.',
+  ],
+  redBy: ['blurs-sizes'],
   needs: [],
   check: async ({ client, account, name }) => {
     const { json: limits = {} } = await client.call('GET', '/v1/limits');

@@ -17,6 +17,16 @@ const addressOf = (url: string) => ({ host: new URL(url).hostname, port: Number(
 const survives: Rule = {
   id: 'R23',
   title: 'behind a 60 s balancer an idle stream lives for ten minutes by its heartbeats, and dies at 60 s without (on a clock 25 times as fast)',
+  proves: [
+    'Balancers end what is idle, and heartbeats keep a stream alive behind one that waits for 60 s.',
+    'Without heartbeats the same stream dies after the 60 s, which shows that it was they that kept it.',
+  ],
+  how: [
+    'The model of a classic balancer stands before a service of its own, on a clock 25 times as fast: a minute takes 2.4 s.',
+    'First with heartbeats out of reach the stream has to end near 60 s; then with heartbeats it has to live for ten minutes.',
+    'After those ten minutes a change has to arrive on it.',
+  ],
+  redBy: ['no-heartbeats'],
   needs: ['own service'],
   check: async ({ service, name }) => {
     const through = async (other: OtherService, use: (balancer: Balancer, reader: StreamReader) => Promise<void>): Promise<void> => {
@@ -59,6 +69,16 @@ const connections = 500;
 const reused: Rule = {
   id: 'R67',
   title: '10,000 reuses of idle connections through a balancer: no 502, no reset',
+  proves: [
+    'A balancer uses idle connections again, and a service that closes them first makes it answer 502.',
+    'So the service waits longer than the balancer does.',
+  ],
+  how: [
+    'The model of an ALB stands before a service of its own on a clock 25 times as fast, and 500 connections ask /healthz twenty times each.',
+    'Between requests each waits up to nine tenths of the idle timeout.',
+    'All 10,000 have to be 200: no 502 and no reset.',
+  ],
+  redBy: ['lets-go-early'],
   needs: ['own service'],
   check: async ({ service }) => {
     await service?.withService({ env: { HEADROOM_BALANCER_IDLE_TIMEOUT_MS: String(idleMs) } }, async ({ client }) => {

@@ -20,6 +20,15 @@ async function writeSome(user: User, count: number, collection = 'trips'): Promi
 const increasing: Rule = {
   id: 'R12',
   title: 'the cursors of a stream strictly increase',
+  proves: [
+    'Each change on a log channel carries a cursor that is greater than the one before.',
+    'That holds for changes read from the log and for those that come live.',
+  ],
+  how: [
+    "A user writes nineteen changes, opens a stream from the log's begin, and writes twenty more at once while it listens.",
+    'The cursors of all 39 changes, as they arrived, have to grow strictly when compared as text.',
+  ],
+  redBy: ['swaps-changes'],
   needs: [],
   check: async ({ client, account, name }) => {
     const user = await newUser(client, account, name('user'));
@@ -68,6 +77,17 @@ async function joinsUp({ users, total, seed }: { readonly users: readonly [User,
 const complete: Rule = {
   id: 'R13',
   title: 'from any cursor, over any cuts, the frames joined are the log after it',
+  proves: [
+    'A client may stop reading anywhere and go on from its last cursor, as often as it likes.',
+    'What it read before and after its interruptions is the log: nothing is missing, nothing comes twice, and the order is kept.',
+  ],
+  how: [
+    'A log of forty puts and deletions is read once as a whole.',
+    'Twelve times a stream is opened at a cursor drawn by a fixed seed, cut up to twice after part of what came, and resumed; each hello has to',
+    'say resumed.',
+    'The frames joined have to be the log behind the first cursor.',
+  ],
+  redBy: ['skips-a-change'],
   needs: [],
   check: async ({ client, account, name }) => {
     const user = await newUser(client, account, name('user'));
@@ -79,6 +99,13 @@ const complete: Rule = {
 const otherNode: Rule = {
   id: 'R14',
   title: 'a stream resumes the same on any node',
+  proves: ["A cursor holds no node's name: a stream that began at one node goes on at another as if nothing had happened.", 'Both nodes tell the same log.'],
+  how: [
+    'Two services run over one data folder, and a user writes forty changes through the first.',
+    'Twelve times a stream is opened at a drawn cursor, cut up to twice and resumed, each time at either of the two.',
+    'What the two told has to join up to the log behind the first cursor.',
+  ],
+  redBy: ['skips-a-change'],
   needs: ['own service'],
   check: async ({ service, name }) => {
     await service?.withService({}, async (first) => {
@@ -97,6 +124,16 @@ const shortRetention = { env: { HEADROOM_DELETIONS_SECONDS: '1', HEADROOM_WHOLE_
 const tooOld: Rule = {
   id: 'R15',
   title: 'a cursor older than what is retained is 410 with a snapshot link; snapshot and replay are the whole state',
+  proves: [
+    'When a cursor is older than the deletions that are still remembered, the service cannot tell all that changed and says so with 410.',
+    'The refusal names the snapshot; the snapshot and the changes behind its cursor are the whole state.',
+  ],
+  how: [
+    'A service of its own forgets deletions after a second; a user deletes an item and asks with a cursor from before until the answer is 410.',
+    'It has to be cursor-expired with the address of the snapshot, and a stream from that cursor has to be 410 too.',
+    'The snapshot with what a stream tells behind it has to hold exactly the three items that live.',
+  ],
+  redBy: ['believes-cursors'],
   needs: ['own service'],
   check: async ({ service, name }) => {
     await service?.withService(shortRetention, async ({ client, account }) => {
@@ -130,6 +167,16 @@ const tooOld: Rule = {
 const wrongPlace: Rule = {
   id: 'R16',
   title: 'a cursor of another epoch or from beyond the head is 410',
+  proves: [
+    'A cursor is refused where it is from another epoch of the store, or ahead of all that was ever written.',
+    'The service does not quietly go on from somewhere else.',
+  ],
+  how: [
+    'The cursor of a write is decoded as the protocol describes it and written anew, once with another epoch and once with a position far beyond',
+    'the head.',
+    'Both have to be 410 with their codes, epoch-changed and cursor-from-future, for changes and for a stream.',
+  ],
+  redBy: ['believes-cursors'],
   needs: [],
   check: async ({ client, account, name }) => {
     const user = await newUser(client, account, name('user'));
@@ -160,6 +207,16 @@ async function streamAnswer(user: User, path: string): Promise<Pick<Answer, 'sta
 const restored: Rule = {
   id: 'R17',
   title: 'after a restore every old cursor is 410, and clients converge by snapshot',
+  proves: [
+    'A backup that is restored has lost what was written after it, so it begins a new epoch: no cursor from before may be believed.',
+    'A client comes back to the true state by the snapshot.',
+  ],
+  how: [
+    'One item is written before a backup and one after it, and another service is started from that backup.',
+    'The cursors of both writes have to be 410 epoch-changed, and the snapshot has to hold the first item alone.',
+    "A stream from the snapshot's cursor has to tell the next change.",
+  ],
+  redBy: ['keeps-its-epoch'],
   needs: ['own service'],
   check: async ({ service, name }) => {
     await service?.withService({}, async (first) => {
@@ -188,6 +245,13 @@ const restored: Rule = {
 const broken: Rule = {
   id: 'R18',
   title: 'a cursor that is broken anywhere is 400, never 500',
+  proves: ["A cursor with anything wrong in it is the client's mistake: 400, and never a failure of the service.", 'No damage passes as another valid cursor.'],
+  how: [
+    'From a real cursor come one variant for each of its digits changed, a longer and a shorter one, and seven texts that are no cursors at all,',
+    'an empty one and emoji among them.',
+    'Each has to be answered with 400, for changes and for a stream.',
+  ],
+  redBy: ['chokes-on-cursors'],
   needs: [],
   check: async ({ client, account, name }) => {
     const user = await newUser(client, account, name('user'));
@@ -216,6 +280,16 @@ const broken: Rule = {
 const snapshotUnderWrites: Rule = {
   id: 'R19',
   title: 'under writes, a snapshot’s pages and the replay after their cursor are exactly the state',
+  proves: [
+    'A snapshot is read in pages while others write, and all its pages carry the cursor from before the first.',
+    'What the pages hold, with the changes behind that cursor applied, is exactly the state.',
+  ],
+  how: [
+    'A snapshot of 23 items is read five at a time, and between the pages one item is changed, one deleted and one made.',
+    'The pages must not repeat an item or change their cursor; with the frames behind that cursor they have to equal a fresh snapshot.',
+    'The hash that the stream says has to be the one computed from that state.',
+  ],
+  redBy: ['snapshot-loses-item'],
   needs: [],
   check: async ({ client, account, name }) => {
     const user = await newUser(client, account, name('user'));
@@ -243,6 +317,15 @@ const snapshotUnderWrites: Rule = {
 const compacted: Rule = {
   id: 'R20',
   title: 'compaction keeps each key’s last version and its deletion',
+  proves: [
+    'The log may be shortened to the last change of each item, but never so far that a client which was away keeps a wrong state.',
+    'A deletion is told too.',
+  ],
+  how: [
+    'A service of its own keeps only fifty whole changes; twenty items are written a hundred times each, and one is deleted.',
+    'A stream from the first cursor has to lead to the state of the snapshot, tell the deletion, and do so in fewer than 200 frames.',
+  ],
+  redBy: ['forgets-deletes'],
   needs: ['own service'],
   check: async ({ service, name }) => {
     await service?.withService({ env: { HEADROOM_WHOLE_CHANGES: '50' } }, async ({ client, account }) => {
@@ -268,6 +351,16 @@ const compacted: Rule = {
 const hashes: Rule = {
   id: 'R21',
   title: 'the rolling hash is the client’s',
+  proves: [
+    'With sync a stream says a hash for each log channel: the sum over its live items of the first eight bytes of SHA-256 of key and version.',
+    'A client that applied every frame computes the same value, and so knows that it lost nothing.',
+  ],
+  how: [
+    'A user writes to two collections and then four times more to the first, deletions among the changes; a third stays empty.',
+    "After each of the four times a stream from the log's begin has to say, for all three channels, the hash that the rule computes from the",
+    'frames.',
+  ],
+  redBy: ['wrong-hash'],
   needs: [],
   check: async ({ client, account, name }: RuleContext) => {
     const user = await newUser(client, account, name('user'));

@@ -29,6 +29,16 @@ const settledMs = 1500;
 const conflated: Rule = {
   id: 'R26',
   title: 'a reader of a state channel that cannot keep up ends with the latest value, and never goes back',
+  proves: [
+    'On a state channel a slow reader is not cut: what it missed is left out, and it ends with the latest value of each device.',
+    'It never sees an older value after a younger one.',
+  ],
+  how: [
+    'A reader of 32 devices stops reading while they and eight others send 50 locations of 15 KB each, 80 ms apart; then it reads on.',
+    'For each device the last location has to arrive and the numbers must not fall.',
+    'Fewer frames than locations have to come, and the stream has to be open still.',
+  ],
+  redBy: ['drops-conflated'],
   needs: [],
   check: async ({ client, account, name }) => {
     const names = Array.from({ length: devices }, (_, i) => name(`d${i}`));
@@ -74,6 +84,17 @@ const leaving = 20;
 const presence: Rule = {
   id: 'R45',
   title: 'a device turns offline when its time is over, never before, be it since its last event or the end of its stream, and online with its next event',
+  proves: [
+    'A device is offline when its timeout has passed since its last event, or since its own stream ended: in time, and never early.',
+    'Its next event makes it online again.',
+  ],
+  how: [
+    'At a service with a timeout of 3 s a device sends six events half a timeout apart, falls silent, sends again, and holds a stream for two',
+    'timeouts.',
+    'A stream of all devices has to say online all that while but for the silence, and offline within the bound and not before 3 s.',
+    'Twenty further devices close their streams over two thirds of a timeout, and none may be offline early.',
+  ],
+  redBy: ['always-online', 'forgets-the-end'],
   needs: ['own service'],
   check: async ({ service, name, boundMs }) => {
     await service?.withService({ env: { HEADROOM_PRESENCE_TIMEOUT_MS: String(presenceTimeoutMs) } }, async ({ client, account }) => {

@@ -15,6 +15,15 @@ const auditsInAll = 61;
 const audits: Rule = {
   id: 'R63',
   title: `${auditsInAll} of ${auditsInAll} GraphQL-over-HTTP audits`,
+  proves: [
+    'The GraphQL route speaks GraphQL over HTTP as its specification has it: media types, methods, statuses, and how errors look.',
+    'Nothing of that is judged by us: the audits are those of graphql-http.',
+  ],
+  how: [
+    "All 61 server audits of the package are run against /graphql with the account's secret.",
+    "Each has to end as ok; those of the specification's SHOULD and MAY count as much as its MUST.",
+  ],
+  redBy: ['graphql-is-always-fine'],
   needs: [],
   check: async ({ client, account }) => {
     const authorization = secretAuthorization(account);
@@ -187,6 +196,17 @@ export async function ownGraphOnly({ client, account, stranger, name, device, id
 const subscriptions: Rule = {
   id: 'R64',
   title: 'a subscription carries what the stream carries, and who aborts it frees it within a second',
+  proves: [
+    'A subscription tells the changes that a stream of the same channels tells, with the same cursors, and resumes from them.',
+    'When its client goes, with a word or without, it is freed within a second.',
+  ],
+  how: [
+    'Side by side a subscription and a stream follow 126 changes of a collection and five locations of a device, and are compared one by one;',
+    'then it resumes behind its first change.',
+    '25 subscribers leave, every second one by a reset, and the gauge of streams has to come back to where it was.',
+    'At a service of its own a quota of one has to refuse a second subscriber until the first is gone.',
+  ],
+  redBy: ['subscription-loses', 'subscription-lingers'],
   needs: [],
   check: async (context) => {
     await holdSameChanges(context);

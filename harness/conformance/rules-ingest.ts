@@ -45,6 +45,16 @@ const same = (came: readonly string[], expected: readonly string[], where: strin
 const readable: Rule = {
   id: 'R1',
   title: '202 implies readable, at once, in history and export',
+  proves: [
+    "An event that was answered with 202 can be read at once, in its device's history and in the account's export.",
+    'Both show it once, in the order in which the events were accepted.',
+  ],
+  how: [
+    'One device sends forty events, one a request, and each has to be answered with 202 and accepted 1.',
+    'After every tenth, and at the end, its history with filtered and pending events has to be exactly the ids sent so far; at the end the export',
+    'has to have them in the same order.',
+  ],
+  redBy: ['drops-acknowledged'],
   needs: [],
   check: async (context) => {
     const sender = await newDevice(context);
@@ -63,6 +73,16 @@ const readable: Rule = {
 const survivesKill: Rule = {
   id: 'R2',
   title: 'after kill -9 every acknowledged id is there once',
+  proves: [
+    'A 202 outlives the process: what was acknowledged before a kill -9 is in the log after the restart.',
+    'No event is there twice because of the kill.',
+  ],
+  how: [
+    'Eight devices send one event after the other for 700 ms; then the supervisor and all workers get SIGKILL, and the service is started again',
+    'on the same data.',
+    'Every id that was answered with 202 has to be in the export, and each once.',
+  ],
+  redBy: ['drops-acknowledged'],
   needs: ['own service'],
   check: async (context) => {
     const senders = await Promise.all(Array.from({ length: 8 }, (_, i) => context.client.device(context.account, context.name(`device${i}`))));
@@ -93,6 +113,15 @@ const survivesKill: Rule = {
 const duplicates: Rule = {
   id: 'R3',
   title: 'the same batch again: all duplicates, history unchanged',
+  proves: [
+    'An event is the pair of its device and its id, so a batch that is sent again is recognised as the same events.',
+    'The repetition is counted as duplicates and leaves the log as it was.',
+  ],
+  how: [
+    'A batch of three is sent as an array, which accepts 3, and again inside an object, which has to accept 0 and name 3 duplicates.',
+    'The history before and after the second request has to be the same list of ids.',
+  ],
+  redBy: ['forgets-duplicates'],
   needs: [],
   check: async (context) => {
     const sender = await newDevice(context);
@@ -107,6 +136,15 @@ const duplicates: Rule = {
 const oneOfMany: Rule = {
   id: 'R4',
   title: '32 concurrent sends of one id: one accepted',
+  proves: [
+    'When many requests bring the same event at the same moment, exactly one of them is told that it was accepted.',
+    'The others are told that they repeated it, and the log has it once.',
+  ],
+  how: [
+    'Thirty-two requests with one and the same event are sent at once.',
+    'All have to be answered with 202, the accepted counts have to add up to 1, and the history has to hold that id alone.',
+  ],
+  redBy: ['forgets-duplicates'],
   needs: [],
   check: async (context) => {
     const sender = await newDevice(context);
@@ -125,6 +163,15 @@ const oneOfMany: Rule = {
 const idempotent: Rule = {
   id: 'R5',
   title: 'same Idempotency-Key and body: the same answer to the byte; other body: 409',
+  proves: [
+    'A request that is repeated under its Idempotency-Key gets the answer of the first time, to the byte.',
+    'The key belongs to its body: another body under it is refused.',
+  ],
+  how: [
+    'A batch of one good and one incomplete event is sent twice under one key: status and text of both answers have to be equal.',
+    'A third request with another event under that key has to be 409 with the code idempotency-mismatch.',
+  ],
+  redBy: ['ignores-keys'],
   needs: [],
   check: async (context) => {
     const { authorization } = await newDevice(context);
@@ -141,6 +188,15 @@ const idempotent: Rule = {
 const mixedBatch: Rule = {
   id: 'R6',
   title: 'mixed batch: valid ones accepted, invalid ones named by index, counts add up',
+  proves: [
+    'In a mixed batch the valid events are accepted, and each invalid one is named by its index and a code.',
+    'Accepted, duplicate and rejected add up to what was sent, and a repetition within the batch is a duplicate.',
+  ],
+  how: [
+    'A batch of six holds two new events, a number, an unknown type, a wrong date, and the first event once more.',
+    'The answer has to say 2 accepted and 1 duplicate, and to reject items 1, 2 and 4, each with a code; the history has to hold the two.',
+  ],
+  redBy: ['counts-wrongly'],
   needs: [],
   check: async (context) => {
     const sender = await newDevice(context);
@@ -168,6 +224,15 @@ const mixedBatch: Rule = {
 const sizes: Rule = {
   id: 'R7',
   title: 'empty 400, 501 items 413, one item over 16 KiB rejected alone',
+  proves: [
+    'A batch without events and one with too many are refused as a whole, each with a code of its own.',
+    'One event that is too large is rejected alone and takes no other with it.',
+  ],
+  how: [
+    'An empty batch has to be 400 empty-batch, and one of 501 events 413 batch-too-large.',
+    'A batch of one ordinary event and one whose note alone has the largest size of an event has to accept the first and reject item 1.',
+  ],
+  redBy: ['blurs-sizes'],
   needs: [],
   check: async (context) => {
     const { authorization } = await newDevice(context);
@@ -190,6 +255,16 @@ const sizes: Rule = {
 const gzipBomb: Rule = {
   id: 'R8',
   title: 'gzip is taken; a gzip bomb is 413',
+  proves: [
+    'A body may be sent as gzip, and its limit counts what it unpacks to.',
+    'A small body that unpacks to far more is refused with 413, again and again.',
+  ],
+  how: [
+    'A packed batch of one event has to be accepted.',
+    'Then 64 MiB of spaces, packed to about 64 KB, is sent five times, and each time has to be answered with 413 body-too-large.',
+    "It does not measure the service's memory meanwhile.",
+  ],
+  redBy: ['blurs-sizes'],
   needs: [],
   check: async (context) => {
     const { authorization } = await newDevice(context);
@@ -203,6 +278,15 @@ const gzipBomb: Rule = {
 const order: Rule = {
   id: 'R9',
   title: 'acknowledged before the next was sent: lower position, and first',
+  proves: [
+    'If one event of a device was acknowledged before the next was sent, it has the lower position and is read first.',
+    'Within one batch the order of its items is kept.',
+  ],
+  how: [
+    'Twenty events are sent one after the other under ids whose alphabetical order is another, and the positions in the answers have to grow.',
+    "History has to list them as they were sent, and so has the export, with a batch of ten behind them in the batch's order.",
+  ],
+  redBy: ['swaps-order'],
   needs: [],
   check: async (context) => {
     const sender = await newDevice(context);
@@ -227,6 +311,15 @@ const order: Rule = {
 const cutConnection: Rule = {
   id: 'R10',
   title: 'connection cut after the body: a retry neither loses nor doubles',
+  proves: [
+    'A client whose connection was cut after its request cannot know whether it was taken, and may send it again.',
+    'The retry neither loses the event nor stores it twice.',
+  ],
+  how: [
+    'Ten times a whole request is written and the connection reset without reading an answer; then the same body is sent again.',
+    'Each retry has to be 202 with accepted and duplicate adding up to 1, and in the end the history has to hold the ten ids once each.',
+  ],
+  redBy: ['forgets-duplicates'],
   needs: [],
   check: async (context) => {
     const sender = await newDevice(context);
@@ -247,6 +340,16 @@ const cutPauseMs = 250;
 const fullDisk: Rule = {
   id: 'R11',
   title: 'disk full: 503 with Retry-After, never 202 for what is not there',
+  proves: [
+    'A service that cannot store answers 503 with Retry-After: it never acknowledges what is not there.',
+    'What it did acknowledge before its disk was full stays readable.',
+  ],
+  how: [
+    'A service of its own gets a data folder on a disk of 6 MB, and one device sends events of 12 KB until three are refused.',
+    'Every answer has to be 202 or 503 store-unavailable with Retry-After in seconds; at most twenty connections may be cut instead.',
+    'Afterwards the history has to hold every event that was answered with 202.',
+  ],
+  redBy: ['acknowledges-early'],
   needs: ['own service'],
   check: async (context) => {
     await context.service?.withSmallDisk(async (other) => {

@@ -69,6 +69,16 @@ async function ingest({ client, account }: Stormy, { name, boundMs }: RuleContex
 const storms: Rule = {
   id: 'R49',
   title: 'a storm of registrations at three times what can be served does not reach ingest: p99 within 250 ms, errors at most 0.1 %',
+  proves: [
+    'A storm of new devices is shed before it costs those who send events: ingest keeps its latency, and hardly any of its requests fail.',
+    'The lane of registrations pays for its own crowd.',
+  ],
+  how: [
+    'First it measures how many registrations a second one worker serves when nobody asks for anything else.',
+    'Then three times that is offered for five seconds, open loop, beside 200 events a second.',
+    'The 99th percentile of ingest, counted from the planned times, has to stay below 250 ms, with at most 0.1 % refused or failed.',
+  ],
+  redBy: ['favours-registrations'],
   needs: ['own service'],
   check: (context) =>
     withStorm(context, async (stormy) => {
@@ -94,6 +104,17 @@ const part = (stated: number, { boundMs }: RuleContext): number => (boundMs(1) =
 const goodput: Rule = {
   id: 'R52',
   title: 'at twice what can be served goodput is at least 90 % of the peak for clients that honour Retry-After, and 55 % for those that do not',
+  proves: [
+    'Offered twice what it can serve, a service still does useful work: 90 % of its peak for clients that honour Retry-After, 55 % for those that',
+    'come back at once.',
+    'Every refusal carries Retry-After as a whole number.',
+  ],
+  how: [
+    'It first measures the peak of registrations at one worker in the same minute.',
+    'Then twice that is offered for five seconds, once by either kind of client, and answers that came too late to be of use do not count.',
+    "Without --strict half of the stated part is enough, since the peak was another second's.",
+  ],
+  redBy: ['thrashes'],
   needs: ['own service'],
   check: (context) =>
     withStorm(context, async ({ storm, peakPerSecond }) => {
@@ -120,6 +141,15 @@ const goodput: Rule = {
 const alive: Rule = {
   id: 'R53',
   title: '/healthz answers within 100 ms under three times what can be served',
+  proves: [
+    'Whoever asks whether the service lives gets an answer within 100 ms, also when it has far more to do than it can.',
+    'Otherwise a balancer would take the busy for dead.',
+  ],
+  how: [
+    'After the peak of registrations was measured, three times that is offered for five seconds, and /healthz is asked every 50 ms meanwhile.',
+    'All answers have to be 200, and 95 of 100 have to come within the bound.',
+  ],
+  redBy: ['slow-health'],
   needs: ['own service'],
   check: (context) =>
     withStorm(context, async ({ client, storm, peakPerSecond }) => {

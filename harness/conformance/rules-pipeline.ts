@@ -69,6 +69,15 @@ const rankOf = (event: Event): string => `${String(event.recorded_at)} ${event.i
 const forward: Rule = {
   id: 'R35',
   title: 'the latest location never moves back, in whatever order its points come; of one time the higher id is later',
+  proves: [
+    'The latest location of a device is the one recorded last, in whatever order its points arrive.',
+    'Of two points of the same time the one with the higher id is later.',
+  ],
+  how: [
+    'In four rounds seven points, two of them of the same time, are sent shuffled, in batches of one to four.',
+    "After each batch, once the pipeline has stepped over it, the device's location has to be the latest of those that came so far.",
+  ],
+  redBy: ['latest-by-arrival'],
   needs: [],
   check: async (context) => {
     for (let round = 0; round < 4; round++) {
@@ -92,6 +101,16 @@ const forward: Rule = {
 const late: Rule = {
   id: 'R36',
   title: 'a late point reaches history, and neither the latest location nor a stream',
+  proves: [
+    'A point that arrives after a younger one belongs to history, and is news to nobody.',
+    'It changes neither the latest location nor what a stream tells.',
+  ],
+  how: [
+    'A stream watches a device while a young point and then an old one are sent: the old one has to be kept in history, and the location has to',
+    'stay.',
+    'Then a third, younger still, is sent; once that is on the stream, no frame of the old one may have come.',
+  ],
+  redBy: ['latest-by-arrival'],
   needs: [],
   check: async (context) => {
     const sender = await newSender(context, 'device');
@@ -195,6 +214,17 @@ async function eventuallyIdle(asked: Asked): Promise<void> {
 const conserved: Rule = {
   id: 'R37',
   title: 'kept + filtered + pending = accepted, exactly and event by event, also over a kill of all workers or of one',
+  proves: [
+    'Every accepted event is pending, kept, or filtered under a reason, and the counters say exactly that.',
+    'Neither a kill of all workers nor of one makes an event count twice or not at all.',
+  ],
+  how: [
+    'Eight devices send points of which every third lies at 0, 0, while after 700 ms the whole service is killed and started again; at a second',
+    'service with two workers one of them is killed.',
+    'Once nothing is pending, kept and filtered have to add up to accepted, and to have grown by exactly the events that were acknowledged.',
+    'Event by event the export has to show those at 0, 0 as filtered:zero.',
+  ],
+  redBy: ['counts-filtered-twice'],
   needs: ['own service'],
   check: async ({ client, account, name, service }) => {
     await holdConserved({ client, account, name, disturb: async () => service?.killAndRestart() }, 'all');
@@ -207,6 +237,16 @@ const conserved: Rule = {
 const sides: Rule = {
   id: 'R38',
   title: 'each filter keeps what is on one side of its threshold and filters what is on the other, under its own name',
+  proves: [
+    'Each of the twelve filters keeps a point that is just on the right side of its threshold and filters one that is just beyond it.',
+    "What is filtered carries that filter's name, not a neighbour's.",
+  ],
+  how: [
+    'A service of its own gets known thresholds, and for each filter a new device sends two or three points on both sides, seven for the daily',
+    'limit.',
+    'Its history has to show, in order, kept or filtered:<name> for each.',
+  ],
+  redBy: ['doubles-thresholds'],
   needs: ['own service'],
   check: async ({ name, service }) => {
     await service?.withService({ env: filterEnvironment }, async ({ client, account }) => {
@@ -228,6 +268,16 @@ const stateTypes = ['battery', 'permission', 'activity', 'trip'] as const;
 const exempt: Rule = {
   id: 'R39',
   title: 'a change of state is never filtered, whatever its time and place',
+  proves: [
+    'A change of battery, permission, activity or trip is a fact whatever its time and place, and no filter takes it.',
+    'It is kept even where it looks invalid, old, or like the one before.',
+  ],
+  how: [
+    'A device sends four events of each of these types: thirty years old, now, now once more, and thirty years ahead.',
+    'All claim to be at 0, 0 with a negative accuracy, and to be invalid; sent as locations they would meet several filters.',
+    'All sixteen have to be kept.',
+  ],
+  redBy: ['filters-states'],
   needs: ['own service'],
   check: async ({ name, service }) => {
     await service?.withService({ env: filterEnvironment }, async ({ client, account }) => {
@@ -254,6 +304,18 @@ const exempt: Rule = {
 const pages: Rule = {
   id: 'R40',
   title: 'pages of history, read while events come in: nothing twice, nothing missing, in order of acceptance',
+  proves: [
+    'History read page by page has every event once, in order of acceptance, also while new ones come in.',
+    "A page ends where the next begins, whatever the page's size.",
+  ],
+  how: [
+    'A device has sent 120 events and goes on, one a request, while its history is read in pages of 7 and 50 with what is filtered, and of 11',
+    'without.',
+    'Each reading has to be a gapless begin of what was sent, with growing positions, and hold at least the first 120 where pending ones are',
+    'shown.',
+    'In the end pages of 13 have to hold everything.',
+  ],
+  redBy: ['skips-between-pages'],
   needs: [],
   check: async (context) => {
     const sender = await newSender(context, 'device');

@@ -16,6 +16,15 @@ const repeats = 100_000;
 const identical: Rule = {
   id: 'R48',
   title: 'an identical registration, a hundred thousand times: one row, no event, nothing told',
+  proves: [
+    'Apps register at every start, so a registration that changes nothing is a no-op: it answers changed false and touches nothing.',
+    'No event, no word on a stream and no new version of the row comes of it, however often it is sent.',
+  ],
+  how: [
+    'A device is registered, a stream of all devices listens, and the same registration is sent a hundred thousand times over 32 connections.',
+    'All have to be 200, the device has to read as before, ETag and all, and neither the stream nor its history may have anything of it.',
+  ],
+  redBy: ['registers-again'],
   needs: [],
   check: async ({ client, account, name }) => {
     const device = name('device');
@@ -59,6 +68,15 @@ const refusals = 1000;
 const comeBack: Rule = {
   id: 'R50',
   title: 'a refusal says when to come back, in whole seconds, spread by 30 %, and names its lane',
+  proves: [
+    'A refused client is told when to come back, in whole seconds that differ by at least 30 %, so that not all come back at once.',
+    'The refusal names its lane and says that nothing of the quota is left.',
+  ],
+  how: [
+    'One device changes its registration a thousand times over sixteen connections, and more than nine in ten have to be 429.',
+    'Each refusal needs Retry-After, the lane registration and a RateLimit of r=0; the longest wait has to be 30 % longer than the shortest.',
+  ],
+  redBy: ['same-retry'],
   needs: [],
   check: async ({ client, account, name }) => {
     const authorization = publishableAuthorization(account);
@@ -91,6 +109,16 @@ const quotaSeconds = 10;
 const exact: Rule = {
   id: 'R51',
   title: 'a token bucket gives burst and rate, within 2 % over the workers of a node and 5 % over nodes',
+  proves: [
+    'A quota is a token bucket: its burst at once, then its rate, and no more than that over all workers and nodes.',
+    'Every answer says the policy in RateLimit-Policy.',
+  ],
+  how: [
+    'An account may read 40 times a second with a burst of 80, and is asked for ten seconds by twelve loops a node, without waiting for',
+    'permission.',
+    'What was not 429 has to be what the bucket gives, within 2 % at one node with two workers and within 5 % over two nodes of one store.',
+  ],
+  redBy: ['gives-what-is-asked'],
   needs: ['own service'],
   check: async ({ service }) => {
     await service?.withService({ workers: 2 }, async ({ client, newAccount, data }) => {
@@ -129,6 +157,16 @@ const seriesMax = 200;
 const counted: Rule = {
   id: 'R68',
   title: `the lanes' outcomes add up to the requests; no metric has more than ${seriesMax} series; a scrape takes 50 ms while streams are held`,
+  proves: [
+    'What /metrics says adds up: the outcomes of all lanes are the requests that were made.',
+    'It stays cheap: at most 200 series a metric, and a scrape within 50 ms while streams are held.',
+  ],
+  how: [
+    'A hundred requests of five kinds, errors among them, go to a service of its own, and the sum over headroom_requests_total has to be those',
+    'and the scrapes before.',
+    'With 2,000 streams held it scrapes seven times: the median has to be within the bound.',
+  ],
+  redBy: ['counts-half'],
   needs: ['own service'],
   check: async ({ service, name, boundMs }) => {
     await service?.withService({}, async ({ client, account }) => {

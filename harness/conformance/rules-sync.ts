@@ -9,6 +9,16 @@ const countOf = ({ json }: Answer): number => (json?.data as { n: number } | und
 const conditions: Rule = {
   id: 'R41',
   title: 'If-Match that does not match is 412 and changes nothing; a hundred writers of one counter lose nothing',
+  proves: [
+    'A write with If-Match that names another version, or with If-None-Match where the item exists, is 412 and changes nothing.',
+    'So any number of writers can share a counter without losing an addition.',
+  ],
+  how: [
+    'An item is made under If-None-Match, and made again, written and deleted under wrong conditions: each time 412.',
+    'A hundred writers read the counter and add one under its ETag, again whenever they get 412.',
+    'It has to end at 100 and at version 101.',
+  ],
+  redBy: ['ignores-if-match'],
   needs: [],
   check: async ({ client, account, name }) => {
     const user = await newUser(client, account, name('user'));
@@ -37,6 +47,15 @@ const conditions: Rule = {
 const ownWrites: Rule = {
   id: 'R42',
   title: 'a write is read at once; from its Sync-Cursor a stream goes on behind it',
+  proves: [
+    'A write can be read at once, and its Sync-Cursor is the place right behind it in the log.',
+    'From there a client hears what comes next, and not its own write again.',
+  ],
+  how: [
+    'Five items are written; each has to be read back at once, and no change may follow its cursor.',
+    'A stream from the cursor of a sixth write has to tell only the write after it.',
+  ],
+  redBy: ['stale-cursors'],
   needs: [],
   check: async ({ client, account, name }) => {
     const user = await newUser(client, account, name('user'));
@@ -63,6 +82,12 @@ const ownWrites: Rule = {
 const everyNode: Rule = {
   id: 'R43',
   title: 'what one node acknowledged every other one reads',
+  proves: ['Nodes share one store: what one has acknowledged any other reads, in the next request.', 'None of them answers from what it knew before.'],
+  how: [
+    'Two services run over one data folder; through one an item is written twenty times, and after each write read through the other.',
+    'Each reading has to show the value just written.',
+  ],
+  redBy: ['reads-late'],
   needs: ['own service'],
   check: async ({ service, name }) => {
     await service?.withService({}, async (first) => {
@@ -82,6 +107,17 @@ const everyNode: Rule = {
 const shares: Rule = {
   id: 'R44',
   title: 'a share, its changes and its revocation appear in the recipient’s inbox and nowhere else',
+  proves: [
+    "Sharing an item puts it into the recipient's inbox, with its changes, and revoking the share takes it out.",
+    "Nobody else sees any of it, and the recipient sees neither the owner's other items nor what was written after the revocation.",
+  ],
+  how: [
+    'Friend and stranger listen to their inboxes and collections while the owner shares one of two items, changes both, revokes the share, and',
+    'writes once more.',
+    'The friend has to get two puts and a deletion and nothing of the rest, and the stranger nothing.',
+    "Reading the owner's item and revoking a share of somebody else's have to be 404.",
+  ],
+  redBy: ['keeps-revoked'],
   needs: [],
   check: async ({ client, account, name }) => {
     const [owner, friend, stranger] = [

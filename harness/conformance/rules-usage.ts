@@ -130,6 +130,17 @@ async function holdOverKill({ client, account, name, service }: RuleContext): Pr
 const usage: Rule = {
   id: 'R70',
   title: 'usage is what was sent: events, calls, registrations, stream minutes, active devices, over all workers and over a kill',
+  proves: [
+    'An account is billed for what it used and nothing else: accepted events, calls, registrations, minutes of streams, active devices.',
+    'What was acknowledged is counted also over a kill, and over all workers.',
+  ],
+  how: [
+    'A known lot is sent, with a repeated batch, wrong events, an unchanged registration and a stream of 1.5 s, and the difference in /v1/usage',
+    'has to be that lot, to the call.',
+    'With a service of its own it is asked again of two workers, and four devices send until a kill: the events counted then have to be those of',
+    'the log, and at least those acknowledged.',
+  ],
+  redBy: ['bills-duplicates', 'forgets-calls'],
   needs: [],
   check: async (context) => {
     await holdCounts(context);

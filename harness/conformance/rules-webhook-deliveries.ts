@@ -18,6 +18,16 @@ const secondsOf = ({ headers }: Hit): number => Number(headers['webhook-timestam
 const sameId: Rule = {
   id: 'R57',
   title: 'over its retries an event keeps its id and its body to the byte, and each attempt has its own time',
+  proves: [
+    'A receiver recognises a retry: the id stays, and the body stays to the byte.',
+    'The timestamp is that of the attempt, so that an old one can be told from a new one.',
+  ],
+  how: [
+    'A receiver answers 503 twice, asking for two seconds each time, and then 200.',
+    "All three attempts have to share id and body, and each timestamp has to be near the attempt's arrival, the last at least 3 s after the",
+    'first.',
+  ],
+  redBy: ['renames-retries'],
   needs: ['own service'],
   check: async ({ service, name, boundMs }) => {
     await withWebhooks(
@@ -57,6 +67,16 @@ const failing = 12;
 const retried: Rule = {
   id: 'R58',
   title: 'retries keep to the published schedule with jitter; a redirect is a failure, 410 disables, Retry-After is a minimum, what died can be replayed',
+  proves: [
+    'Failed deliveries come again on the published schedule, with waits that differ, and what died can be replayed under its old ids.',
+    'A redirect is a failure and is not followed, 410 disables the webhook, and Retry-After is the least that is waited.',
+  ],
+  how: [
+    'At a service with a schedule of four attempts, twelve events go to a receiver that always fails: four attempts each, waits no longer than',
+    'the schedule and spread by 30 %, then a replay.',
+    'Further receivers answer 302, 410, and 429 or 503 with Retry-After of three seconds.',
+  ],
+  redBy: ['believes-redirects', 'ignores-retry-after'],
   needs: ['own service'],
   check: async (context) => {
     await withWebhooks(context, { env: { HEADROOM_WEBHOOK_SCHEDULE_MS: schedule, ...manyFailures } }, async (world) => {
@@ -154,6 +174,16 @@ const prompt = 30;
 const others: Rule = {
   id: 'R60',
   title: 'endpoints that hang, cut or answer late do not delay others, and have a bounded number of attempts open',
+  proves: [
+    'An endpoint that hangs or cuts costs the others nothing: they are told in time.',
+    'No endpoint has more attempts open at once than the published limit.',
+  ],
+  how: [
+    'Four receivers hang, one cuts, and one is prompt, while thirty devices register over 6 s, twice what an attempt may take.',
+    'The prompt one has to hear of each within 500 ms.',
+    'Before the first attempt can have timed out, none of those that hang may have had more attempts than the limit.',
+  ],
+  redBy: ['waits-for-each'],
   needs: ['own service'],
   check: async ({ service, name, boundMs }) => {
     const env = { HEADROOM_WEBHOOK_TIMEOUT_MS: String(hangingMs), HEADROOM_WEBHOOK_SCHEDULE_MS: '0,200,200,200', ...manyFailures };
@@ -200,6 +230,16 @@ const answeredBeforeKill = 4;
 const survives: Rule = {
   id: 'R62',
   title: 'what happened before a kill arrives after it, under the id and with the body it had',
+  proves: [
+    'What happened before a kill is told after it: a delivery that was open or waiting is tried again.',
+    'It keeps its id and its body, so that a receiver can tell it from another.',
+  ],
+  how: [
+    '24 devices register while the receiver answers four deliveries and lets the others hang; then supervisor and workers get SIGKILL.',
+    "Another service starts on the same data, and every device's event has to be answered, each under one id and with one body over all its",
+    'attempts.',
+  ],
+  redBy: ['settles-before-sending'],
   needs: ['own service'],
   check: async ({ service, name, boundMs }) => {
     const receiver = await createReceiver();

@@ -15,6 +15,16 @@ const quietMs = 1000;
 const confirmed: Rule = {
   id: 'R55',
   title: 'nothing but the handshake is told before it; an echo or a visit confirms, a token once and in its time',
+  proves: [
+    'A webhook is told nothing but its handshake until it was confirmed, by an echo of the challenge or by a visit to the link in it.',
+    'The link is good once and for a limited time.',
+  ],
+  how: [
+    'One receiver echoes the challenge, and two answer with another one: these two must not hear of an event.',
+    'The link of one of them is visited, which has to make it active from then on, and a second visit has to be 410.',
+    'At a service whose handshakes live for a second, a late visit has to be 410 and leave the webhook pending.',
+  ],
+  redBy: ['tells-unconfirmed', 'confirms-twice'],
   needs: ['own service'],
   check: async ({ service, name }) => {
     await withWebhooks({ service }, {}, async (world) => {
@@ -69,6 +79,15 @@ const flipped = (text: string, at: number): string => `${text.slice(0, at)}${tex
 const signed: Rule = {
   id: 'R56',
   title: 'every kind of event verifies with standardwebhooks, and with any byte flipped it does not',
+  proves: [
+    'Every delivery is signed so that the library standardwebhooks verifies it, over its id, its time and its body.',
+    'A change of any of them is noticed.',
+  ],
+  how: [
+    'A webhook for three kinds of event gets one of each, and all of them and the handshake have to verify.',
+    'Then each character of the body, the id and the timestamp is changed in turn, and none of these may verify.',
+  ],
+  redBy: ['signs-another-time'],
   needs: ['own service'],
   check: async ({ service, name }) => {
     await withWebhooks({ service }, {}, async ({ makeActive, told, other: { client, account }, receiver }) => {
@@ -101,6 +120,15 @@ const overlapSeconds = 4;
 const rotated: Rule = {
   id: 'R59',
   title: 'after a rotation both secrets sign while they overlap, then the new one alone',
+  proves: [
+    'A secret can be changed without losing a delivery: while old and new overlap, both sign.',
+    'After that the new one signs alone, and no secret is ever shown again.',
+  ],
+  how: [
+    "A webhook's secret is rotated with an overlap of four seconds, and one event is told within it and one after it.",
+    'The first has to verify with both secrets, the second with the new one only, and reading the webhook must show none.',
+  ],
+  redBy: ['rotates-at-once'],
   needs: ['own service'],
   check: async ({ service, name }) => {
     await withWebhooks({ service }, {}, async ({ ask, makeActive, told, register }) => {
@@ -153,6 +181,17 @@ const rebindings = 10;
 const insideOnly: Rule = {
   id: 'R61',
   title: 'nothing goes to loopback, private, link-local or metadata addresses: not by address, by name, by a name that changes, or by a redirect',
+  proves: [
+    'A webhook cannot be used to reach the inside of the network: no loopback, private, link-local or metadata address, however it is written.',
+    'That holds for the address where a name leads at each connection, and for redirects.',
+  ],
+  how: [
+    'Eighteen addresses that lead inside, or are no plain https, have to be 422 forbidden-url.',
+    "A name server of the rule's own sends a name outside first and inside the time after, and a receiver redirects inside, while ten devices",
+    'register.',
+    'A receiver at the inner address must not hear a thing.',
+  ],
+  redBy: ['judges-addresses-once', 'takes-any-address'],
   needs: ['own service'],
   check: async ({ service, name }) => {
     const receiver = await createReceiver();

@@ -1,6 +1,7 @@
 import type { Rule } from './rule.ts';
 import { accessRules } from './rules-access.ts';
 import { balancerRules } from './rules-balancer.ts';
+import { connectionRules, edgeRules } from './rules-connections.ts';
 import { cursorRules } from './rules-cursors.ts';
 import { deviceRules } from './rules-devices.ts';
 import { graphqlRules } from './rules-graphql.ts';
@@ -9,7 +10,7 @@ import { memoryRules } from './rules-memory.ts';
 import { overloadRules } from './rules-overload.ts';
 import { pipelineRules } from './rules-pipeline.ts';
 import { quotaRules } from './rules-quotas.ts';
-import { edgeRules, streamRules } from './rules-streams.ts';
+import { streamRules } from './rules-streams.ts';
 import { syncRules } from './rules-sync.ts';
 import { twiceOf } from './rules-twice.ts';
 import { usageRules } from './rules-usage.ts';
@@ -20,6 +21,7 @@ const once: readonly Rule[] = [
   ...ingestRules,
   ...cursorRules,
   ...streamRules,
+  ...connectionRules,
   ...pipelineRules,
   ...syncRules,
   ...deviceRules,

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AccountCredentials } from '#harness/topology/provision.ts';
 import type { Client } from './client.ts';
-import { Broken, type Need, type OwnService, type Rule, Unaskable } from './rule.ts';
+import { Broken, howToGet, type OwnService, type Rule, Unaskable } from './rule.ts';
 
 export type RuleOutcome = {
   readonly rule: string;
@@ -52,8 +52,3 @@ async function ask(rule: Rule, { client, accounts, service, strict }: RunRulesIn
     return { outcome: 'error', text: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
   }
 }
-
-const howToGet: Readonly<Record<Need, string>> = {
-  'own service': 'it ends the process: run it without --target',
-  'second account': 'it needs two accounts in the credentials file',
-};

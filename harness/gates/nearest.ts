@@ -1,12 +1,19 @@
-import { closest, distance } from 'fastest-levenshtein';
+import { distance } from 'fastest-levenshtein';
+
+/** Up to `most` words that were probably meant, the nearest first; of those as near as each other in the order of `known`. */
+export function nearestWords(word: string, known: readonly string[], most: number): readonly string[] {
+  if (word === '') return [];
+  const wanted = word.toLowerCase();
+  return known
+    .map((candidate) => ({ candidate, edits: distance(wanted, candidate) }))
+    .filter(({ candidate, edits }) => edits <= Math.max(2, Math.floor(Math.max(word.length, candidate.length) / 2)))
+    .sort((a, b) => a.edits - b.edits)
+    .slice(0, most)
+    .map(({ candidate }) => candidate);
+}
 
 /** The word that was probably meant, or `undefined` where none is near enough to be worth offering. */
-export function nearestWord(word: string, known: readonly string[]): string | undefined {
-  if (known.length === 0 || word === '') return undefined;
-  const candidate = closest(word.toLowerCase(), known);
-  const editsMax = Math.max(2, Math.floor(Math.max(word.length, candidate.length) / 2));
-  return distance(word.toLowerCase(), candidate) <= editsMax ? candidate : undefined;
-}
+export const nearestWord = (word: string, known: readonly string[]): string | undefined => nearestWords(word, known, 1)[0];
 
 /** `; did you mean "spike"?`, or what there is where nothing is near. */
 export function offer(word: string, known: readonly string[]): string {
