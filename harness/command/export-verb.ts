@@ -11,7 +11,7 @@ export async function exportVerb(args: ScenarioArguments, around: Surroundings):
     return usageExitCode;
   };
   if (args.exported === undefined) return wrong(`export which scenario? There is ${scenarioNames().join(', ')}`);
-  const checked = await readScenario(args.exported, args.set, around);
+  const checked = await readScenario(args.exported, args, around);
   if (typeof checked === 'string') return wrong(checked);
   const trouble = k6Trouble(checked.scenario);
   if (trouble !== undefined) return wrong(trouble);

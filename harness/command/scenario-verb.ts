@@ -40,7 +40,7 @@ export async function runScenarios(args: ScenarioArguments, around: Surroundings
     around.say.err(`which scenario? There is ${scenarioNames().join(', ')}; npm run scenario -- --help says more\n`);
     return usageExitCode;
   }
-  const checked = await readScenario(args.name, args.fullTime === true ? [...args.set, 'clock.scale=1'] : args.set, around);
+  const checked = await readScenario(args.name, args, around);
   if (typeof checked === 'string') {
     around.say.err(`${checked}\n`);
     return usageExitCode;
@@ -55,11 +55,13 @@ export async function runScenarios(args: ScenarioArguments, around: Surroundings
 
 type RightScenario = Extract<ParsedScenario, { kind: 'ok' }>;
 
+type Changes = Pick<ScenarioArguments, 'set' | 'fullTime'>;
+
 /** The checked scenario, or what is wrong as text. */
-export async function readScenario(name: string, overrides: readonly string[], { operationNames }: Surroundings): Promise<RightScenario | string> {
+export async function readScenario(name: string, { set, fullTime }: Changes, { operationNames }: Surroundings): Promise<RightScenario | string> {
   const loaded = await loadScenario(name);
   if (loaded.kind === 'error') return loaded.message;
-  const changed = applyOverrides(loaded.value, overrides);
+  const changed = applyOverrides(loaded.value, fullTime === true ? [...set, 'clock.scale=1'] : set);
   if (changed.kind === 'errors') return changed.errors.map((error) => `--set ${error.path}: ${error.message}`).join('\n');
   const parsed = parseScenario(changed.value, { source: loaded.source, operations: await operationNames() });
   return parsed.kind === 'ok' ? parsed : formatScenarioErrors(parsed);
