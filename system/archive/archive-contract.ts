@@ -30,6 +30,7 @@ export function describeArchive(name: string, factory: () => Promise<Vault>): vo
     keepsOnce(fixture);
     survivesCrashes(fixture);
     sharesWork(fixture);
+    pausesWithoutWork(fixture);
     survivesTheDead(fixture);
     readsOver(fixture);
     holdsThePruning(fixture);
@@ -46,6 +47,8 @@ type Fixture = {
   /** So many records of two events, one device after the other. */
   readonly send: (records: number) => Promise<void>;
   readonly stepOver: () => Promise<void>;
+  /** True: there is more. */
+  readonly archiveOnce: (change?: Partial<ArchiverOptions>) => Promise<boolean>;
   readonly archiveAll: (change?: Partial<ArchiverOptions>) => Promise<void>;
   /** Everything that the store's list of runs leads to. */
   readonly archived: () => Promise<readonly LogEvent[]>;
@@ -91,6 +94,7 @@ function openFixture(vault: Vault): Fixture {
     stepOver: async () => {
       for (const partition of allPartitions) await stepPartition(store, partition, nowMs);
     },
+    archiveOnce: (change = {}) => archiveOnce(options(change), noWait),
     archiveAll: async (change = {}) => {
       while (await archiveOnce(options(change), noWait));
     },
@@ -217,6 +221,20 @@ function sharesWork(fixture: () => Fixture): void {
     }
     expect(idsOf(await use.archived())).toEqual(use.keptIds());
     expect((await use.store.readArchive()).totals.events).toBe(use.sent());
+  });
+}
+
+function pausesWithoutWork(fixture: () => Fixture): void {
+  test('more events than a run takes, and none that may be archived: there is no more to do now', async () => {
+    const use = fixture();
+    await use.send(30);
+    // The pipeline has not come so far, and the log goes on behind what was read.
+    const store = { ...use.store, readLog: async (query: Parameters<DirectStore['readLog']>[0]) => ({ ...(await use.store.readLog(query)), atEnd: false }) };
+    expect(await use.archiveOnce({ store })).toBe(false);
+    await use.stepOver();
+    expect(await use.archiveOnce({ store }), 'what was archived may have more behind it').toBe(true);
+    expect(await use.archiveOnce({ store })).toBe(false);
+    expect(idsOf(await use.archived())).toEqual(use.keptIds());
   });
 }
 

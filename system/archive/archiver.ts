@@ -54,7 +54,7 @@ export function startArchiver(options: ArchiverOptions): Archiver {
 
 type Waits = (ms: number) => Promise<void>;
 
-/** One run of every bucket that has something. True: there is more. */
+/** One run of every bucket that has something. True: there is more; never where nothing could be planned, since the next run would read the same again. */
 export async function archiveOnce(options: ArchiverOptions, wait: Waits): Promise<boolean> {
   const { store, clock, owner } = options;
   const { partitions } = await store.readArchive();
@@ -67,14 +67,14 @@ export async function archiveOnce(options: ArchiverOptions, wait: Waits): Promis
       return plan.kind === 'idle' ? undefined : { partition, asked: to, ...plan };
     }),
   );
-  for (const plan of plans) {
-    if (plan === undefined) continue;
+  const planned = plans.filter((plan) => plan !== undefined);
+  for (const plan of planned) {
     const { partition: bucket, from, to, name, asked } = plan;
     // A plan of somebody who died is another slice than the one that was just read.
     const events = from === through[bucket] && to <= asked ? keptIn(page.events, { bucket, to }) : await readSlice(store, { bucket, from, to });
     await archiveSlice(options, { bucket, from, to, name, events }, wait);
   }
-  return !page.atEnd;
+  return planned.length > 0 && !page.atEnd;
 }
 
 /** For each bucket the last position before what is pending: what stands there does not change any more. */
