@@ -8,14 +8,14 @@ import { type DirectStore, openDirectStore } from '#system/store/lmdb/direct-sto
 // biome-ignore lint/style/noRestrictedImports: only tests import this file, and what they prove is about the real store
 import { openTables, readHead, type Tables } from '#system/store/lmdb/tables.ts';
 import { allPartitions, type LogEvent, partitionOf } from '#system/store/store.ts';
-import { type ArchiverOptions, archiveOnce } from './archiver.ts';
+import { type ArchiverOptions, archiveOnce, startArchiver } from './archiver.ts';
 import { createHistory } from './history.ts';
 import { unpackManifest, unpackSegment } from './segment.ts';
 import type { Vault } from './vault.ts';
 
 const hourMs = 3_600_000;
 const startMs = Date.parse('2026-11-24T20:00:00Z');
-const noWait = async (): Promise<void> => undefined;
+const working = { wait: async (): Promise<void> => undefined, isStopping: () => false };
 const crashed = new Error('crashed');
 const devices = ['d1', 'd2', 'd3'];
 
@@ -31,6 +31,7 @@ export function describeArchive(name: string, factory: () => Promise<Vault>): vo
     survivesCrashes(fixture);
     sharesWork(fixture);
     pausesWithoutWork(fixture);
+    stopsInsideOfARun(fixture);
     survivesTheDead(fixture);
     readsOver(fixture);
     holdsThePruning(fixture);
@@ -47,6 +48,7 @@ type Fixture = {
   /** So many records of two events, one device after the other. */
   readonly send: (records: number) => Promise<void>;
   readonly stepOver: () => Promise<void>;
+  readonly options: (change: Partial<ArchiverOptions>) => ArchiverOptions;
   /** True: there is more. */
   readonly archiveOnce: (change?: Partial<ArchiverOptions>) => Promise<boolean>;
   readonly archiveAll: (change?: Partial<ArchiverOptions>) => Promise<void>;
@@ -94,9 +96,10 @@ function openFixture(vault: Vault): Fixture {
     stepOver: async () => {
       for (const partition of allPartitions) await stepPartition(store, partition, nowMs);
     },
-    archiveOnce: (change = {}) => archiveOnce(options(change), noWait),
+    options,
+    archiveOnce: (change = {}) => archiveOnce(options(change), working),
     archiveAll: async (change = {}) => {
-      while (await archiveOnce(options(change), noWait));
+      while (await archiveOnce(options(change), working));
     },
     archived: () => readArchived(store, vault),
     keptIds: () => Array.from({ length: sent }, (_, i) => `e${i}-0`),
@@ -234,6 +237,33 @@ function pausesWithoutWork(fixture: () => Fixture): void {
     await use.stepOver();
     expect(await use.archiveOnce({ store }), 'what was archived may have more behind it').toBe(true);
     expect(await use.archiveOnce({ store })).toBe(false);
+    expect(idsOf(await use.archived())).toEqual(use.keptIds());
+  });
+}
+
+function stopsInsideOfARun(fixture: () => Fixture): void {
+  test('who stops ends behind the object that is being written, and another carries the run on', async () => {
+    const use = fixture();
+    await use.send(30);
+    await use.stepOver();
+    let puts = 0;
+    let begun: () => void = () => undefined;
+    const beginning = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const put: Vault['put'] = async (key, bytes) => {
+      puts++;
+      begun();
+      await use.vault.put(key, bytes);
+    };
+    // At a byte a second each segment would be waited for some minutes.
+    const archiver = startArchiver(use.options({ everyMs: 0, bytesPerSecondMax: 1, vault: { ...use.vault, put } }));
+    await beginning;
+    await archiver.stop();
+    expect(puts).toBe(1);
+    expect(await use.archived()).toEqual([]);
+    use.wait(hourMs);
+    await use.archiveAll({ owner: 'next' });
     expect(idsOf(await use.archived())).toEqual(use.keptIds());
   });
 }

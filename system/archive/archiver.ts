@@ -28,17 +28,18 @@ export function startArchiver(options: ArchiverOptions): Archiver {
   const begunMs = options.clock.wallMs();
   let stopping = false;
   const pause = createPause();
+  const working: Working = { wait: async (ms) => (stopping ? undefined : pause.for(ms)), isStopping: () => stopping };
   const lookEveryMs = Math.min(lookEveryMsMax, options.everyMs);
   const run = async (): Promise<void> => {
     while (!stopping) {
       try {
         const { partitions } = await options.store.readArchive();
         const endedAtMs = Math.max(begunMs, ...partitions.map((partition) => partition.endedAtMs));
-        if (options.clock.wallMs() - endedAtMs >= options.everyMs) while (!stopping && (await archiveOnce(options, pause.for)));
-        if (!stopping) await pause.for(lookEveryMs);
+        if (options.clock.wallMs() - endedAtMs >= options.everyMs) while (await archiveOnce(options, working));
+        await working.wait(lookEveryMs);
       } catch (error) {
         options.onTrouble(error);
-        if (!stopping) await pause.for(troublePauseMs);
+        await working.wait(troublePauseMs);
       }
     }
   };
@@ -52,10 +53,10 @@ export function startArchiver(options: ArchiverOptions): Archiver {
   };
 }
 
-type Waits = (ms: number) => Promise<void>;
+type Working = { readonly wait: (ms: number) => Promise<void>; readonly isStopping: () => boolean };
 
 /** One run of every bucket that has something. True: there is more; never where nothing could be planned, since the next run would read the same again. */
-export async function archiveOnce(options: ArchiverOptions, wait: Waits): Promise<boolean> {
+export async function archiveOnce(options: ArchiverOptions, working: Working): Promise<boolean> {
   const { store, clock, owner } = options;
   const { partitions } = await store.readArchive();
   const through: LogCursor = Object.fromEntries(partitions.map((partition, i) => [i, partition.through]));
@@ -69,12 +70,13 @@ export async function archiveOnce(options: ArchiverOptions, wait: Waits): Promis
   );
   const planned = plans.filter((plan) => plan !== undefined);
   for (const plan of planned) {
+    if (working.isStopping()) return false;
     const { partition: bucket, from, to, name, asked } = plan;
     // A plan of somebody who died is another slice than the one that was just read.
     const events = from === through[bucket] && to <= asked ? keptIn(page.events, { bucket, to }) : await readSlice(store, { bucket, from, to });
-    await archiveSlice(options, { bucket, from, to, name, events }, wait);
+    await archiveSlice(options, { bucket, from, to, name, events }, working);
   }
-  return planned.length > 0 && !page.atEnd;
+  return planned.length > 0 && !page.atEnd && !working.isStopping();
 }
 
 /** For each bucket the last position before what is pending: what stands there does not change any more. */
@@ -106,7 +108,8 @@ async function readSlice(store: ArchiverOptions['store'], slice: Pick<Slice, 'bu
   }
 }
 
-export async function archiveSlice(options: ArchiverOptions, slice: Slice, wait: Waits): Promise<void> {
+/** Who stops leaves the plan as it is: its owner's time runs out, and another carries it on. */
+async function archiveSlice(options: ArchiverOptions, slice: Slice, { wait, isStopping }: Working): Promise<void> {
   const { store, vault, clock, segmentBytesMax, bytesPerSecondMax } = options;
   const { bucket, from, to, name, events } = slice;
   const commit = { partition: bucket, name, nowMs: clock.wallMs() };
@@ -117,6 +120,7 @@ export async function archiveSlice(options: ArchiverOptions, slice: Slice, wait:
   const packed = packSlice(slice, segmentBytesMax);
   let bytes = 0;
   for (const { segment, bytes: content } of packed) {
+    if (isStopping()) return;
     await vault.put(segment.key, content);
     bytes += content.length;
     await wait((content.length / bytesPerSecondMax) * 1000);
