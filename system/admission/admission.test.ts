@@ -53,6 +53,27 @@ test('a device on credit pays with its first lease, and one that is slow never a
   expect((await bucket.spend()).kind).toBe('spent');
 });
 
+test('credit comes again: a slow device asks the store once a credit and not each time', async () => {
+  const { source, time, leases } = leasing();
+  const bucket = new Bucket(source, { policy: { name: 'x', ratePerSecond: 100, burst: 200 }, key: 'x', creditTokens: 10 });
+  for (let i = 0; i < 111; i++, time.nowMs += 2000) expect((await bucket.spend()).kind).toBe('spent');
+  expect(leases.map(({ spent }) => spent)).toEqual(Array.from({ length: 10 }, () => 10));
+});
+
+test.each([1, 2, 5])('R51: credit that comes again is paid: %i workers give no more than one credit each beyond burst + rate · time', async (workers) => {
+  const { source, time } = leasing();
+  const policy = { name: 'x', ratePerSecond: 50, burst: 200 };
+  const buckets = Array.from({ length: workers }, () => new Bucket(source, { policy, key: 'x', creditTokens: 5 }));
+  let spent = 0;
+  for (let round = 0; round < 12; round++) {
+    const untilMs = time.nowMs + 3000;
+    for (; time.nowMs < untilMs; time.nowMs += 5) for (const bucket of buckets) if ((await bucket.spend()).kind === 'spent') spent++;
+    expect(spent).toBeLessThanOrEqual(200 + (50 * time.nowMs) / 1000 + 5 * workers);
+    // Long enough for every lease to end, too short for the bucket to be full again.
+    time.nowMs += 1200;
+  }
+});
+
 test('what is exceeded says how long to wait, at once and without asking again', async () => {
   const { source, leases } = leasing();
   const policy = { name: 'account-read', ratePerSecond: 0.5, burst: 1 };

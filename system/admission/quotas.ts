@@ -23,7 +23,9 @@ export class Bucket {
   readonly policy: Policy;
   readonly #source: BucketSource;
   readonly #key: string;
+  readonly #creditTokens: number;
   #tokens: number;
+  /** Spent on credit and not paid. */
   #owed = 0;
   #left: number;
   #untilMs = Number.POSITIVE_INFINITY;
@@ -31,11 +33,12 @@ export class Bucket {
   #asking: Promise<void> | undefined;
   #waiting = 0;
 
-  /** `creditTokens` are there before the first lease, and paid with it. `key` names the bucket in the store. */
+  /** `creditTokens` are there while no lease is good, and paid with the next one. `key` names the bucket in the store. */
   constructor(source: BucketSource, { policy, key, creditTokens }: { readonly policy: Policy; readonly key: string; readonly creditTokens: number }) {
     this.policy = policy;
     this.#source = source;
     this.#key = key;
+    this.#creditTokens = creditTokens;
     this.#tokens = Math.min(creditTokens, policy.burst);
     this.#left = policy.burst - this.#tokens;
   }
@@ -43,9 +46,19 @@ export class Bucket {
   /** One token; at once where there is one here. */
   spend(): Spent | Promise<Spent> {
     const nowMs = this.#source.monotonicMs();
-    if (nowMs >= this.#untilMs) this.#tokens = 0;
+    if (nowMs >= this.#untilMs) this.#borrow(nowMs);
     if (this.#tokens >= 1) return this.#take();
     return nowMs < this.#emptyUntilMs ? this.#exceeded(this.#emptyUntilMs - nowMs) : this.#spendLeased();
+  }
+
+  /** What a lease left is lost. Credit again, but for no more than the store should have by now: who is over the limit gets none. */
+  #borrow(nowMs: number): void {
+    const { ratePerSecond, burst } = this.policy;
+    const available = Math.min(burst, this.#left + ((nowMs - this.#untilMs + leaseMs) * ratePerSecond) / 1000);
+    this.#tokens = Math.max(0, Math.floor(Math.min(this.#creditTokens, available)));
+    if (this.#tokens === 0) return;
+    this.#left = available - this.#tokens;
+    this.#untilMs = Number.POSITIVE_INFINITY;
   }
 
   #take(): Spent {
