@@ -106,6 +106,24 @@ test('an account’s own quota counts, and the tighter of two buckets is told', 
   expect(await spend('ingest', 'e')).toMatchObject({ tightest: { kind: 'spent' } });
 });
 
+test('where both buckets are empty, the longer wait is told', async () => {
+  const { source } = leasing();
+  const tellsOf = async (settings: Parameters<typeof createMetering>[0]['settings']) => {
+    const metering = createMetering({ source, settings, quota: async (_, name) => (name.endsWith('_burst') ? 1 : undefined) });
+    const account = JSON.stringify(settings);
+    await metering.spend({ lane: 'ingest', account, device: 'd' });
+    return await metering.spend({ lane: 'ingest', account, device: 'd' });
+  };
+  const waits = [
+    await tellsOf({ accountPerSecond: { ingest: 0.1 }, deviceIngestPerSecond: 0.5 }),
+    await tellsOf({ accountPerSecond: { ingest: 0.5 }, deviceIngestPerSecond: 0.1 }),
+  ];
+  expect(waits).toMatchObject([
+    { tightest: { kind: 'exceeded', policy: { name: 'account-ingest' }, waitMs: 10_000 } },
+    { tightest: { kind: 'exceeded', policy: { name: 'device-ingest' }, waitMs: 10_000 } },
+  ]);
+});
+
 test('places: a share is kept, more is borrowed up to the ceiling, and what is left can be taken again', () => {
   const places = createPlaces(100);
   let borrowed = 0;

@@ -90,6 +90,11 @@ function textOf(policy: Policy): string {
 
 function metered(first: Spent, second?: Spent): Metered {
   if (second === undefined) return { policies: textOf(first.policy), tightest: first };
-  const isSecond = second.kind === 'exceeded' || (first.kind === 'spent' && second.left / second.policy.burst < first.left / first.policy.burst);
-  return { policies: `${textOf(first.policy)}, ${textOf(second.policy)}`, tightest: isSecond ? second : first };
+  return { policies: `${textOf(first.policy)}, ${textOf(second.policy)}`, tightest: isTighter(second, first) ? second : first };
+}
+
+/** Who is refused by both comes back when both let him. */
+function isTighter(one: Spent, other: Spent): boolean {
+  if (one.kind === 'exceeded') return other.kind === 'spent' || one.waitMs > other.waitMs;
+  return other.kind === 'spent' && one.left / one.policy.burst < other.left / other.policy.burst;
 }
