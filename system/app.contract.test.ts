@@ -289,6 +289,18 @@ describe('registration', () => {
     expect(answers[2]?.json()).toMatchObject({ lane: 'read' });
   });
 
+  test('a deletion spends from the account’s quota of registrations', async () => {
+    const keys = await createAccounts(deps).create({ name: 'x', quotas: { registration_per_second: 1, registration_burst: 2 } });
+    const authorization = secretOf(keys);
+    await register(authorization, 'd', {});
+    const remove = (device: string) => app.inject({ method: 'DELETE', url: `/v1/devices/${device}`, headers: { authorization, 'if-match': '*' } });
+    const answers = [await remove('d'), await remove('e')];
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([204, 429]);
+    expect(answers.map(({ headers }) => headers.ratelimit)).toEqual(['"account-registration";r=0;t=2', '"account-registration";r=0;t=1']);
+    expect(answers[1]?.json()).toMatchObject({ code: 'rate-limited', lane: 'registration' });
+    expect((await register(authorization, 'd', {})).statusCode, 'what changes nothing spends nothing').toBe(409);
+  });
+
   test('nobody becomes a user by naming one', async () => {
     const keys = await newAccount();
     expect((await register(publishableOf(keys), 'd', { user: 'u' })).statusCode).toBe(403);

@@ -96,6 +96,8 @@ declare module 'fastify' {
     /** Which credentials may come in; none: open to everybody. */
     callers?: readonly Caller['kind'][];
     lane?: string;
+    /** From the caller's quota of the lane only where something is changed, and by the handler. */
+    spendsOnChange?: boolean;
     /** An `access_token` in the query counts as a bearer token: for clients that cannot send headers. */
     tokenInQuery?: boolean;
   }
@@ -395,9 +397,8 @@ function admit({ request, reply, accounts, admission, done }: Admitting): void {
   else settle(identified);
 }
 
-/** A registration spends where it changes something, and not before. */
 function settleQuota({ request, reply, admission, done }: Omit<Admitting, 'accounts'>): void {
-  if (request.routeOptions.config.lane === 'registration') return done();
+  if (request.routeOptions.config.spendsOnChange === true) return done();
   const told = spend({ request, reply, admission });
   if (told instanceof Promise) told.then((problem) => done(problem), done);
   else done(told);

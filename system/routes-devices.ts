@@ -39,7 +39,7 @@ export function deviceRoutes(app: FastifyInstance, deps: Deps): void {
   app.put(
     '/v1/devices/:id',
     {
-      config: { callers: ['publishable', 'account'], lane: 'registration' },
+      config: { callers: ['publishable', 'account'], lane: 'registration', spendsOnChange: true },
       schema: { summary: 'Register a device', security: [{ basic: [] }], params: DeviceParams, body: RegisterBody },
     },
     (request, reply) => register(request, reply, deps),
