@@ -1,4 +1,4 @@
-/** From method and address to the lane, without the framework's router: it is asked before the framework. */
+/** From method and address to the lane, without the framework's router: it is asked before the framework. It finds what that router finds, or a spelling would choose its lane. */
 import type { FoundRoute } from './gate.ts';
 import { laneOf } from './lanes.ts';
 
@@ -8,31 +8,53 @@ export type RouteTable = {
 };
 
 const nowhere: FoundRoute = { lane: laneOf(undefined), url: 'none' };
+const absolute = /^https?:\/\/[^/?#]+([^#]*)$/i;
+const parameter = /:[^/]+/g;
+
+type Pattern = { readonly method: string; readonly pattern: RegExp; readonly order: string; readonly route: FoundRoute };
 
 export function createRouteTable(): RouteTable {
   const plain = new Map<string, FoundRoute>();
-  const patterns: { readonly method: string; readonly pattern: RegExp; readonly route: FoundRoute }[] = [];
+  const patterns: Pattern[] = [];
   return {
     add: ({ method, url, lane }) => {
       const route: FoundRoute = { lane: laneOf(lane), url };
       if (!/[:*]/.test(url)) plain.set(`${method} ${url}`, route);
-      else
-        patterns.push({
-          method,
-          route,
-          pattern: new RegExp(
-            `^${url
-              .replace(/[.()+]/g, '\\$&')
-              .replace(/:[^/]+/g, '[^/]+')
-              .replace('*', '.*')}/?$`,
-          ),
-        });
+      else {
+        patterns.push({ method, route, pattern: patternOf(url), order: url.replace(parameter, '\uffff') });
+        // Of two that fit, the one whose text goes on for longer before a parameter.
+        patterns.sort((a, b) => (a.order < b.order ? -1 : 1));
+      }
     },
     find: (method, url) => {
-      const end = url.indexOf('?');
-      const path = end < 0 ? url : url.slice(0, end);
+      const path = pathOf(url);
+      if (path === undefined) return nowhere;
       const found = plain.get(`${method} ${path}`) ?? patterns.find((candidate) => candidate.method === method && candidate.pattern.test(path))?.route;
       return found ?? nowhere;
     },
   };
+}
+
+/** A parameter may be empty. */
+const patternOf = (url: string): RegExp =>
+  new RegExp(
+    `^${url
+      .replace(/[.()+]/g, '\\$&')
+      .replace('*', '.*')
+      .replace(parameter, '[^/]*')}$`,
+    's',
+  );
+
+/** As the router reads it: escapes are undone, but for those of what has a meaning in an address. Undefined where it is none. */
+function pathOf(url: string): string | undefined {
+  const target = url.startsWith('/') ? url : absolute.exec(url)?.[1];
+  if (target === undefined) return undefined;
+  const end = target.search(/[?#]/);
+  const path = (end < 0 ? target : target.slice(0, end)) || '/';
+  if (!path.includes('%')) return path;
+  try {
+    return decodeURI(path.replaceAll('%25', '%2525'));
+  } catch {
+    return undefined;
+  }
 }
