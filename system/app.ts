@@ -178,12 +178,13 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     await hub.close();
     await metering.close();
   });
+  const history = createHistory({ store: deps.store, vault: deps.vault });
   await app.register(async (scope) => {
     ingestRoutes(scope, { ...deps, appendBegan: admission.appendBegan });
     deviceRoutes(scope, {
       ...deps,
       devices,
-      history: createHistory({ store: deps.store, vault: deps.vault }),
+      history,
       spend: (request, reply) => spend({ request, reply, admission }),
     });
     fleetRoutes(scope, { ...deps, devices });
@@ -194,7 +195,7 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     streamRoutes(scope, streaming);
     usageRoutes(scope, { ...deps, metering });
     webhookRoutes(scope, { ...deps, endpoints: createWebhooks({ ...deps, ...deps.webhooks }) });
-    await graphqlRoutes(scope, streaming);
+    await graphqlRoutes(scope, { ...streaming, history });
   });
   return app;
 }

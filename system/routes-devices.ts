@@ -9,7 +9,7 @@ import { Problem } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
 import { AuthenticateAnswer, AuthenticateBody, DeviceParams, HistoryQuery, RegisterBody, TokensBody } from './protocol/schemas.ts';
 import { exportLine, type ShownEvent } from './routes-ingest.ts';
-import type { DeviceRow } from './store/store.ts';
+import type { DeviceRow, HistoryPage, Position } from './store/store.ts';
 
 type Deps = AppDeps & {
   readonly devices: Devices;
@@ -177,31 +177,39 @@ async function readLocation(request: FastifyRequest, reply: FastifyReply, deps: 
   });
 }
 
+type AskedHistory = {
+  readonly account: string;
+  readonly device: string;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly after: string | undefined;
+  /** As the caller calls it. */
+  readonly afterName: string;
+  readonly limit: number | undefined;
+  readonly includeFiltered: boolean;
+};
+type ShownHistory = Pick<HistoryPage, 'events'> & { /** What the next page is asked with; undefined at the end. */ readonly next: Position | undefined };
+
 const historyPageDefault = 100;
 
 async function readHistory(request: FastifyRequest, reply: FastifyReply, deps: Deps): Promise<FastifyReply> {
   const { device } = await readableDevice(request, deps);
-  const query = request.query as HistoryQuery;
-  const after = query.pagination_token ?? '';
-  if (!/^[0-9A-Za-z-]{0,32}$/.test(after)) throw new Problem('bad-range', 'This pagination_token was not given out by the history.');
-  const fromMs = readInstant('from', query.from);
-  const toMs = readInstant('to', query.to);
-  if (fromMs !== undefined && toMs !== undefined && fromMs > toMs) throw new Problem('bad-range', '"from" lies behind "to".');
-  const page = await deps.history.read({
-    account: accountOf(request),
+  const { pagination_token: after, limit, include, ...range } = request.query as HistoryQuery;
+  const account = accountOf(request);
+  const { events, next } = await historyPage(deps.history, {
+    account,
     device,
     after,
-    limit: query.limit ?? historyPageDefault,
-    include: query.include === 'filtered' ? 'all' : 'kept',
-    ...(fromMs === undefined ? {} : { fromMs }),
-    ...(toMs === undefined ? {} : { toMs }),
+    afterName: 'pagination_token',
+    limit,
+    includeFiltered: include === 'filtered',
+    ...range,
   });
-  const next = page.atEnd ? undefined : (page.next ?? page.events.at(-1)?.position);
   if (request.headers.accept?.includes('application/x-ndjson') === true) {
     if (next !== undefined) reply.header('pagination-token', next);
-    return reply.type('application/x-ndjson; charset=utf-8').send(Buffer.concat(page.events.flatMap(exportLine)));
+    return reply.type('application/x-ndjson; charset=utf-8').send(Buffer.concat(events.flatMap(exportLine)));
   }
-  return reply.send({ events: page.events.map(shown), ...(next === undefined ? {} : { pagination_token: next }) });
+  return reply.send({ events: events.map(shown), ...(next === undefined ? {} : { pagination_token: next }) });
 }
 
 const shown = ({ position, disposition, id, receivedAtMs, bytes }: ShownEvent) => ({
@@ -212,7 +220,19 @@ const shown = ({ position, disposition, id, receivedAtMs, bytes }: ShownEvent) =
   event: JSON.parse(Buffer.from(bytes).toString('utf8')) as unknown,
 });
 
-export function readInstant(name: string, text: string | undefined): number | undefined {
+/** Over REST and GraphQL alike: from the log and the archive behind it. */
+export async function historyPage(history: History, asked: AskedHistory): Promise<ShownHistory> {
+  const { account, device, after = '', afterName, limit = historyPageDefault, includeFiltered } = asked;
+  if (!/^[0-9A-Za-z-]{0,32}$/.test(after)) throw new Problem('bad-range', `This ${afterName} was not given out by the history.`);
+  const fromMs = readInstant('from', asked.from);
+  const toMs = readInstant('to', asked.to);
+  if (fromMs !== undefined && toMs !== undefined && fromMs > toMs) throw new Problem('bad-range', '"from" lies behind "to".');
+  const times = { ...(fromMs === undefined ? {} : { fromMs }), ...(toMs === undefined ? {} : { toMs }) };
+  const { events, atEnd, next } = await history.read({ account, device, after, limit, include: includeFiltered ? 'all' : 'kept', ...times });
+  return { events, next: atEnd ? undefined : (next ?? events.at(-1)?.position) };
+}
+
+function readInstant(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const instant = Date.parse(text);
   if (Number.isNaN(instant)) throw new Problem('bad-range', `"${name}" is not an RFC 3339 time.`);

@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from './accounts/accounts.ts';
-import type { AppDeps } from './app.ts';
+import type { History } from './archive/history.ts';
 import { createGraphqlServer, type Events, type GraphqlServer, graphqlDefaults } from './graphql/server.ts';
 import type { DeviceView, Sources, StreamArguments } from './graphql/sources.ts';
 import { Problem } from './protocol/errors.ts';
 import type { Frame } from './protocol/frames.ts';
 import { limits } from './protocol/limits.ts';
-import { readInstant } from './routes-devices.ts';
+import { historyPage } from './routes-devices.ts';
 import { beginStream, type StreamDeps } from './routes-streams.ts';
 import { readUsageDays } from './routes-usage.ts';
 import { chunkOf, lastChunk, takeSocket } from './stream/outlet.ts';
@@ -17,7 +17,7 @@ import { createFrameReader } from './stream/reader.ts';
 import { watchingOf } from './stream/states.ts';
 import { turn } from './stream/topics.ts';
 
-type Deps = StreamDeps & AppDeps;
+type Deps = StreamDeps & { readonly history: History };
 
 export async function graphqlRoutes(app: FastifyInstance, deps: Deps): Promise<void> {
   const server = createGraphqlServer({ bounds: deps.graphql ?? graphqlDefaults, log: (text) => deps.log('error', text) });
@@ -126,7 +126,7 @@ const drained = (socket: Socket): Promise<void> =>
 function sourcesFor(request: FastifyRequest, deps: Deps): Sources {
   const caller = request.caller as Caller;
   const { account } = caller;
-  const { store } = deps;
+  const { store, history } = deps;
   const mayReadDevice = (device: string): void => {
     if (caller.kind === 'account') return;
     if (caller.kind !== 'device') throw new Problem('forbidden', 'A user’s token listens to its channels; it reads no devices.');
@@ -152,12 +152,8 @@ function sourcesFor(request: FastifyRequest, deps: Deps): Sources {
     isOnline: async (id) => (await ofDevice(id, () => store.readPresence({ account, device: id })))?.online === true,
     location: (id) => ofDevice(id, () => store.readLatest({ account, device: id })),
     history: async (id, { from, to, first, after, includeFiltered }) => {
-      const [fromMs, toMs] = [readInstant('from', from ?? undefined), readInstant('to', to ?? undefined)];
-      if (after != null && !/^[0-9A-Za-z-]{0,32}$/.test(after)) throw new Problem('bad-range', 'This "after" was not given out by the history.');
-      if (fromMs !== undefined && toMs !== undefined && fromMs > toMs) throw new Problem('bad-range', '"from" lies behind "to".');
-      const times = { ...(fromMs === undefined ? {} : { fromMs }), ...(toMs === undefined ? {} : { toMs }) };
-      const include = includeFiltered ? 'all' : 'kept';
-      const page = await ofDevice(id, () => store.readHistory({ account, device: id, after: after ?? '', limit: first, include, ...times }));
+      const range = { from: from ?? undefined, to: to ?? undefined, after: after ?? undefined };
+      const page = await ofDevice(id, () => historyPage(history, { account, device: id, ...range, afterName: '"after"', limit: first, includeFiltered }));
       if (page === undefined) throw new Problem('not-found', 'There is no such device.');
       return page;
     },

@@ -3,11 +3,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createAccounts } from '#system/accounts/accounts.ts';
 import { createTokens, type Tokens } from '#system/accounts/tokens.ts';
 import { buildApp, type PlainDeps } from '#system/app.ts';
+import { packManifest, packSlice } from '#system/archive/segment.ts';
 import { createBus } from '#system/bus.ts';
 import { systemClock as clock } from '#system/clock.ts';
 import { limits } from '#system/protocol/limits.ts';
 import { createMemoryStore } from '#system/store/memory/memory-store.ts';
-import { type Store, StoreUnavailable } from '#system/store/store.ts';
+import { type LogEvent, type Store, StoreUnavailable } from '#system/store/store.ts';
 import { createOwnPermits } from '#system/stream/permits.ts';
 
 let store: Store;
@@ -75,6 +76,31 @@ test('pages of devices and of history end and lose nothing', async () => {
   expect(page.data.history.events).toEqual([0, 1].map((i) => ({ id: `e${i}`, disposition: 'pending', data: { lat: 1, lon: i } })));
   const rest = await ask(`{ history(device: "a", after: "${page.data.history.after}", includeFiltered: true) { events { id } after } }`);
   expect(rest.data.history).toEqual({ events: [{ id: 'e2' }], after: null });
+});
+
+test('history reads over the border of log and archive, page by page, as over REST', async () => {
+  const received = (await store.readHistory({ account, device: 'a', after: '', limit: 3, include: 'all' })).events;
+  const { position: floor, partition: bucket } = received[2] as LogEvent;
+  const slice = { bucket, from: '', to: floor, name: 'x', events: received.slice(0, 2) };
+  const packed = packSlice(slice, 1e6);
+  const manifest = packManifest({ version: 1, bucket, from: '', to: floor, segments: packed.map(({ segment }) => segment) });
+  const objects = new Map([['manifest', manifest], ...packed.map(({ segment, bytes }) => [segment.key, bytes] as const)]);
+  await app.close();
+  const pruned: Store = {
+    ...store,
+    readHistory: async (query) => {
+      const { events, atEnd } = await store.readHistory(query);
+      return { events: events.filter(({ position }) => position >= floor), atEnd, floor };
+    },
+    readArchivedRuns: async ({ after }) => (after < floor ? [{ from: '', to: floor, key: 'manifest' }] : []),
+  };
+  app = await buildApp({ ...depsOf(), store: pruned, vault: { get: async (key) => objects.get(key), put: async () => undefined, close: () => undefined } });
+  const whole = await ask('{ history(device: "a", includeFiltered: true) { events { id } after } }');
+  expect(whole.data.history).toEqual({ events: [{ id: 'e0' }, { id: 'e1' }, { id: 'e2' }], after: null });
+  const url = '/v1/devices/a/history?include=filtered&limit=1';
+  const rest = (await app.inject({ url, headers: { authorization } })).json();
+  const page = await ask('{ history(device: "a", first: 1, includeFiltered: true) { events { id position } after } }');
+  expect(page.data.history).toEqual({ events: [{ id: 'e0', position: rest.events[0].position }], after: rest.pagination_token });
 });
 
 test('a device reads itself, and a user’s token reads no device', async () => {

@@ -45,8 +45,8 @@ export const device = {
 
 async function history(id: string, args: HistoryArguments, { sources }: Context): Promise<unknown> {
   checkFirst(args.first, limits.historyPageMax);
-  const { events, atEnd } = await sources.history(id, args);
-  return { events: events.map(shownEvent), after: atEnd ? null : events.at(-1)?.position };
+  const { events, next } = await sources.history(id, args);
+  return { events: events.map(shownEvent), after: next };
 }
 
 function shownEvent({ id, position, disposition, receivedAtMs, bytes }: EventView): unknown {

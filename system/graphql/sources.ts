@@ -25,7 +25,8 @@ export type Sources = {
   readonly devices: (page: { readonly first: number; readonly after?: string | null }) => Promise<readonly DeviceView[]>;
   readonly isOnline: (id: string) => Promise<boolean>;
   readonly location: (id: string) => Promise<LatestLocation | undefined>;
-  readonly history: (id: string, page: HistoryArguments) => Promise<{ readonly events: readonly EventView[]; readonly atEnd: boolean }>;
+  /** `next`: where the page behind it begins; undefined at the end. */
+  readonly history: (id: string, page: HistoryArguments) => Promise<{ readonly events: readonly EventView[]; readonly next: string | undefined }>;
   readonly usage: (range: { readonly from?: string | null; readonly to?: string | null }) => Promise<UsageAnswer['days']>;
   /** From `hello` to `bye`. */
   readonly frames: (stream: StreamArguments) => Promise<AsyncIterableIterator<Frame>>;
