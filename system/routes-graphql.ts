@@ -1,5 +1,4 @@
 /** GET and POST /graphql: what a caller may read becomes sources, a subscription takes its socket. */
-import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from './accounts/accounts.ts';
@@ -10,11 +9,10 @@ import { Problem } from './protocol/errors.ts';
 import type { Frame } from './protocol/frames.ts';
 import { limits } from './protocol/limits.ts';
 import { historyPage } from './routes-devices.ts';
-import { beginStream, type StreamDeps } from './routes-streams.ts';
+import { headersOf, openInnerStream, type StreamDeps, takeOver } from './routes-streams.ts';
 import { readUsageDays } from './routes-usage.ts';
-import { chunkOf, lastChunk, takeSocket } from './stream/outlet.ts';
+import { chunkOf, lastChunk } from './stream/outlet.ts';
 import { createFrameReader } from './stream/reader.ts';
-import { watchingOf } from './stream/states.ts';
 import { turn } from './stream/topics.ts';
 
 type Deps = StreamDeps & { readonly history: History };
@@ -42,9 +40,9 @@ export async function graphqlRoutes(app: FastifyInstance, deps: Deps): Promise<v
 async function answer(request: FastifyRequest, reply: FastifyReply, deps: Deps, server: GraphqlServer): Promise<FastifyReply> {
   let socket: Socket | undefined;
   const keepAlive = (): void => void (socket?.writableNeedDrain === false && socket.write(comment));
-  const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
+  const given = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
   // Packed or not, the body is what it was unpacked to.
-  const { 'content-length': _, 'content-encoding': __, ...sent } = headers;
+  const { 'content-length': _, 'content-encoding': __, ...sent } = given;
   const body = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : undefined;
   const context = { sources: sourcesFor(request, deps), keepAlive };
   const result = await server.ask({ method: request.method, url: `http://service${request.url}`, headers: sent, body }, context);
@@ -68,13 +66,9 @@ async function answer(request: FastifyRequest, reply: FastifyReply, deps: Deps, 
     await iterator.return?.();
     return reply.hijack();
   }
-  const { elapsedTime } = reply;
-  deps.leavePlace(request);
-  reply.hijack();
-  socket = takeSocket(reply.raw);
-  deps.counts?.record('stream', 200, elapsedTime);
-  deps.metering.call((request.caller as Caller).account);
-  void tell(socket, iterator, request.id).catch((error) => deps.log('error', `a subscription: ${String(error)}`));
+  const headers = headersOf({ request, reply, format: 'sse' });
+  socket = takeOver(request, reply, deps);
+  void tell(socket, iterator, headers).catch((error) => deps.log('error', `a subscription: ${String(error)}`));
   return reply;
 }
 
@@ -84,21 +78,10 @@ const ownHeaders = new Set(['content-length', 'connection', 'content-encoding'])
 const comment = chunkOf(':\n\n');
 
 /** Each event as the client takes it; the end of either is the other's. */
-async function tell(socket: Socket, iterator: ReturnType<Events[typeof Symbol.asyncIterator]>, requestId: string): Promise<void> {
+async function tell(socket: Socket, iterator: ReturnType<Events[typeof Symbol.asyncIterator]>, headers: string): Promise<void> {
   socket.on('error', () => undefined).on('end', () => socket.destroy());
   socket.once('close', () => void iterator.return?.());
-  const head = [
-    'HTTP/1.1 200 OK',
-    'Content-Type: text/event-stream',
-    'Cache-Control: no-store, no-transform',
-    'X-Accel-Buffering: no',
-    'X-Content-Type-Options: nosniff',
-    'Access-Control-Allow-Origin: *',
-    `X-Request-Id: ${requestId}`,
-    'Transfer-Encoding: chunked',
-    'Connection: close',
-  ];
-  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  socket.write(headers, 'latin1');
   socket.write(comment);
   for (;;) {
     const { done, value } = await iterator.next();
@@ -169,29 +152,8 @@ function sourcesFor(request: FastifyRequest, deps: Deps): Sources {
 async function openFrames(request: FastifyRequest, deps: Deps, { channels, since, heartbeatMs }: StreamArguments): Promise<AsyncIterableIterator<Frame>> {
   if (!/text\/(event-stream|\*)/.test(request.headers.accept ?? ''))
     throw new Problem('not-acceptable', 'A subscription is text/event-stream: ask with that Accept.');
-  const caller = request.caller as Caller;
-  const begun = await beginStream(deps, caller, { names: channels, since: since ?? 'now', heartbeatMs: heartbeatMs ?? undefined });
   const { outlet, frames } = createFrameReader();
-  deps.metering.streamOpened(caller.account);
-  deps.hub.open({
-    socket: outlet,
-    headers: '',
-    format: 'ndjson',
-    account: caller.account,
-    log: begun.log,
-    channels: begun.logChannels,
-    watching: watchingOf(begun.channels),
-    device: caller.kind === 'device' ? caller.device : undefined,
-    onEnded: () => {
-      deps.metering.streamEnded(caller.account);
-      begun.onEnded?.();
-    },
-    first: begun.first?.page,
-    from: begun.first?.from,
-    resumed: begun.first?.resumed ?? false,
-    connectionId: randomUUID(),
-    heartbeatMs: begun.heartbeatMs,
-    expiresAtMs: 'expiresAtMs' in caller ? caller.expiresAtMs : undefined,
-  });
+  const wanted = { names: channels, since: since ?? 'now', heartbeatMs: heartbeatMs ?? undefined };
+  await openInnerStream(deps, request.caller as Caller, outlet, wanted);
   return frames;
 }

@@ -1,5 +1,7 @@
 /** GET /v1/stream: chunked NDJSON, server-sent events or a long poll, from one core. */
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from './accounts/accounts.ts';
 import type { AppDeps } from './app.ts';
@@ -11,7 +13,7 @@ import { StreamQuery } from './protocol/schemas.ts';
 import { changeTexts, readSince } from './routes-sync.ts';
 import type { LogKey } from './store/store.ts';
 import { contentTypes, type Format } from './stream/encode.ts';
-import type { Hub } from './stream/hub.ts';
+import type { Hub, Opening } from './stream/hub.ts';
 import { takeSocket } from './stream/outlet.ts';
 import { watchingOf } from './stream/states.ts';
 import { turn } from './stream/topics.ts';
@@ -24,11 +26,10 @@ export type StreamDeps = AppDeps & {
   /** What waits is no work. */
   readonly leavePlace: (request: FastifyRequest) => void;
 };
-type Deps = StreamDeps;
 const changesPerRead = 500;
 const heartbeatMsDefault = 25_000;
 
-export function streamRoutes(app: FastifyInstance, deps: Deps): void {
+export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
   app.get(
     '/v1/stream',
     {
@@ -44,123 +45,112 @@ export function streamRoutes(app: FastifyInstance, deps: Deps): void {
   );
 }
 
-async function stream(request: FastifyRequest, reply: FastifyReply, deps: Deps): Promise<FastifyReply> {
+async function stream(request: FastifyRequest, reply: FastifyReply, deps: StreamDeps): Promise<FastifyReply> {
   const query = request.query as StreamQuery;
   const caller = request.caller as Caller;
   const channels = readChannels(query.ch, caller);
-  const logChannels = logChannelsOf(channels);
   const format = formatOf(request);
-  const heartbeatMs = readHeartbeat(query.hb, heartbeatMsMax(deps.balancerIdleTimeoutMs));
-  if (deps.isDraining()) throw new Problem('draining', 'This service is going down.');
-  const log = logChannels.length === 0 ? undefined : logOf(caller);
+  const admitted = await admitStream(deps, caller, { channels, heartbeatMs: query.hb });
   const lastEventId = request.headers['last-event-id'];
   const since = typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : (query.since ?? 'now');
-  const onEnded = await takePermit(caller.account, deps);
   let isOpen = false;
   try {
-    if (query.mode === 'longpoll') return await longPoll({ request, reply, deps, log, channels: logChannels, since, heartbeatMs });
-    const first = log === undefined ? undefined : await readSince({ deps, log, channels: logChannels, since, limit: changesPerRead });
+    if (query.mode === 'longpoll') return await longPoll({ request, reply, deps, admitted, since });
+    const first = await readFirst(deps, admitted, since);
     if (request.raw.httpVersionMajor === 1 && request.raw.httpVersionMinor === 0) throw new Problem('bad-request', 'A stream is chunked: speak HTTP/1.1.');
     // Out of the parser's own call: it may still be on the stack here, and is about to be closed.
     await turn();
     if (request.raw.destroyed || reply.raw.socket === null || reply.raw.socket.destroyed) return reply.hijack();
     isOpen = true;
-    open({ request, reply, deps, channels, logChannels, format, heartbeatMs, log, first, onEnded });
+    const headers = headersOf({ request, reply, format, first });
+    openStream(deps, caller, { ...admitted, first, socket: takeOver(request, reply, deps), headers, format });
     return reply;
   } finally {
-    if (!isOpen) onEnded?.();
+    if (!isOpen) admitted.onEnded?.();
   }
 }
 
-const logChannelsOf = (channels: readonly Channel[]): readonly string[] =>
-  channels.filter(({ kind }) => kind === 'collection' || kind === 'inbox').map(({ name }) => name);
-
-export type BegunStream = {
+type Wanted = { readonly channels: readonly Channel[]; readonly heartbeatMs: number | undefined };
+type Admitted = {
   readonly channels: readonly Channel[];
   readonly logChannels: readonly string[];
   readonly heartbeatMs: number;
   readonly log: LogKey | undefined;
-  readonly first: Awaited<ReturnType<typeof readSince>> | undefined;
   /** Gives back what it took, in any case. */
   readonly onEnded: (() => void) | undefined;
 };
 
-type Wanted = { readonly names: readonly string[]; readonly since: string; readonly heartbeatMs: number | undefined };
-
-/** A stream that somebody else writes out: all that may refuse it has been asked. */
-export async function beginStream(deps: StreamDeps, caller: Caller, { names, since, heartbeatMs: asked }: Wanted): Promise<BegunStream> {
-  if (names.length === 0) throw new Problem('bad-request', 'A stream has one channel at least.');
-  const channels = readChannels(names, caller);
-  const logChannels = logChannelsOf(channels);
+/** All that may refuse a stream, but for its cursor. */
+async function admitStream(deps: StreamDeps, caller: Caller, { channels, heartbeatMs: asked }: Wanted): Promise<Admitted> {
+  const logChannels = channels.filter(({ kind }) => kind === 'collection' || kind === 'inbox').map(({ name }) => name);
   const heartbeatMs = readHeartbeat(asked, heartbeatMsMax(deps.balancerIdleTimeoutMs));
   if (deps.isDraining()) throw new Problem('draining', 'This service is going down.');
   const log = logChannels.length === 0 ? undefined : logOf(caller);
   const onEnded = await takePermit(caller.account, deps);
+  return { channels, logChannels, heartbeatMs, log, onEnded };
+}
+
+type First = Awaited<ReturnType<typeof readSince>> | undefined;
+
+/** What stands behind the cursor; undefined without a log. */
+const readFirst = async (deps: StreamDeps, { log, logChannels }: Admitted, since: string): Promise<First> =>
+  log && (await readSince({ deps, log, channels: logChannels, since, limit: changesPerRead }));
+
+type InnerWanted = { readonly names: readonly string[]; readonly since: string; readonly heartbeatMs: number | undefined };
+
+/** A stream that is read inside: its frames come out of the reader's other end. */
+export async function openInnerStream(deps: StreamDeps, caller: Caller, socket: Writable, { names, since, heartbeatMs }: InnerWanted): Promise<void> {
+  if (names.length === 0) throw new Problem('bad-request', 'A stream has one channel at least.');
+  const admitted = await admitStream(deps, caller, { channels: readChannels(names, caller), heartbeatMs });
   try {
-    const first = log === undefined ? undefined : await readSince({ deps, log, channels: logChannels, since, limit: changesPerRead });
-    return { channels, logChannels, heartbeatMs, log, first, onEnded };
+    const first = await readFirst(deps, admitted, since);
+    openStream(deps, caller, { ...admitted, first, socket, headers: '', format: 'ndjson' });
   } catch (error) {
-    onEnded?.();
+    admitted.onEnded?.();
     throw error;
   }
 }
 
-/** How to give it back; undefined for an account without a quota of its own. */
-async function takePermit(account: string, { accounts, hub, permits, streamsMax }: Deps): Promise<(() => void) | undefined> {
-  if (hub.held() >= streamsMax) throw new Problem('too-many-streams', `This process holds ${streamsMax} streams, and no more.`);
-  const quota = await accounts.quota(account, 'streams');
-  if (quota === undefined) return undefined;
-  if (!(await permits.take({ account, quota }))) throw new Problem('too-many-streams', `This account holds ${quota} streams, and may hold no more.`);
-  return () => permits.giveBack(account);
-}
+type Ready = Admitted & Pick<Opening, 'socket' | 'headers' | 'format'> & { readonly first: First };
 
-type Beginning = {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
-  readonly deps: Deps;
-  readonly channels: readonly Channel[];
-  readonly logChannels: readonly string[];
-  readonly format: Format;
-  readonly heartbeatMs: number;
-  readonly log: LogKey | undefined;
-  readonly first: Awaited<ReturnType<typeof readSince>> | undefined;
-  readonly onEnded: (() => void) | undefined;
-};
-
-function open({ request, reply, deps, channels, logChannels, format, heartbeatMs, log, first, onEnded }: Beginning): void {
-  const caller = request.caller as Caller;
-  const headers = headersOf({
-    request,
-    format,
-    limitLines: limitLinesOf(reply),
-    ...(first === undefined ? {} : { epoch: first.page.epoch, from: first.from }),
-  });
-  const { elapsedTime } = reply;
-  deps.leavePlace(request);
-  reply.hijack();
-  deps.metering.call(caller.account);
-  deps.metering.streamOpened(caller.account);
-  deps.hub.open({
-    socket: takeSocket(reply.raw),
-    headers,
-    format,
-    account: caller.account,
-    log,
+function openStream({ hub, metering }: StreamDeps, caller: Caller, { channels, logChannels, first, onEnded, ...ready }: Ready): void {
+  const { account } = caller;
+  metering.streamOpened(account);
+  hub.open({
+    ...ready,
+    account,
     channels: logChannels,
     watching: watchingOf(channels),
     device: caller.kind === 'device' ? caller.device : undefined,
     onEnded: () => {
-      deps.metering.streamEnded(caller.account);
+      metering.streamEnded(account);
       onEnded?.();
     },
     first: first?.page,
     from: first?.from,
     resumed: first?.resumed ?? false,
     connectionId: randomUUID(),
-    heartbeatMs,
     expiresAtMs: 'expiresAtMs' in caller ? caller.expiresAtMs : undefined,
   });
+}
+
+/** The socket of an answer that goes on without the framework. To the counts and the meter it was answered. */
+export function takeOver(request: FastifyRequest, reply: FastifyReply, deps: StreamDeps): Socket {
+  const { elapsedTime } = reply;
+  deps.leavePlace(request);
+  reply.hijack();
   deps.counts?.record('stream', 200, elapsedTime);
+  deps.metering.call((request.caller as Caller).account);
+  return takeSocket(reply.raw);
+}
+
+/** How to give it back; undefined for an account without a quota of its own. */
+async function takePermit(account: string, { accounts, hub, permits, streamsMax }: StreamDeps): Promise<(() => void) | undefined> {
+  if (hub.held() >= streamsMax) throw new Problem('too-many-streams', `This process holds ${streamsMax} streams, and no more.`);
+  const quota = await accounts.quota(account, 'streams');
+  if (quota === undefined) return undefined;
+  if (!(await permits.take({ account, quota }))) throw new Problem('too-many-streams', `This account holds ${quota} streams, and may hold no more.`);
+  return () => permits.giveBack(account);
 }
 
 function readChannels(names: readonly string[], caller: Caller): readonly Channel[] {
@@ -193,19 +183,10 @@ function formatOf(request: FastifyRequest): Format {
   throw new Problem('not-acceptable', `A stream is ${contentTypes.ndjson} or ${contentTypes.sse}.`);
 }
 
-function headersOf({
-  request,
-  format,
-  limitLines,
-  epoch,
-  from,
-}: {
-  readonly request: FastifyRequest;
-  readonly format: Format;
-  readonly limitLines: readonly string[];
-  readonly epoch?: string;
-  readonly from?: string;
-}): string {
+type Answering = { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly format: Format; readonly first?: First };
+
+/** To be made before the socket is taken over. */
+export function headersOf({ request, reply, format, first }: Answering): string {
   const lines = [
     'HTTP/1.1 200 OK',
     `Content-Type: ${contentTypes[format]}`,
@@ -214,8 +195,8 @@ function headersOf({
     'X-Content-Type-Options: nosniff',
     'Access-Control-Allow-Origin: *',
     `X-Request-Id: ${request.id}`,
-    ...limitLines,
-    ...(epoch === undefined ? [] : [`Sync-Epoch: ${epoch}`, `Sync-Replay-From: ${from}`]),
+    ...limitLinesOf(reply),
+    ...(first === undefined ? [] : [`Sync-Epoch: ${first.page.epoch}`, `Sync-Replay-From: ${first.from}`]),
     'Transfer-Encoding: chunked',
     // The connection is the stream's from here on.
     'Connection: close',
@@ -232,15 +213,14 @@ const limitLinesOf = (reply: FastifyReply): readonly string[] =>
 type Polling = {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
-  readonly deps: Deps;
-  readonly log: LogKey | undefined;
-  readonly channels: readonly string[];
+  readonly deps: StreamDeps;
+  readonly admitted: Admitted;
   readonly since: string;
-  readonly heartbeatMs: number;
 };
 
 /** Answers with what there is, or waits for the first change up to a heartbeat's length. */
-async function longPoll({ request, reply, deps, log, channels, since, heartbeatMs }: Polling): Promise<FastifyReply> {
+async function longPoll({ request, reply, deps, admitted, since }: Polling): Promise<FastifyReply> {
+  const { log, logChannels: channels, heartbeatMs } = admitted;
   if (log === undefined) throw new Problem('bad-request', 'A long poll is for sync:{collection} and inbox: the others have no cursor.');
   const filter = new Set(channels);
   deps.leavePlace(request);

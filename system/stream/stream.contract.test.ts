@@ -131,6 +131,24 @@ const until = (reader: Reader, t: string, count = 1): Promise<void> =>
 const keysOf = (frames: readonly Frame[]): readonly unknown[] =>
   frames.filter(({ t }) => t === 'put' || t === 'del').map(({ k, t, ver }) => `${t} ${k} ${ver}`);
 
+test('a stream and a subscription tell what is left of the quota they spent from, and say the same of themselves', async () => {
+  const headers = { authorization: `Bearer ${userToken()}`, accept: 'text/event-stream', 'content-type': 'application/json', 'x-request-id': 'mine' };
+  const query = 'subscription { stream(channels: ["inbox"]) { t } }';
+  const answers = [
+    await request(`${base}/v1/stream?ch=inbox`, { headers }),
+    await request(`${base}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) }),
+  ];
+  const heads = answers.map(({ headers: { 'ratelimit-policy': policy, ratelimit, 'sync-epoch': _, 'sync-replay-from': __, ...rest } }) => ({
+    policy,
+    ratelimit,
+    rest,
+  }));
+  for (const { body } of answers) body.on('error', () => undefined).destroy();
+  expect(heads.map(({ policy }) => policy)).toEqual(['"account-stream";q=20000;w=2', '"account-read";q=40000;w=2']);
+  expect(heads.map(({ ratelimit }) => String(ratelimit).replace(/r=\d+/, 'r='))).toEqual(['"account-stream";r=;t=2', '"account-read";r=;t=2']);
+  expect(heads[1]?.rest).toEqual(heads[0]?.rest);
+});
+
 describe('items', () => {
   test('put, get, conditions, delete', async () => {
     const created = await put('t1', { a: 1 });
