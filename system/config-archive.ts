@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { createFolderVault } from './archive/folder-vault.ts';
-import { createS3Vault } from './archive/s3-vault.ts';
 import type { Vault } from './archive/vault.ts';
 import type { Setting } from './config.ts';
 
@@ -83,12 +82,13 @@ export const archiveSettings = {
 
 export const isArchiveOn = ({ archive }: ArchiveConfig): boolean => archive !== 'off';
 
-/** Undefined where the archive is off. */
-export function vaultOf(config: ArchiveConfig & { readonly dataFolder: string }): Vault | undefined {
+/** Undefined where the archive is off. The AWS SDK is loaded for S3 alone: it costs a worker some 12 MiB. */
+export async function vaultOf(config: ArchiveConfig & { readonly dataFolder: string }): Promise<Vault | undefined> {
   const { archive, dataFolder } = config;
   if (!isArchiveOn(config)) return undefined;
   const [, bucket, prefix = ''] = s3Place.exec(archive) ?? [];
   if (bucket === undefined) return createFolderVault(archive === inData ? join(dataFolder, 'archive') : archive);
+  const { createS3Vault } = await import('./archive/s3-vault.ts');
   return createS3Vault({
     bucket,
     prefix: prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`,

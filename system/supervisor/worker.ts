@@ -93,7 +93,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     graphql: { depthMax: config.graphqlDepthMax, costMax: config.graphqlCostMax },
     streamsMax: connectionsMax ?? streamsMaxDefault,
     permits,
-    vault: vaultOf(config),
+    vault: await vaultOf(config),
     webhooks: createWebhookKit(webhookSettingsOf(config)),
     admission: admissionOf(config),
     log,
