@@ -1,5 +1,6 @@
 /** Settings of admission: what a worker takes on, and what an account and a device may. */
 import { type AdmissionSettings, admissionDefaults } from './admission/admission.ts';
+import { integer, type Setting } from './setting.ts';
 
 export type AdmissionConfig = {
   readonly requestsInWork: number;
@@ -22,11 +23,6 @@ export const admissionOf = (config: AdmissionConfig): AdmissionSettings => ({
   deviceIngestPerSecond: config.deviceIngestPerSecond,
   deviceRegistrationsPerMinute: config.deviceRegistrationsPerMinute,
   deviceRegistrationBurst: config.deviceRegistrationBurst,
-});
-
-const integer = (minimum: number, maximum: number) => ({
-  read: (text: string) => (/^\d+$/.test(text) && Number(text) >= minimum && Number(text) <= maximum ? Number(text) : undefined),
-  expected: `a whole number from ${minimum} to ${maximum}`,
 });
 
 type AccountQuotas = AdmissionSettings['accountPerSecond'];
@@ -107,4 +103,4 @@ export const admissionSettings = {
     ...integer(1, quotaMax),
     byDefault: admissionDefaults.deviceRegistrationBurst,
   },
-};
+} satisfies { [K in keyof AdmissionConfig]: Setting<AdmissionConfig[K]> };

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { createFolderVault } from './archive/folder-vault.ts';
 import type { Vault } from './archive/vault.ts';
-import type { Setting } from './config.ts';
+import { integer, type Setting, text } from './setting.ts';
 
 export type ArchiveConfig = {
   readonly archive: string;
@@ -18,12 +18,6 @@ export type ArchiveConfig = {
 
 const s3Place = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/;
 const inData = 'in-data';
-
-const integer = (minimum: number, maximum: number) => ({
-  read: (text: string) => (/^\d+$/.test(text) && Number(text) >= minimum && Number(text) <= maximum ? Number(text) : undefined),
-  expected: `a whole number from ${minimum} to ${maximum}`,
-});
-const text = { read: (value: string) => (value === '' ? undefined : value), expected: 'a text that is not empty' };
 
 export const archiveSettings = {
   archive: {

@@ -1,6 +1,6 @@
 /** Settings of the pipeline's filters. */
-import type { Setting } from './config.ts';
 import type { FilterSettings, Threshold } from './pipeline/settings.ts';
+import type { Setting } from './setting.ts';
 
 export type FilterConfig = { readonly [K in keyof FilterSettings as `filter${Capitalize<K>}`]: Threshold };
 

@@ -3,12 +3,13 @@ import { availableParallelism } from 'node:os';
 import { type AdmissionConfig, admissionSettings } from './config-admission.ts';
 import { type ArchiveConfig, archiveSettings } from './config-archive.ts';
 import { type FilterConfig, filterSettings } from './config-filters.ts';
-import { networksOf } from './edge/proxy-listener.ts';
-import { webhookDefaults } from './webhooks/settings.ts';
+import { type WebhookConfig, webhookSettings } from './config-webhooks.ts';
+import { integer, readNetworks, type Setting, text } from './setting.ts';
 
 export type Config = FilterConfig &
   AdmissionConfig &
-  ArchiveConfig & {
+  ArchiveConfig &
+  WebhookConfig & {
     /** Addresses, at least one. */
     readonly hosts: readonly string[];
     readonly port: number;
@@ -37,56 +38,16 @@ export type Config = FilterConfig &
     readonly usageSpikeFactor: number;
     readonly graphqlDepthMax: number;
     readonly graphqlCostMax: number;
-    readonly publicUrl: string | undefined;
-    readonly webhookAllowNetworks: readonly string[];
-    readonly webhookDnsServer: string | undefined;
-    readonly webhookScheduleMs: readonly number[];
-    readonly webhookTimeoutMs: number;
-    readonly webhookAttemptsMax: number;
-    readonly webhookEndpointAttemptsMax: number;
-    readonly webhookBreakerFailures: number;
-    readonly webhookBreakerMs: number;
-    readonly webhookQueueMax: number;
-    readonly webhookEventsMax: number;
-    readonly webhookRetentionSeconds: number;
-    readonly webhookHandshakeSeconds: number;
-    readonly webhookOverlapSeconds: number;
   };
 
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-export type Setting<T> = {
-  readonly flag: string;
-  readonly env: string;
-  readonly about: string;
-  readonly read: (text: string) => T | undefined;
-  readonly expected: string;
-  readonly byDefault: T;
-  /** For the help, where it is not what a text would be. */
-  readonly show?: (value: T) => string;
-};
-
-const integer = (minimum: number, maximum: number) => ({
-  read: (text: string) => (/^\d+$/.test(text) && Number(text) >= minimum && Number(text) <= maximum ? Number(text) : undefined),
-  expected: `a whole number from ${minimum} to ${maximum}`,
-});
-const text = { read: (value: string) => (value === '' ? undefined : value), expected: 'a text that is not empty' };
 const switched = {
   read: (value: string) => (/^(true|1|yes)$/.test(value) ? true : /^(false|0|no)$/.test(value) ? false : undefined),
   expected: 'true or false',
 };
-
-function readNetworks(value: string): readonly string[] | undefined {
-  const networks = value.split(',').map((network) => network.trim());
-  try {
-    networksOf(networks);
-    return networks;
-  } catch {
-    return undefined;
-  }
-}
 
 const hostsMax = 16;
 
@@ -97,119 +58,6 @@ function readHosts(value: string): readonly string[] | undefined {
   const standsAlone = hosts.length === 1 || !hosts.some((host) => host === '0.0.0.0' || host === '::');
   return hosts.every((host) => host !== '') && areDifferent && standsAlone ? hosts : undefined;
 }
-
-function readSchedule(value: string): readonly number[] | undefined {
-  const waitsMs = value.split(',').map((wait) => wait.trim());
-  const areFine = waitsMs.length <= scheduleMax && waitsMs.every((wait) => /^\d+$/.test(wait) && Number(wait) <= waitMsMax);
-  return areFine ? waitsMs.map(Number) : undefined;
-}
-
-const scheduleMax = 20;
-const waitMsMax = 604_800_000;
-
-const webhookSettings = {
-  publicUrl: {
-    flag: 'public-url',
-    env: 'HEADROOM_PUBLIC_URL',
-    about: 'where this service is reached, for the links it sends; without it what a request called it',
-    read: (value: string) => (/^https?:/.test(value) && URL.canParse(value) ? value.replace(/\/+$/, '') : undefined),
-    expected: 'a URL as https://api.example.com',
-    byDefault: undefined as string | undefined,
-  },
-  webhookAllowNetworks: {
-    flag: 'webhook-allow-networks',
-    env: 'HEADROOM_WEBHOOK_ALLOW_NETWORKS',
-    about: 'networks inside that webhooks may reach all the same, by plain HTTP too, with commas between; for tests and development',
-    read: readNetworks,
-    expected: 'networks as 10.0.0.0/8,::1/128',
-    byDefault: [] as readonly string[],
-  },
-  webhookDnsServer: {
-    flag: 'webhook-dns-server',
-    env: 'HEADROOM_WEBHOOK_DNS_SERVER',
-    about: 'name server for webhooks’ addresses, as 127.0.0.1:53; without it the machine’s own way',
-    ...text,
-    byDefault: undefined as string | undefined,
-  },
-  webhookScheduleMs: {
-    flag: 'webhook-schedule-ms',
-    env: 'HEADROOM_WEBHOOK_SCHEDULE_MS',
-    about: 'longest wait before each attempt of a webhook, with commas between; the wait is random up to it',
-    read: readSchedule,
-    expected: `up to ${scheduleMax} whole numbers up to ${waitMsMax} with commas between`,
-    byDefault: webhookDefaults.scheduleMs,
-  },
-  webhookTimeoutMs: {
-    flag: 'webhook-timeout-ms',
-    env: 'HEADROOM_WEBHOOK_TIMEOUT_MS',
-    about: 'how long an attempt of a webhook may take',
-    ...integer(100, 60_000),
-    byDefault: webhookDefaults.timeoutMs,
-  },
-  webhookAttemptsMax: {
-    flag: 'webhook-attempts-max',
-    env: 'HEADROOM_WEBHOOK_ATTEMPTS_MAX',
-    about: 'attempts of webhooks at a time, of each worker',
-    ...integer(1, 10_000),
-    byDefault: webhookDefaults.attemptsAtOnceMax,
-  },
-  webhookEndpointAttemptsMax: {
-    flag: 'webhook-endpoint-attempts-max',
-    env: 'HEADROOM_WEBHOOK_ENDPOINT_ATTEMPTS_MAX',
-    about: 'attempts at a time of one endpoint, over all workers; one that failed or was slow has one',
-    ...integer(1, 64),
-    byDefault: webhookDefaults.attemptsPerEndpointMax,
-  },
-  webhookBreakerFailures: {
-    flag: 'webhook-breaker-failures',
-    env: 'HEADROOM_WEBHOOK_BREAKER_FAILURES',
-    about: 'failures in a row after which an endpoint is left alone for a while',
-    ...integer(1, 1_000_000),
-    byDefault: webhookDefaults.breaker.failuresMax,
-  },
-  webhookBreakerMs: {
-    flag: 'webhook-breaker-ms',
-    env: 'HEADROOM_WEBHOOK_BREAKER_MS',
-    about: 'that while; doubled, up to 32 times, whenever the trial behind it fails',
-    ...integer(1, 3_600_000),
-    byDefault: webhookDefaults.breaker.openMs,
-  },
-  webhookQueueMax: {
-    flag: 'webhook-queue-max',
-    env: 'HEADROOM_WEBHOOK_QUEUE_MAX',
-    about: 'deliveries that wait for an endpoint; beyond it events are left out for it, and can be replayed',
-    ...integer(1, 1_000_000),
-    byDefault: webhookDefaults.bounds.queueMax,
-  },
-  webhookEventsMax: {
-    flag: 'webhook-events-max',
-    env: 'HEADROOM_WEBHOOK_EVENTS_MAX',
-    about: 'events for webhooks that are kept of an account, with their deliveries',
-    ...integer(1, 10_000_000),
-    byDefault: webhookDefaults.bounds.eventsMax,
-  },
-  webhookRetentionSeconds: {
-    flag: 'webhook-retention-seconds',
-    env: 'HEADROOM_WEBHOOK_RETENTION_SECONDS',
-    about: 'how long they are kept; shorter than the schedule it ends deliveries early',
-    ...integer(1, 31_536_000),
-    byDefault: webhookDefaults.bounds.retentionMs / 1000,
-  },
-  webhookHandshakeSeconds: {
-    flag: 'webhook-handshake-seconds',
-    env: 'HEADROOM_WEBHOOK_HANDSHAKE_SECONDS',
-    about: 'how long a new webhook may be confirmed',
-    ...integer(1, 604_800),
-    byDefault: webhookDefaults.handshakeSeconds,
-  },
-  webhookOverlapSeconds: {
-    flag: 'webhook-overlap-seconds',
-    env: 'HEADROOM_WEBHOOK_OVERLAP_SECONDS',
-    about: 'how long a rotated secret signs beside the new one where the request does not say',
-    ...integer(0, 604_800),
-    byDefault: webhookDefaults.overlapSeconds,
-  },
-};
 
 const settings = {
   hosts: {
