@@ -5,7 +5,7 @@ import { createAccounts } from './accounts/accounts.ts';
 import { createTokens, type Tokens } from './accounts/tokens.ts';
 import { buildAdminApp, buildApp, type PlainDeps } from './app.ts';
 import { createBus } from './bus.ts';
-import { deviceSteps, devicesOf } from './pipeline/device-steps.ts';
+import { byDevice, deviceSteps } from './pipeline/device-steps.ts';
 import { createJudge } from './pipeline/filters.ts';
 import { filtersOff } from './pipeline/settings.ts';
 import { limits } from './protocol/limits.ts';
@@ -81,8 +81,9 @@ async function stepEverything(account: string, device: string): Promise<void> {
   if (lease.kind !== 'held') throw new Error('no lease');
   const { events } = await store.readLog({ partitions: [partition], after: { [partition]: lease.checkpoint }, limitEvents: 1000 });
   const to = events.at(-1)?.position ?? lease.checkpoint;
-  const states = await store.readStates(devicesOf(events));
-  const devices = deviceSteps({ events, states, judge: createJudge(filtersOff) });
+  const groups = byDevice(events);
+  const states = await store.readStates(groups.map(({ ref }) => ref));
+  const devices = deviceSteps({ devices: groups, states, judge: createJudge(filtersOff) });
   expect(await store.step({ partition, fence: lease.fence, from: lease.checkpoint, to, devices })).toMatchObject({ kind: 'stepped' });
 }
 

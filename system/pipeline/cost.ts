@@ -1,7 +1,7 @@
 /** Entry: what judging costs, for `npm run bench -- filters`. Prints one line of JSON with microseconds an event, for each second that it was given. */
 import type { LogEvent } from '#system/store/store.ts';
 import { withFix } from './device-state.ts';
-import { deviceSteps, devicesOf } from './device-steps.ts';
+import { byDevice, deviceSteps } from './device-steps.ts';
 import { fixOf, parseEvent } from './event.ts';
 import { createJudge } from './filters.ts';
 import type { FilterSettings } from './settings.ts';
@@ -56,7 +56,7 @@ function judgeAll(fixes: readonly (readonly ReturnType<typeof fixOf>[])[]): numb
 
 function stepAll(): void {
   let states: readonly (Uint8Array | undefined)[] = [];
-  for (const page of pages) states = deviceSteps({ events: page, states, judge }).map(({ state }) => state);
+  for (const page of pages) states = deviceSteps({ devices: byDevice(page), states, judge }).map(({ state }) => state);
 }
 
 function parseAll(): void {
@@ -79,7 +79,7 @@ function microsOf(work: () => unknown): number {
 const seconds = Number(process.argv[2] ?? 3);
 const fixes = pages.map((page) => page.map((event) => fixOf(parseEvent(event))));
 const kept = judgeAll(fixes) / events;
-if (devicesOf(pages[0] ?? []).length !== devices) throw new Error('the devices are not different');
+if (byDevice(pages[0] ?? []).length !== devices) throw new Error('the devices are not different');
 for (const warm of [() => judgeAll(fixes), stepAll, parseAll]) microsOf(warm);
 const measured = Array.from({ length: seconds }, () => ({ filters: microsOf(() => judgeAll(fixes)), parsing: microsOf(parseAll), steps: microsOf(stepAll) }));
 process.stdout.write(`${JSON.stringify({ kept, measured })}\n`);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { LogEvent } from '#system/store/store.ts';
 import { newState, sayingsOf, withFix, withSaying } from './device-state.ts';
-import { deviceSteps, devicesOf } from './device-steps.ts';
+import { byDevice, deviceSteps } from './device-steps.ts';
 import { fixOf, parseEvent } from './event.ts';
 import { createJudge } from './filters.ts';
 import { filtersOff } from './settings.ts';
@@ -68,7 +68,8 @@ function stepAll(events: readonly LogEvent[], cuts: readonly number[]): Record<s
   for (let at = 0, i = 0; at < events.length; i++) {
     const page = events.slice(at, at + (cuts[i % cuts.length] as number));
     at += page.length;
-    for (const step of deviceSteps({ events: page, states: devicesOf(page).map(({ device }) => states.get(device)), judge: strict })) {
+    const devices = byDevice(page);
+    for (const step of deviceSteps({ devices, states: devices.map(({ ref }) => states.get(ref.device)), judge: strict })) {
       if (step.state !== undefined) states.set(step.device, step.state);
       for (const position of step.kept) outcome[position] = outcome[position] === undefined ? 'kept' : 'twice';
       for (const { position, reason } of step.filtered) outcome[position] = outcome[position] === undefined ? reason : 'twice';

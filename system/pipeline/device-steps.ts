@@ -11,44 +11,36 @@ type Gathering = {
   readonly kept: Position[];
   readonly filtered: { readonly position: Position; readonly reason: string }[];
   latest?: LatestLocation;
-  seenAtMs: number;
+  readonly seenAtMs: number;
   state: DeviceState;
 };
 
-const keyOf = ({ account, device }: DeviceRef): string => `${account}\0${device}`;
+/** Of one device, in order of acceptance. */
+export type DeviceEvents = { readonly ref: DeviceRef; readonly events: readonly LogEvent[] };
 
-export function devicesOf(events: readonly LogEvent[]): readonly DeviceRef[] {
-  const devices = new Map<string, DeviceRef>();
-  for (const { account, device } of events) {
-    const ref = { account, device };
-    const key = keyOf(ref);
-    if (!devices.has(key)) devices.set(key, ref);
-  }
-  return [...devices.values()];
+/** In the order in which they come first. */
+export function byDevice(events: readonly LogEvent[]): readonly DeviceEvents[] {
+  return Array.from(Map.groupBy(events, ({ account, device }) => `${account}\0${device}`).values(), (own) => {
+    const { account, device } = own[0] as LogEvent;
+    return { ref: { account, device }, events: own };
+  });
 }
 
 type Stepping = {
-  /** In order of acceptance. */
-  readonly events: readonly LogEvent[];
-  /** Of `devicesOf(events)`, in its order. */
+  readonly devices: readonly DeviceEvents[];
+  /** Of `devices`, in its order. */
   readonly states: readonly (Uint8Array | undefined)[];
   readonly judge: Judge;
 };
 
-export function deviceSteps({ events, states, judge }: Stepping): readonly DeviceStep[] {
-  const devices = new Map<string, Gathering>();
-  for (const log of events) {
-    const key = keyOf(log);
-    let device = devices.get(key);
-    if (device === undefined) {
-      const state = decodeState(states[devices.size]);
-      device = { account: log.account, device: log.device, kept: [], filtered: [], seenAtMs: log.receivedAtMs, state };
-      devices.set(key, device);
-    }
-    device.seenAtMs = log.receivedAtMs;
-    take(device, parseEvent(log), judge);
-  }
-  return Array.from(devices.values(), ({ state, ...device }) => ({ ...device, state: encodeState(state) }));
+export const deviceSteps = ({ devices, states, judge }: Stepping): readonly DeviceStep[] => devices.map((each, i) => stepOf(each, states[i], judge));
+
+function stepOf({ ref, events }: DeviceEvents, before: Uint8Array | undefined, judge: Judge): DeviceStep {
+  const seenAtMs = (events.at(-1) as LogEvent).receivedAtMs;
+  const gathering: Gathering = { ...ref, kept: [], filtered: [], seenAtMs, state: decodeState(before) };
+  for (const log of events) take(gathering, parseEvent(log), judge);
+  const { state, ...step } = gathering;
+  return { ...step, state: encodeState(state) };
 }
 
 function take(device: Gathering, event: ParsedEvent, judge: Judge): void {

@@ -2,7 +2,7 @@
 import { type Clock, createPause } from '#system/clock.ts';
 import type { DeviceRef, LogEvent, Position, Store } from '#system/store/store.ts';
 import { partitionCount } from '#system/store/store.ts';
-import { deviceSteps, devicesOf } from './device-steps.ts';
+import { byDevice, deviceSteps } from './device-steps.ts';
 import { createJudge, type Judge } from './filters.ts';
 import type { FilterSettings } from './settings.ts';
 
@@ -90,10 +90,14 @@ async function stepOnce(options: PipelineOptions, held: Held, judge: Judge): Pro
   const after = Object.fromEntries([...held].map(([partition, { read }]) => [partition, read]));
   const page = await store.readLog({ partitions: [...held.keys()], after, limitEvents: eventsAStepMax });
   const byPartition = Map.groupBy(page.events, ({ partition }) => partition);
-  const states = new Map(
-    await Promise.all(Array.from(byPartition, async ([partition, events]) => [partition, await store.readStates(devicesOf(events))] as const)),
+  // All states before the first step, so that all steps come to the store in one tick.
+  const read = await Promise.all(
+    Array.from(byPartition, async ([partition, events]) => {
+      const devices = byDevice(events);
+      return { partition, events, devices, states: await store.readStates(devices.map(({ ref }) => ref)) };
+    }),
   );
-  const steps = [...byPartition].map(async ([partition, events]) => {
+  const steps = read.map(async ({ partition, events, devices, states }) => {
     const lease = held.get(partition);
     if (lease === undefined) return;
     const to = (events.at(-1) as LogEvent).position;
@@ -102,7 +106,7 @@ async function stepOnce(options: PipelineOptions, held: Held, judge: Judge): Pro
       fence: lease.fence,
       from: lease.checkpoint,
       to,
-      devices: deviceSteps({ events, states: states.get(partition) ?? [], judge }),
+      devices: deviceSteps({ devices, states, judge }),
       ...presenceOf(options),
     });
     if (result.kind === 'stepped') {
