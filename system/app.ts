@@ -120,19 +120,17 @@ const keepAliveFactor = 1.2;
 /** `ticketKeys`: 48 bytes that all who share sessions have. */
 export type TlsFiles = { readonly cert: Buffer; readonly key: Buffer; readonly ticketKeys?: Buffer };
 
-/** `accounts` has to be made from the same deps where nobody put in others. */
-export type PlainDeps = Omit<AppDeps, 'accounts' | 'webhooks'> & {
-  readonly accounts?: Accounts /** With the defaults where nobody says more. */;
-  readonly webhooks?: WebhookKit;
-};
-const withAccounts = (deps: PlainDeps): AppDeps => ({
+export type PlainDeps = Omit<AppDeps, 'accounts' | 'webhooks'> & Partial<Pick<AppDeps, 'accounts' | 'webhooks'>>;
+
+/** Accounts of the same deps, and webhooks as they are without settings, where nobody put in others. */
+export const withDefaults = (deps: PlainDeps): AppDeps => ({
   ...deps,
   accounts: deps.accounts ?? createAccounts(deps),
   webhooks: deps.webhooks ?? createWebhookKit(webhookDefaults),
 });
 
 export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<FastifyInstance> {
-  const deps = withAccounts(given);
+  const deps = withDefaults(given);
   const { accounts } = deps;
   const app = createServer(deps, tls);
   const admission = admitTo(app, deps);
@@ -222,7 +220,7 @@ function meteringOf({ store, clock, counts, log, usageSpikeFactor = usageSpikeFa
 
 /** The admin listener's own app: loopback only, its own token. */
 export async function buildAdminApp(given: PlainDeps & AdminControls): Promise<FastifyInstance> {
-  const deps = withAccounts(given);
+  const deps = withDefaults(given);
   const app = createServer(deps);
   const { adminToken, startDrain, restartWorkers } = given;
   adminRoutes(app, { ...deps, adminToken, startDrain, restartWorkers });

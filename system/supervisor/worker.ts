@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import { createTokens } from '#system/accounts/tokens.ts';
-import { buildAdminApp, buildApp, type PlainDeps, type TlsFiles } from '#system/app.ts';
+import { type AppDeps, buildAdminApp, buildApp, type PlainDeps, type TlsFiles, withDefaults } from '#system/app.ts';
 import { type Archiver, startArchiver } from '#system/archive/archiver.ts';
 import { createBus, type News, type Relay } from '#system/bus.ts';
 import { systemClock } from '#system/clock.ts';
@@ -19,7 +19,6 @@ import { startDeliveries } from '#system/sync/deliveries.ts';
 import { createCounts, type Snapshot } from '#system/telemetry/counts.ts';
 import { type Dispatcher, noWebhookCounts, startDispatcher, type WebhookCounts } from '#system/webhooks/dispatcher.ts';
 import { createWebhookKit } from '#system/webhooks/kit.ts';
-import { webhookDefaults } from '#system/webhooks/settings.ts';
 import { createWebhooks } from '#system/webhooks/webhooks.ts';
 import { createDoors, type Doors, doorTo, urlOf } from './doors.ts';
 import { createEnding, type Phase } from './ending.ts';
@@ -98,7 +97,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     admission: admissionOf(config),
     log,
   };
-  const deps = customise?.(plain) ?? plain;
+  const deps = withDefaults(customise?.(plain) ?? plain);
   const app = await buildApp(deps, readTls(options));
   const adminApp = await buildAdminApp({ ...deps, adminToken, startDrain, restartWorkers });
   const onTrouble = (error: unknown): void => log('error', `a listener: ${String(error)}`);
@@ -120,16 +119,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   };
 }
 
-function startArchive({ store, vault, clock, log }: PlainDeps, config: Config): readonly Archiver[] {
+function startArchive({ store, vault, clock, log }: AppDeps, config: Config): readonly Archiver[] {
   if (vault === undefined) return [];
   const onTrouble = (error: unknown): void => log('error', `the archive pauses: ${String(error)}`);
   return [startArchiver({ store, vault, clock, onTrouble, ...archiverSettings(config) })];
 }
 
-function startWebhooks(deps: PlainDeps, counts: WebhookCounts): Dispatcher {
-  const kit = deps.webhooks ?? createWebhookKit(webhookDefaults);
-  const given = { store: deps.store, clock: deps.clock, ...kit };
-  const onTrouble = (error: unknown): void => deps.log('error', `webhooks pause: ${String(error)}`);
+function startWebhooks({ store, clock, webhooks, log }: AppDeps, counts: WebhookCounts): Dispatcher {
+  const given = { store, clock, ...webhooks };
+  const onTrouble = (error: unknown): void => log('error', `webhooks pause: ${String(error)}`);
   return startDispatcher({ ...given, webhooks: createWebhooks(given), counts, onTrouble, random: Math.random });
 }
 
