@@ -1,5 +1,6 @@
 /** What a receiver counts. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { confirmationType } from '#system/protocol/webhooks.ts';
 import type { Hit } from './receiver.ts';
 
 export type ReceiverCounts = {
@@ -24,7 +25,6 @@ export type Counter = {
 };
 
 const delaysMax = 200_000;
-const confirmation = 'webhook.confirmation';
 
 export function createCounter(): Counter {
   const seen = new Map<string, number>();
@@ -37,7 +37,7 @@ export function createCounter(): Counter {
     add: (hit) => {
       sums.hits++;
       if (secrets.length > 0 && !secrets.some((secret) => isSignedBy(secret, hit))) sums.unsigned++;
-      if (hit.type === confirmation) {
+      if (hit.type === confirmationType) {
         sums.challenges++;
         return;
       }

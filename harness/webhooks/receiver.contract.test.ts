@@ -59,6 +59,24 @@ test('a counting receiver tells ids apart, signatures, and how late each came fi
   await receiver.stop();
 });
 
+test('who asks a counting receiver that died is told so, before and after', async () => {
+  const receiver = await startReceiver();
+  await receiver.read();
+  process.kill(receiver.pid, 'SIGSTOP');
+  const asked = receiver.read();
+  process.kill(receiver.pid, 'SIGKILL');
+  await expect(asked).rejects.toThrow('the receiver ended with null');
+  await expect(receiver.read()).rejects.toThrow('the receiver ended with null');
+  await receiver.stop();
+});
+
+test('a counting receiver that cannot listen says so, and leaves no timer running', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  await expect(startReceiver({ host: '192.0.2.1' })).rejects.toThrow(/the receiver ended with/);
+  expect(timers()).toBeLessThanOrEqual(before);
+});
+
 test('our signature’s check agrees with the standard’s, and sees a flipped byte', () => {
   const body = bodyOf('x');
   const headers = headersOf('a', body);

@@ -1,6 +1,7 @@
 /** A webhook receiver within this process. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { confirmationType } from '#system/protocol/webhooks.ts';
 
 export type Hit = {
   readonly path: string;
@@ -41,8 +42,7 @@ export type Receiver = {
 
 const hitsMax = 100_000;
 const ok: Reaction = { kind: 'answer', status: 200 };
-export const confirmation = 'webhook.confirmation';
-export const byDefault: React = ({ type }) => (type === confirmation ? { kind: 'echo' } : ok);
+export const byDefault: React = ({ type }) => (type === confirmationType ? { kind: 'echo' } : ok);
 
 export async function createReceiver({ host = '127.0.0.1', port = 0 }: { readonly host?: string; readonly port?: number } = {}): Promise<Receiver> {
   const hits: Hit[] = [];
