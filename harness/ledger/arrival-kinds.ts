@@ -30,8 +30,12 @@ export function createLookup<T>({ seed, phases, chains, operations }: Plan, ofCh
   };
 }
 
-/** Undefined for an arrival that stores nothing. */
-export const keptAs = (chain: readonly Operation[]): Operation['keeps'] => chain.find(({ keeps }) => keeps !== undefined)?.keeps;
+/** Undefined for an arrival that stores nothing. A device that sends events or writes items in the same chain is kept as those: they were acknowledged one by one. */
+export function keptAs(chain: readonly Operation[]): Operation['keeps'] {
+  const kinds = chain.flatMap(({ keeps }) => keeps ?? []);
+  return kinds.find((keeps) => keeps !== 'device') ?? kinds[0];
+}
+
 export const isAsLoud = (chain: readonly Operation[]): boolean => chain.some(({ asLoud }) => asLoud === true);
 
 /** The states with every arrival of another kind left out, as if it had not been planned. */

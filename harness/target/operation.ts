@@ -74,8 +74,8 @@ export type Judgement =
 
 export type Operation = {
   readonly name: string;
-  /** What an arrival whose chain has this operation is kept in the ledger as; nothing where it stores nothing. */
-  readonly keeps?: 'events' | 'item';
+  /** What an arrival whose chain has this operation is kept in the ledger as; nothing where it stores nothing. Of a `device` a good answer alone is the acknowledgement. */
+  readonly keeps?: 'events' | 'item' | 'device';
   /** Sends as a device of the loud account, not as the arrival's own: no order is promised between arrivals. */
   readonly asLoud?: boolean;
   readonly request: (context: OperationContext) => OperationRequest;

@@ -5,6 +5,7 @@ import { eventIdOf, parseEventId, probeNameOf } from './event-ids.ts';
 import { habitsOf } from './habits.ts';
 import { noItems, type OperationContext, type OperationResponse } from './operation.ts';
 import { operations } from './operations.ts';
+import { launchedDeviceOf, launchOfDevice } from './storm-operations.ts';
 
 const context = (change: Partial<OperationContext> = {}): OperationContext => ({
   run: 'abc123def456',
@@ -108,6 +109,12 @@ test('a launch registers a device that nobody knows, the same one at every try',
   expect(launch.judge(answer(201, {}), context()).kind).toBe('failed');
   expect(launch.judge(answer(200, { changed: false }), context()).kind).toBe('failed');
   expect(launch.judge(answer(503, {}, { 'retry-after': '2' }), context())).toEqual({ kind: 'shed', retryAfterSeconds: 2 });
+});
+
+test('the device of a launch names its arrival, and no other device does', () => {
+  for (const arrival of [0, 9, 35, 36, 46_655, 99_999_999]) expect(launchOfDevice('abc123def456', launchedDeviceOf('abc123def456', arrival))).toBe(arrival);
+  for (const other of ['n-abc123def457-15', 'd-abc123def456-15', 'n-abc123def456-', 'n-abc123def456-01', 'n-abc123def456-1-2', ''])
+    expect(launchOfDevice('abc123def456', other)).toBeUndefined();
 });
 
 test('a flush sends what was gathered for hours, the newest first, each event once', () => {

@@ -6,8 +6,16 @@ import type { Operation, OperationContext } from './operation.ts';
 /** Each arrival is a launch of its own. Another try of it is the same device. */
 export const launchedDeviceOf = (run: string, arrival: number): string => `n-${run}-${arrival.toString(36)}`;
 
+/** The arrival that such a device is of; undefined for every other name. */
+export function launchOfDevice(run: string, device: string): number | undefined {
+  const begin = launchedDeviceOf(run, 0).slice(0, -1);
+  const digits = device.startsWith(begin) ? device.slice(begin.length) : '';
+  return /^(0|[1-9a-z][0-9a-z]{0,9})$/.test(digits) ? Number.parseInt(digits, 36) : undefined;
+}
+
 const registerNew: Operation = {
   name: 'register-new',
+  keeps: 'device',
   request: ({ run, arrival, device }) => ({
     method: 'PUT',
     path: `/v1/devices/${launchedDeviceOf(run, arrival)}`,

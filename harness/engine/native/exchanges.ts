@@ -30,6 +30,11 @@ export type ExchangesOptions = {
 
 /** The generator's own limits: such a failure says nothing about the target, and the arrival was not delivered. */
 const ownLimitCodes: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
+
+/** A step that registers a device, in a chain that acknowledges nothing else. */
+const isRegistration = ({ chain, step }: Slot): boolean =>
+  chain[step]?.operation.keeps === 'device' && chain.every(({ operation: { keeps } }) => keeps === undefined || keeps === 'device');
+
 export class Exchanges {
   readonly cells: CellRecorder;
   readonly slots: SlotPool;
@@ -205,7 +210,7 @@ export class Exchanges {
     // Before the outcome, so that a chain's next step finds its own connection free.
     if (connection.state !== 'closed') this.#reuse(connection);
     this.cells.at(read.nowMs, slot.phase, step.index).counts.answered++;
-    this.#states.answered(slot.context.arrival, judgement, this.#response.status);
+    this.#states.answered(slot.context.arrival, judgement, this.#response.status, isRegistration(slot));
     if (judgement.kind === 'good' && judgement.promised !== undefined)
       this.acknowledged.add(promiseKey(slot.context.arrival, judgement.promised), this.#overMs(slot, read));
     if (judgement.kind === 'shed') this.#shed(slot, judgement.retryAfterSeconds);

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { arrivalState } from '#harness/engine/engine.ts';
+import type { Judgement } from '#harness/target/operation.ts';
+import { ArrivalStates } from './arrival-states.ts';
+
+const good: Judgement = { kind: 'good', acknowledged: 0, duplicate: 0 };
+
+test('a registration is acknowledged by its answer; one that is refused later stays so, and one that was shed may be acknowledged later', () => {
+  const states = new Uint8Array(4);
+  const kept = new ArrivalStates(states, 1);
+  kept.answered(0, good, 201, true);
+  kept.answered(0, { kind: 'shed', retryAfterSeconds: 1 }, 503, true);
+  kept.answered(1, { kind: 'shed', retryAfterSeconds: 1 }, 503, true);
+  kept.answered(2, { kind: 'shed', retryAfterSeconds: 1 }, 503, true);
+  kept.answered(2, good, 201, true);
+  expect([...states.subarray(0, 3)]).toEqual([arrivalState.acknowledged, arrivalState.refused, arrivalState.acknowledged]);
+});
+
+test('a token is no acknowledgement of the events that its chain has yet to send', () => {
+  const states = new Uint8Array(1);
+  new ArrivalStates(states, 1).answered(0, good, 200);
+  expect([...states]).toEqual([arrivalState.notFired]);
+});
