@@ -27,6 +27,7 @@ export async function drivePhases(driving: Driving): Promise<Driven> {
   for (const [index, phase] of input.phases.entries()) {
     if (input.signal.aborted || abortedBy !== undefined) break;
     streams?.phase(index, startMs);
+    input.webhooks?.phase(index, startMs);
     faults.phase(phase.name, startMs);
     const driven = run.drive(index, startMs);
     fired.push(driven);
@@ -86,7 +87,7 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
     if (leftMs <= leadMs + 50) break;
     await Promise.race([sleep(Math.min(leftMs - leadMs, 1000 - (sinceOriginMs() % 1000) + 150)), aborted]);
     if (input.signal.aborted) return cutNow();
-    const trouble = streams?.trouble();
+    const trouble = streams?.trouble() ?? input.webhooks?.trouble();
     if (trouble !== undefined) throw new Error(trouble);
     // Workers hand over a second once it is past, and answers of it are still coming: the one before is whole.
     const second = Math.floor(sinceOriginMs() / 1000) - 2;
@@ -99,6 +100,7 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
       cells,
       allCells: () => fold.cells(),
       ...(streams === undefined ? {} : { streams: { cells: streams.cellsOfSecond(second), allCells: streams.cells } }),
+      ...(input.webhooks === undefined ? {} : { webhooks: { cells: input.webhooks.cellsOfSecond(second), allCells: input.webhooks.cells } }),
       generatorCores,
       systemCores: watch.coresOf('system'),
       stealShare: watch.lastMachine()?.stealShare,
@@ -111,7 +113,8 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
       ...records,
       { name: phase.name, measured: phase.measured, startSeconds: startMs / 1000, endSeconds: sinceOriginMs() / 1000, planned: arrivalCount(phase) },
     ];
-    const metric = input.abortedBy({ cells: () => fold.cells(), streamCells: () => streams?.cells() ?? [] }, soFar);
+    const told = { cells: () => fold.cells(), streamCells: () => streams?.cells() ?? [], webhookCells: () => input.webhooks?.cells() ?? [] };
+    const metric = input.abortedBy(told, soFar);
     if (metric !== undefined) return cutNow(metric);
   }
   // Not awaited to its last arrival: the next phase is announced before this one ends, so that they join without a gap.

@@ -65,9 +65,10 @@ export async function driveLoad(input: DriveInput): Promise<Driven> {
     throw error;
   }
   if (streams !== undefined) input.onKill(streams.fleet.kill);
+  input.webhooks?.begin(run.originNs);
   const watch = new Watch({
     sinceOriginMs,
-    processes: () => processesOf({ target, run, probe, streams }),
+    processes: () => processesOf({ target, run, probe, streams, webhooks: input.webhooks }),
     metricsUrls: target.nodeUrls.map((url) => `${url}/metrics`),
     targetPorts: [...new Set(target.urls.map((url) => engineTargetOf(url).port))],
     targetAddresses: target.urls.length,
@@ -119,9 +120,15 @@ async function startStreamsOf(
   });
 }
 
-type Watching = { readonly target: Target; readonly run: EngineRun; readonly probe: Probe | undefined; readonly streams: DrivenStreams | undefined };
+type Watching = {
+  readonly target: Target;
+  readonly run: EngineRun;
+  readonly probe: Probe | undefined;
+  readonly streams: DrivenStreams | undefined;
+  readonly webhooks: DriveInput['webhooks'];
+};
 
-function processesOf({ target, run, probe, streams }: Watching): readonly WatchedProcess[] {
+function processesOf({ target, run, probe, streams, webhooks }: Watching): readonly WatchedProcess[] {
   const engines = (run.pids ?? []).map((pid, i, { length }): WatchedProcess => ({ name: length === 1 ? 'k6' : `k6-${i + 1}`, role: 'generator', pid }));
   const holders = (streams?.fleet.pids ?? []).map(
     (pid, i, { length }): WatchedProcess => ({ name: length === 1 ? 'listeners' : `listeners-${i + 1}`, role: 'generator', pid }),
@@ -130,6 +137,7 @@ function processesOf({ target, run, probe, streams }: Watching): readonly Watche
     { name: 'generator', role: 'generator', pid: process.pid },
     ...engines,
     ...holders,
+    ...(webhooks === undefined ? [] : [{ name: 'receiver', role: 'generator' as const, pid: webhooks.pid }]),
     ...(probe === undefined ? [] : [{ name: 'probe', role: 'probe' as const, pid: probe.pid }]),
     ...target.processes(),
   ];

@@ -4,11 +4,12 @@ import type { Probe, ProbeOutcome } from '#harness/engine/probe/probe.ts';
 import type { CellFold } from '#harness/metrics/fold.ts';
 import type { EvennessFold } from '#harness/metrics/fold-evenness.ts';
 import type { Watch, Watched } from '#harness/metrics/watch.ts';
-import type { Cell, Evenness, FaultRecord, PhaseRecord, StreamCell, WorkerLag } from '#harness/run-result.ts';
+import type { Cell, Evenness, FaultRecord, PhaseRecord, StreamCell, WebhookCell, WorkerLag } from '#harness/run-result.ts';
 import type { Scenario } from '#harness/scenario.ts';
 import type { DeviceCredentials, ItemContext } from '#harness/target/operation.ts';
 import type { Faults } from './drive-faults.ts';
 import type { DrivenStreams } from './drive-streams.ts';
+import type { DrivenWebhooks } from './drive-webhooks.ts';
 import type { Target } from './topology/target.ts';
 
 export type DriveInput = {
@@ -25,6 +26,8 @@ export type DriveInput = {
   readonly devices: readonly DeviceCredentials[];
   /** Missing where nobody writes items or listens. */
   readonly listening: Listening | undefined;
+  /** Already there: its endpoints are confirmed. */
+  readonly webhooks: DrivenWebhooks | undefined;
   /** Undefined where the load has no operation that it could send. */
   readonly probeDevice: DeviceCredentials | undefined;
   readonly phases: readonly ArrivalPhase[];
@@ -35,7 +38,7 @@ export type DriveInput = {
   readonly onSecond: (second: DrivenSecond) => void;
   /** Asked once a second: the metric of an abort threshold that cannot hold any more. */
   readonly abortedBy: (
-    soFar: { readonly cells: () => readonly Cell[]; readonly streamCells: () => readonly StreamCell[] },
+    soFar: { readonly cells: () => readonly Cell[]; readonly streamCells: () => readonly StreamCell[]; readonly webhookCells: () => readonly WebhookCell[] },
     phases: readonly PhaseRecord[],
   ) => string | undefined;
 };
@@ -51,6 +54,7 @@ export type DrivenSecond = {
   readonly cells: readonly Cell[];
   readonly allCells: () => readonly Cell[];
   readonly streams?: { readonly cells: readonly StreamCell[]; readonly allCells: () => readonly StreamCell[] };
+  readonly webhooks?: { readonly cells: readonly WebhookCell[]; readonly allCells: () => readonly WebhookCell[] };
   readonly generatorCores: number | undefined;
   readonly systemCores: number | undefined;
   readonly stealShare: number | undefined;

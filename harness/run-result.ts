@@ -237,6 +237,77 @@ export type StreamsRecord = {
   readonly processes: readonly WorkerLag[];
 };
 
+/** Of one second and receiver. Attempts are counted in the second in which they came, deliveries in that of their event. */
+export type WebhookCounts = {
+  /** Requests that told of an event; handshakes are none. */
+  readonly attempts: number;
+  /** Of them: answered with 2xx, to the last byte. */
+  readonly accepted: number;
+  /** Of them: of an event that had come before. */
+  readonly repeated: number;
+  /** Of them: without a signature that holds. */
+  readonly unsigned: number;
+  /** Events that came a first time. */
+  readonly deliveries: number;
+};
+
+export type WebhookCell = {
+  readonly second: number;
+  readonly phase: number;
+  readonly receiver: string;
+  readonly counts: WebhookCounts;
+  /** Most attempts of one endpoint that were there at once, neither answered nor given up. */
+  readonly openMax: number;
+  /** From the event's time to its first arrival, on the real clock. */
+  readonly times: { readonly delay?: TimeHistograms };
+};
+
+/** Additions from the process that receives. Counts missing are 0. */
+export type WebhookDelta = {
+  readonly cells: readonly (Omit<WebhookCell, 'counts'> & { readonly counts: Partial<WebhookCounts> })[];
+  readonly lag: WorkerLag;
+};
+
+/** What had to arrive, by the registrations that were acknowledged: one event at each endpoint of the account. Counts of events over a receiver's endpoints. */
+export type WebhookReceiverLedger = {
+  readonly receiver: string;
+  readonly endpoints: number;
+  readonly expected: number;
+  readonly arrived: number;
+  /** Of what had to arrive and did not, by the phase of the registration. */
+  readonly missingByPhase: readonly number[];
+  /** Not accepted by a receiver that takes all; or neither accepted nor accounted for by the service; or called delivered and never accepted. */
+  readonly lost: number;
+  /** Further events, with ids of their own, for one registration. Repeats of one id are none: they are allowed. */
+  readonly duplicated: number;
+  /** Of devices of another account. */
+  readonly leaked: number;
+  /** Of devices that were refused, or that the plan does not know. */
+  readonly unfounded: number;
+  /** As the service says. */
+  readonly delivered: number;
+  readonly waiting: number;
+  readonly dead: number;
+  readonly dropped: number;
+  /** Endpoints. */
+  readonly disabled: number;
+};
+
+export type WebhookLedgerRecord = {
+  readonly receivers: readonly WebhookReceiverLedger[];
+  /** From the load's end until those who take all had everything, or were no longer waited for. */
+  readonly waitedSeconds: number;
+  /** Set where it could not be read to its end: then nothing is known of what is missing. */
+  readonly incomplete?: string;
+  readonly examples: readonly { readonly kind: 'lost' | 'duplicated' | 'leaked' | 'unfounded'; readonly text: string }[];
+};
+
+export type WebhooksRecord = {
+  readonly cells: readonly WebhookCell[];
+  readonly processes: readonly WorkerLag[];
+  readonly ledger: WebhookLedgerRecord | undefined;
+};
+
 /** What was done to the service while it was under load. */
 export type FaultRecord = {
   readonly kind: string;
@@ -331,6 +402,7 @@ export type RunResult = {
   readonly ledger: LedgerRecord | undefined;
   readonly items?: ItemLedgerRecord;
   readonly streams?: StreamsRecord;
+  readonly webhooks?: WebhooksRecord;
   readonly faults?: readonly FaultRecord[];
   /** Only of runs that k6 drove. */
   readonly k6?: K6Record;
@@ -407,6 +479,22 @@ export type Verdict = {
     /** By phase, reader, time. */
     readonly timesMs: Readonly<Record<string, Readonly<Record<string, Readonly<Partial<Record<StreamTimeName, QuantileSet>>>>>>>;
   };
+  /** Only of runs with receivers of webhooks: of the whole run, by receiver. */
+  readonly webhooks?: Readonly<
+    Record<
+      string,
+      WebhookCounts & {
+        readonly openMax: number;
+        /** By the ledger; null: not known. */
+        readonly expected: number | null;
+        readonly lost: number | null;
+        readonly duplicated: number | null;
+        readonly leaked: number | null;
+        /** By phase. */
+        readonly delayMs: Readonly<Record<string, QuantileSet>>;
+      }
+    >
+  >;
   /** By phase, operation, time. Good answers only, milliseconds. */
   readonly latencyMs: Readonly<Record<string, Readonly<Record<string, Readonly<Partial<Record<TimeName, QuantileSet>>>>>>>;
   /** By phase, then bin width in milliseconds as text. */

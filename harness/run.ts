@@ -25,6 +25,7 @@ import type { CalibrationRecord, LedgerRecord, RunResult, Verdict } from '#harne
 import { chainsOf, type Scenario } from '#harness/scenario.ts';
 import { probeNameOf } from '#harness/target/event-ids.ts';
 import { driveLoad } from './drive.ts';
+import { type DrivenWebhooks, startWebhooks } from './drive-webhooks.ts';
 import type { Driven } from './driving.ts';
 import { type Interrupts, watchInterrupts } from './interrupts.ts';
 import { phasesFor, randomName } from './run-phases.ts';
@@ -53,11 +54,16 @@ export async function runScenario(options: RunOptions): Promise<Verdict> {
   });
   const interrupts = watchInterrupts((line) => view.note(line));
   let target: Target | undefined;
+  let webhooks: DrivenWebhooks | undefined;
   try {
     view.note(`${scenario.name}: ${scenario.description}`);
     target = await openTarget(options, folder);
     interrupts.onKill(target.kill);
-    const result = await measure({ options, folder, startedAt, target, view, interrupts });
+    const onWebhooks = (started: DrivenWebhooks): void => {
+      webhooks = started;
+    };
+    const result = await measure({ options, folder, startedAt, target, view, interrupts, onWebhooks });
+    await webhooks?.stop();
     await target.stop();
     const verdict = judge(result, options.thresholds);
     await writeRun(folder, result, verdict);
@@ -68,6 +74,7 @@ export async function runScenario(options: RunOptions): Promise<Verdict> {
     if (readdirSync(folder).length === 0) rmdirSync(folder);
     throw error;
   } finally {
+    await webhooks?.stop();
     await target?.stop();
     view.close();
     interrupts.release();
@@ -83,9 +90,13 @@ function checkK6(): void {
   }
 }
 
+/** The receiver is on this machine, which the service would not tell otherwise. */
+const receiverSettings = { 'webhook-allow-networks': '127.0.0.1/32' };
+
 function openTarget({ scenario, target }: RunOptions, folder: string): Promise<Target> {
   if (target !== undefined) return attachTarget(target);
-  const { system = {}, fleet } = scenario;
+  const { system: own = {}, fleet } = scenario;
+  const system = scenario.webhooks === undefined ? own : { ...own, settings: { ...receiverSettings, ...own.settings } };
   return startTarget({
     system,
     scale: scaleOf(scenario),
@@ -102,9 +113,11 @@ type Measuring = {
   readonly target: Target;
   readonly view: LiveView;
   readonly interrupts: Interrupts;
+  /** As soon as there is something to stop. */
+  readonly onWebhooks: (webhooks: DrivenWebhooks) => void;
 };
 
-async function measure({ options, startedAt, target, view, interrupts, folder }: Measuring): Promise<RunResult> {
+async function measure({ options, startedAt, target, view, interrupts, folder, onWebhooks }: Measuring): Promise<RunResult> {
   const { seed } = options;
   const scenario = runningScenario(options.scenario);
   const { signal } = interrupts;
@@ -116,6 +129,9 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
   const withCalibration = options.engine !== 'k6';
   if (withCalibration) await calibrateOnce({ scenario, wire, seed, phases, when: 'before', view, signal, calibration });
   const fleet = await provision({ scenario, phases, target, run, view, signal });
+  // After the fleet: nobody is told of devices that were there before the load.
+  const webhooks = await startWebhooks({ scenario, target, view, signal, onKill: interrupts.onKill });
+  if (webhooks !== undefined) onWebhooks(webhooks);
   if (signal.aborted) throw new Error('stopped before anything was measured');
   view.note(
     `registered ${fleet.devices.length} devices; driving ${phases.reduce((sum, phase) => sum + arrivalCount(phase), 0)} arrivals${listenersText(scenario)}`,
@@ -133,21 +149,23 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
     wire: options.wire,
     engine: engineOf(options),
     ...fleet,
+    webhooks,
     phases,
     operationsModule: '#harness/target/operations.ts',
     timeoutMs,
     signal,
     onKill: interrupts.onKill,
     onSecond: (second) => view.update({ ...second, scenario: options.scenario, phases, thresholds: options.thresholds }),
-    abortedBy: ({ cells, streamCells }, records) => {
+    abortedBy: ({ cells, streamCells, webhookCells }, records) => {
       if (abortable.length === 0) return undefined;
       const streams = scenario.streams === undefined ? {} : { streams: { cells: streamCells(), processes: [] } };
-      const soFar = { ...nothingElse, run: { scenario: options.scenario }, cells: cells(), phases: records, ...streams };
+      const webhooksSoFar = webhooks === undefined ? {} : { webhooks: { cells: webhookCells(), processes: [], ledger: undefined } };
+      const soFar = { ...nothingElse, run: { scenario: options.scenario }, cells: cells(), phases: records, ...streams, ...webhooksSoFar };
       return abortable.find((threshold) => !canStillHold(soFar, threshold, plannedByPhase))?.source.metric;
     },
   });
   view.note('reading everything back');
-  const verified = await verify({ driven, target, run, scenario, seed, phases, listening: fleet.listening });
+  const verified = await verify({ driven, target, run, scenario, seed, phases, listening: fleet.listening, told: webhooks && { webhooks, view, signal } });
   const streams = await driven.streams?.finish();
   if (withCalibration) await calibrateOnce({ scenario, wire, seed, phases, when: 'after', view, signal, calibration });
   const result = assemble({ options, folder, startedAt, target, run, phases, driven, ledger: verified.ledger, calibration, interrupted: signal.aborted });
@@ -155,6 +173,7 @@ async function measure({ options, startedAt, target, view, interrupts, folder }:
     ...result,
     ...(verified.items === undefined ? {} : { items: verified.items }),
     ...(streams === undefined ? {} : { streams }),
+    ...(webhooks === undefined ? {} : { webhooks: { ...(await webhooks.finish()), ledger: verified.webhooks } }),
     ...(scenario.faults === undefined ? {} : { faults: driven.faults }),
   };
 }

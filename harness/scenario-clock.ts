@@ -1,6 +1,6 @@
 /** The scenario as its clock makes it run: every duration divided by the scale, every rate left alone. Pure. */
 import { heartbeatMsDefault } from '#harness/engine/streams/plan.ts';
-import type { Fault, Phase, RateCurve, Reader, Scenario } from './scenario.ts';
+import type { Fault, Phase, RateCurve, Reader, Scenario, WebhookReceiver } from './scenario.ts';
 
 export const scaleOf = ({ clock }: Scenario): number => clock?.scale ?? 1;
 
@@ -15,7 +15,14 @@ export function runningScenario(scenario: Scenario): Scenario {
     ...(scenario.streams === undefined
       ? {}
       : { streams: { ...scenario.streams, readers: scenario.streams.readers.map((reader) => scaledReader(reader, scale)) } }),
+    ...(scenario.webhooks === undefined ? {} : { webhooks: scenario.webhooks.map((receiver) => scaledReceiver(receiver, scale)) }),
   };
+}
+
+function scaledReceiver(receiver: WebhookReceiver, scale: number): WebhookReceiver {
+  const { reaction } = receiver;
+  if (reaction?.kind === 'slow') return { ...receiver, reaction: { ...reaction, ms: Math.max(1, Math.round(reaction.ms / scale)) } };
+  return reaction?.kind === 'recovers' ? { ...receiver, reaction: { ...reaction, afterSeconds: reaction.afterSeconds / scale } } : receiver;
 }
 
 function scaledRate(rate: RateCurve, scale: number): RateCurve {

@@ -6,6 +6,7 @@ import { floodName } from '#harness/target/storm-operations.ts';
 import { chainsOf, type Phase, type Scenario } from './scenario.ts';
 import { joinPath, type ScenarioError, scenarioSchema, schemaErrors } from './scenario-schema.ts';
 import { streamErrors } from './scenario-streams.ts';
+import { webhookErrors } from './scenario-webhooks.ts';
 
 /** One byte an arrival is kept for the ledger: more would not fit a run's memory. */
 export const arrivalsMax = 100_000_000;
@@ -25,7 +26,14 @@ export function parseScenario(value: unknown, { source, operations }: ParseConte
   if (shape.length > 0) return { kind: 'errors', source, errors: shape };
   const scenario = value as Scenario;
   const { thresholds, errors } = parseThresholds(scenario, operations);
-  const all = [...chainErrors(scenario, operations), ...phaseErrors(scenario), ...fleetErrors(scenario), ...streamErrors(scenario), ...errors];
+  const all = [
+    ...chainErrors(scenario, operations),
+    ...phaseErrors(scenario),
+    ...fleetErrors(scenario),
+    ...streamErrors(scenario),
+    ...webhookErrors(scenario),
+    ...errors,
+  ];
   return all.length > 0 ? { kind: 'errors', source, errors: all } : { kind: 'ok', scenario, thresholds };
 }
 
@@ -40,7 +48,8 @@ function parseThresholds(
   operations: readonly string[],
 ): { readonly thresholds: readonly ParsedThreshold[]; readonly errors: readonly ScenarioError[] } {
   const readers = scenario.streams?.readers.map(({ name }) => name) ?? [];
-  const names = { phases: scenario.phases.map((phase) => phase.name), operations, readers };
+  const receivers = scenario.webhooks?.map(({ name }) => name) ?? [];
+  const names = { phases: scenario.phases.map((phase) => phase.name), operations, readers, receivers };
   const thresholds: ParsedThreshold[] = [];
   const errors: ScenarioError[] = [];
   for (const [index, threshold] of scenario.thresholds.entries()) {

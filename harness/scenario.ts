@@ -169,6 +169,43 @@ export const Streams = Type.Object(
 );
 export type Streams = Static<typeof Streams>;
 
+/** What a receiver of webhooks does with an event. Handshakes are answered whatever it is: a receiver that is to be told has to be confirmed. */
+export const WebhookReaction = Type.Union([
+  /** 200 at once. */
+  Type.Object({ kind: Type.Literal('ok') }, closed),
+  /** 200 after so long. */
+  Type.Object({ kind: Type.Literal('slow'), ms: Type.Integer({ minimum: 1, maximum: 600_000 }) }, closed),
+  /** Never answers. */
+  Type.Object({ kind: Type.Literal('hang') }, closed),
+  /** Resets the connection. */
+  Type.Object({ kind: Type.Literal('cut') }, closed),
+  /** 410 ends what is told to the endpoint. */
+  Type.Object(
+    {
+      kind: Type.Literal('status'),
+      status: Type.Integer({ minimum: 300, maximum: 599 }),
+      retryAfterSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
+    },
+    closed,
+  ),
+  /** 503 until so long after the first phase began, 200 from then on. */
+  Type.Object({ kind: Type.Literal('recovers'), afterSeconds: seconds() }, closed),
+]);
+export type WebhookReaction = Static<typeof WebhookReaction>;
+
+/** Endpoints of one kind: somebody's server that the service tells of what happens. */
+export const WebhookReceiver = Type.Object(
+  {
+    name: readerName,
+    endpointsPerAccount: Type.Optional(count(20)),
+    /** `device.registered` where nothing is said: of those the ledger knows what has to arrive. */
+    events: Type.Optional(Type.Array(Type.String(), { minItems: 1, maxItems: 20 })),
+    reaction: Type.Optional(WebhookReaction),
+  },
+  closed,
+);
+export type WebhookReceiver = Static<typeof WebhookReceiver>;
+
 const proxyHeader = Type.Union([Type.Literal('off'), Type.Literal('v1'), Type.Literal('v2')]);
 /** What stands before the service. The model's presets and figures: harness/balancer. HAProxy is the real one. */
 export const BalancerChoice = Type.Union([
@@ -253,6 +290,7 @@ export const Scenario = Type.Object(
     /** Named chains of operations; `ingest` alone is there without saying. */
     chains: Type.Optional(Type.Record(Type.String(), Type.Array(Type.String(), { minItems: 1, maxItems: 10 }))),
     streams: Type.Optional(Streams),
+    webhooks: Type.Optional(Type.Array(WebhookReceiver, { minItems: 1, maxItems: 20 })),
     faults: Type.Optional(Type.Array(Fault, { maxItems: 100 })),
     phases: Type.Array(Phase, { minItems: 1, maxItems: 100 }),
     thresholds: Type.Array(Threshold, { minItems: 1, maxItems: 200 }),

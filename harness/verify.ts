@@ -5,8 +5,9 @@ import { createLookup, isAsLoud, keptAs, statesOfKind } from '#harness/ledger/ar
 import { Audit } from '#harness/ledger/audit.ts';
 import { conservationError } from '#harness/ledger/conservation.ts';
 import { readBack } from '#harness/ledger/read-back.ts';
+import { firstArrivals } from '#harness/pacing/arrivals.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
-import type { ItemLedgerRecord, LedgerRecord } from '#harness/run-result.ts';
+import type { ItemLedgerRecord, LedgerRecord, WebhookLedgerRecord } from '#harness/run-result.ts';
 import { chainsOf, type Scenario } from '#harness/scenario.ts';
 import { eventIdOf, parseEventId, probeNameOf } from '#harness/target/event-ids.ts';
 import { operations } from '#harness/target/operations.ts';
@@ -14,6 +15,7 @@ import type { Driven, Listening } from './driving.ts';
 import { secretAuthorization } from './topology/provision.ts';
 import type { Target } from './topology/target.ts';
 import { verifyItems } from './verify-items.ts';
+import { type VerifyWebhooksInput, verifyWebhooks } from './verify-webhooks.ts';
 
 const exportBudgetMs = 120_000;
 
@@ -28,15 +30,30 @@ export type Verifying = {
   readonly seed: number;
   readonly phases: readonly ArrivalPhase[];
   readonly listening: Listening | undefined;
+  /** Only of a run that has receivers of webhooks. */
+  readonly told?: Pick<VerifyWebhooksInput, 'webhooks' | 'view' | 'signal'> | undefined;
 };
 
-export async function verify(verifying: Verifying): Promise<{ readonly ledger: LedgerRecord; readonly items: ItemLedgerRecord | undefined }> {
+export type Verified = { readonly ledger: LedgerRecord; readonly items: ItemLedgerRecord | undefined; readonly webhooks: WebhookLedgerRecord | undefined };
+
+export async function verify(verifying: Verifying): Promise<Verified> {
   const { driven, scenario, seed, phases } = verifying;
   const plan = { seed, phases, chains: chainsOf(scenario.chains), operations };
   const kindOf = createLookup(plan, keptAs);
   const { states } = driven.outcome;
+  const webhooks = await verifyTold(verifying, statesOfKind(states, kindOf, 'device'));
   const ledger = await verifyEvents(verifying, { states: statesOfKind(states, kindOf, 'events'), isLoud: createLookup(plan, isAsLoud) });
-  return { ledger, items: await verifyListening(verifying, statesOfKind(states, kindOf, 'item')) };
+  return { ledger, items: await verifyListening(verifying, statesOfKind(states, kindOf, 'item')), webhooks };
+}
+
+async function verifyTold({ told, target, run, scenario, phases }: Verifying, states: Uint8Array): Promise<WebhookLedgerRecord | undefined> {
+  if (told === undefined) return undefined;
+  const { devices } = scenario.fleet;
+  return verifyWebhooks({
+    ...told,
+    url: target.url,
+    audit: { run, states, firstArrivals: firstArrivals(phases), devices, accounts: target.accounts.length },
+  });
 }
 
 type OwnEvents = { readonly states: Uint8Array; readonly isLoud: (arrival: number) => boolean };

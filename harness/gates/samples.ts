@@ -4,7 +4,7 @@
  */
 import { addHistograms } from '#harness/metrics/fold.ts';
 import { emptyHistogram, mergeHistograms, type SparseHistogram } from '#harness/metrics/histogram.ts';
-import type { Cell, RunResult, StreamsRecord, TimeName } from '#harness/run-result.ts';
+import type { Cell, RunResult, StreamsRecord, TimeName, WebhooksRecord } from '#harness/run-result.ts';
 import type { Metric } from './metric.ts';
 
 export type JudgeLimits = {
@@ -19,6 +19,7 @@ export const defaultLimits: JudgeLimits = { stealShareMax: 0.1, stopMsPerSecondM
 export type JudgedData = Pick<RunResult, 'cells' | 'phases' | 'ledger' | 'items' | 'scrapes' | 'processes' | 'pipelineDrainSeconds' | 'interrupted'> & {
   readonly run: { readonly scenario: RunResult['run']['scenario'] };
   readonly streams?: Pick<StreamsRecord, 'cells'>;
+  readonly webhooks?: Pick<WebhooksRecord, 'cells' | 'ledger'>;
 };
 
 export const defaultTimeoutMs = 30_000;

@@ -56,6 +56,8 @@ function checkSame(first: RunResult, other: RunResult): void {
   if (first.run.run === other.run.run) throw new Error(`${first.run.id} and ${other.run.id} are the same run`);
   if (first.streams !== undefined || other.streams !== undefined)
     throw new Error('runs with streams cannot be merged: what readers saw is compared within one run');
+  if (first.webhooks !== undefined || other.webhooks !== undefined)
+    throw new Error('runs with receivers of webhooks cannot be merged: what came is compared within one run');
 }
 
 /** Whole seconds to be added, of each phase: every run counts from its own origin. */

@@ -7,9 +7,12 @@ export const k6ArrivalsMax = 10_000_000;
 
 /** A sentence, or undefined where k6 can drive it. */
 export function k6Trouble(scenario: Scenario): string | undefined {
-  const { name, fleet, phases, streams, clock } = scenario;
+  const { name, fleet, phases, streams, webhooks, clock } = scenario;
   if (streams !== undefined) {
     return `${name} holds streams, and k6 cannot: it reads a response to its end before the script sees any of it, and an open one occupies a whole VU. Run it with --engine native`;
+  }
+  if (webhooks !== undefined) {
+    return `${name} has receivers of webhooks, and with k6 nobody knows which registrations were acknowledged, of which they have to be told. Run it with --engine native`;
   }
   if (fleet.retry !== undefined) {
     return `${name} has devices that come back (fleet.retry), and with k6 each one that waits would occupy a VU of those that arrivals need. Run it with --engine native`;

@@ -1,0 +1,76 @@
+/** Webhooks after the load: those who take everything get time to, then what came is compared with what was acknowledged, and with what the service says of the rest. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type AuditedEndpoint, auditWebhooks, missingAt, type WebhookAuditInput } from '#harness/ledger/webhook-audit.ts';
+import type { LiveView } from '#harness/live/live.ts';
+import type { WebhookLedgerRecord } from '#harness/run-result.ts';
+import type { DrivenWebhooks, RunEndpoint } from './drive-webhooks.ts';
+import { registeredType } from './scenario-webhooks.ts';
+import { readDeliveries, readEndpoint } from './topology/webhook-endpoints.ts';
+
+export type VerifyWebhooksInput = {
+  /** Of the service. */
+  readonly url: string;
+  readonly webhooks: Pick<DrivenWebhooks, 'endpoints' | 'arrivals'>;
+  readonly audit: WebhookAuditInput;
+  readonly view: Pick<LiveView, 'progress'>;
+  /** The run was ended by its user, who does not want to wait. */
+  readonly signal: AbortSignal;
+};
+
+const arriveMsMax = 60_000;
+const arriveMsMaxStopped = 3000;
+const pollMs = 500;
+const readMsMax = 120_000;
+
+/** Never rejects: what could not be read makes the ledger incomplete, with the reason. */
+export async function verifyWebhooks(input: VerifyWebhooksInput): Promise<WebhookLedgerRecord> {
+  const startedMs = performance.now();
+  let waitedSeconds = 0;
+  try {
+    await arrived(input, startedMs);
+    waitedSeconds = (performance.now() - startedMs) / 1000;
+    return { ...auditWebhooks(input.audit, await readAll(input)), waitedSeconds };
+  } catch (error) {
+    return { receivers: [], examples: [], waitedSeconds, incomplete: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function arrived({ webhooks, audit, view, signal }: VerifyWebhooksInput, startedMs: number): Promise<void> {
+  const waitedFor = webhooks.endpoints.filter((endpoint) => endpoint.takesAll && endpoint.types.includes(registeredType));
+  for (;;) {
+    const arrivals = await webhooks.arrivals(waitedFor);
+    const missing = waitedFor.reduce(
+      (sum, { accountIndex, takesAll }, i) => sum + missingAt(audit, { account: accountIndex, takesAll, arrivals: arrivals[i] ?? nothingCame }).length,
+      0,
+    );
+    const waitedMs = performance.now() - startedMs;
+    if (missing === 0 || waitedMs > (signal.aborted ? arriveMsMaxStopped : arriveMsMax)) return;
+    view.progress(`waiting for ${missing.toLocaleString('en-US')} webhooks, at most ${Math.ceil((arriveMsMax - waitedMs) / 1000)} s more`);
+    await sleep(pollMs);
+  }
+}
+
+const nothingCame = { ids: [], devices: [], accepted: [] };
+
+type Said = Pick<AuditedEndpoint, 'listed' | 'dropped' | 'isDisabled'>;
+
+/** What the service says first: what it calls delivered by then has been accepted by then. */
+async function readAll({ url, webhooks }: VerifyWebhooksInput): Promise<readonly AuditedEndpoint[]> {
+  const endMs = performance.now() + readMsMax;
+  const asked = webhooks.endpoints.filter(({ types }) => types.includes(registeredType));
+  const said: Said[] = [];
+  for (const endpoint of asked) said.push(await readOne(url, endpoint, endMs));
+  const arrivals = await webhooks.arrivals(asked);
+  return asked.map(({ receiver, accountIndex, takesAll }, i) => ({
+    receiver,
+    account: accountIndex,
+    takesAll,
+    arrivals: arrivals[i] ?? nothingCame,
+    ...(said[i] as Said),
+  }));
+}
+
+async function readOne(url: string, endpoint: RunEndpoint, endMs: number): Promise<Said> {
+  const { state, dropped } = await readEndpoint(url, endpoint);
+  return { listed: await readDeliveries(url, endpoint, { type: registeredType, endMs }), dropped, isDisabled: state === 'disabled' };
+}

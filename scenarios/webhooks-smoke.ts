@@ -1,0 +1,35 @@
+import { defineScenario } from '#harness/scenario.ts';
+
+// As small as smoke: does everything of webhooks work together? Loose on time, exact on counts.
+export default defineScenario({
+  name: 'webhooks-smoke',
+  description: 'Some hundred registrations are told to endpoints that answer, hang, refuse and recover: does everything work together?',
+  fleet: { accounts: 2, devices: 20, connection: { kind: 'per-device-group', connections: 10 }, timeoutMs: 10_000, retry: { kind: 'honour', triesMax: 20 } },
+  system: {
+    settings: {
+      'webhook-timeout-ms': 1000,
+      'webhook-schedule-ms': '0,500,500,500,500,500,500,500',
+      'webhook-breaker-failures': 5,
+      'webhook-breaker-ms': 1000,
+    },
+  },
+  chains: { launch: ['register-new'] },
+  webhooks: [
+    { name: 'good' },
+    { name: 'recovers', reaction: { kind: 'recovers', afterSeconds: 3 } },
+    { name: 'hangs', reaction: { kind: 'hang' } },
+    { name: 'refuses', reaction: { kind: 'status', status: 500 } },
+  ],
+  phases: [
+    {
+      name: 'load',
+      measured: true,
+      durationSeconds: 6,
+      rate: { kind: 'constant', ratePerSecond: 40 },
+      traffic: [{ chain: 'launch', weight: 1 }],
+    },
+  ],
+  thresholds: [
+    { metric: 'failed', expression: 'rate<0.01' },
+  ],
+});
