@@ -16,6 +16,11 @@ const scenario = defineScenario({
       { name: 'loud', way: { kind: 'stream', heartbeatMs: 60_000 } },
     ],
   },
+  webhooks: [
+    { name: 'good' },
+    { name: 'late', reaction: { kind: 'slow', ms: 500 } },
+    { name: 'returns', endpointsPerAccount: 2, reaction: { kind: 'recovers', afterSeconds: 30 } },
+  ],
   faults: [{ kind: 'kill-worker', phase: 'spike', atSeconds: 30 }],
   phases: [
     {
@@ -66,5 +71,13 @@ test('what a scenario leaves out is said in the plan of its readers', () => {
     },
     { name: 'asking', channels: ['sync:trips'], way: { kind: 'poll', everyMs: 5000 }, count: 0 },
     { name: 'loud', count: 0 },
+  ]);
+});
+
+test('receivers answer as much sooner as the clock is faster', () => {
+  expect(runningScenario(scenario).webhooks).toEqual([
+    { name: 'good' },
+    { name: 'late', reaction: { kind: 'slow', ms: 50 } },
+    { name: 'returns', endpointsPerAccount: 2, reaction: { kind: 'recovers', afterSeconds: 3 } },
   ]);
 });

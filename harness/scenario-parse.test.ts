@@ -9,7 +9,7 @@ import { loadScenario, scenarioNames } from './scenario-load.ts';
 import { applyOverrides } from './scenario-overrides.ts';
 import { formatScenarioErrors, parseScenario } from './scenario-parse.ts';
 
-const context = { source: 'mine.ts', operations: ['ingest', 'authenticate', 'put-item', 'flood'] };
+const context = { source: 'mine.ts', operations: ['ingest', 'authenticate', 'put-item', 'flood', 'register-new'] };
 const good: Scenario = defineScenario({
   name: 'mine',
   description: '',
@@ -47,6 +47,18 @@ function withStreams(changes: object, ...overrides: readonly string[]): unknown 
   const streams = { users: 4, readers: [{ name: 'apps' }], ...changes };
   return withSet('fleet.accounts=2', `streams=${JSON.stringify(streams)}`, ...overrides);
 }
+
+/** The good one with receivers of webhooks. */
+const withWebhooks = (webhooks: readonly object[], ...overrides: readonly string[]): unknown => ({ ...(withSet(...overrides) as object), webhooks });
+
+const parseableLaunch = (chain: readonly string[]): unknown => ({ ...good, chains: { ...good.chains, new: chain }, webhooks: [{ name: 'good' }] });
+
+test('receivers of webhooks are checked, and can be named by thresholds', () => {
+  const threshold = ['thresholds[0].metric=webhooks_lost{receiver:good}', 'thresholds[0].expression=count==0'];
+  expect(lines(withWebhooks([{ name: 'good' }, { name: 'slow', reaction: { kind: 'slow', ms: 500 } }], ...threshold))).toEqual([]);
+  expect(lines(withWebhooks([{ name: 'god' }], ...threshold))).toEqual([expect.stringContaining('unknown receiver "good"; did you mean "god"?')]);
+  expect(lines(withSet(...threshold))).toEqual([expect.stringContaining('unknown receiver "good"')]);
+});
 
 test('a right scenario comes back with its thresholds parsed', () => {
   const parsed = parseScenario(good, context);
@@ -126,6 +138,27 @@ describe('what is wrong is said with its place', () => {
       'a population of nobody',
       withSet('phases.spike.population=[{"reader":"apps","target":1,"perSecond":1}]'),
       'phases[1].population[0].reader: there is no reader "apps"',
+    ],
+    ['two receivers of a name', withWebhooks([{ name: 'good' }, { name: 'good' }]), 'webhooks[1].name: "good" is the name of webhooks[0] too'],
+    [
+      'events of which nobody is told',
+      withWebhooks([{ name: 'good', events: ['device.registered', 'device.registred'] }]),
+      'webhooks[0].events[1]: nobody is told of "device.registred"; did you mean "device.registered"?',
+    ],
+    [
+      'more endpoints than an account has',
+      withWebhooks([
+        { name: 'good', endpointsPerAccount: 12 },
+        { name: 'slow', endpointsPerAccount: 9 },
+      ]),
+      'webhooks: an account has at most 20 endpoints, and these would be 21',
+    ],
+    ['a reaction that is none', withWebhooks([{ name: 'good', reaction: { kind: 'hangs' } }]), 'webhooks[0].reaction.kind: is unknown: "hangs"'],
+    ['a good answer by its status', withWebhooks([{ name: 'good', reaction: { kind: 'status', status: 200 } }]), 'webhooks[0].reaction.status: must be >= 300'],
+    [
+      'a launch that goes on',
+      parseableLaunch(['register-new', 'ingest']),
+      'chains.new: registers a device and does more: whether its webhook is due is known of "register-new" alone',
     ],
     ['users that are not whole', withStreams({ users: 3 }), 'streams.users: must be a multiple of fleet.accounts (2)'],
     ['more users than devices', withStreams({ users: 2000 }), 'streams.users: must not be more than fleet.devices'],

@@ -1,5 +1,6 @@
 /** Every metric a threshold may name, as data. What is not here is an error before the run. */
 import { streamMetrics } from './catalogue-streams.ts';
+import { webhookMetrics } from './catalogue-webhooks.ts';
 import type { Metric } from './metric.ts';
 
 const ofTimes = {
@@ -101,6 +102,7 @@ export const metrics: readonly Metric[] = [
   grown('memory_growth', 'memory that processes hold without mapped files', 'ownBytes'),
   grown('descriptors_growth', 'open descriptors', 'descriptors'),
   ...streamMetrics,
+  ...webhookMetrics,
 ];
 
 /** `system:<scraped name>`: any sample of the service's own metrics; every selector but `phase` is one of its labels. */

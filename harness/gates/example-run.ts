@@ -127,7 +127,9 @@ export function exampleRun(changes: Partial<RunResult> = {}, scenario: Scenario 
 
 export function thresholdOf(metric: string, expression: string, scenario: Scenario = exampleScenario): ParsedThreshold {
   const readers = scenario.streams?.readers.map((one) => one.name) ?? [];
-  const parsed = parseThreshold({ metric, expression }, { phases: scenario.phases.map((one) => one.name), operations: ['ingest', 'authenticate'], readers });
+  const receivers = scenario.webhooks?.map((one) => one.name) ?? [];
+  const names = { phases: scenario.phases.map((one) => one.name), operations: ['ingest', 'authenticate'], readers, receivers };
+  const parsed = parseThreshold({ metric, expression }, names);
   if (parsed.kind === 'error') throw new Error(formatThresholdError(parsed));
   return parsed.threshold;
 }

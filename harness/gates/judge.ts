@@ -15,6 +15,8 @@ import type { ParsedThreshold } from './threshold.ts';
 import { deliveredShareMin, deliveryOf, type Fault, faultsOf, type Saying } from './validity.ts';
 import { cpuOf, evennessOf, latencyOf, totalsOf } from './verdict-figures.ts';
 import { streamFiguresOf } from './verdict-streams.ts';
+import { webhookFiguresOf } from './verdict-webhooks.ts';
+import { withSpoiledWebhookSeconds } from './webhook-samples.ts';
 import { boundedText, thresholdText, valueForVerdict } from './wording.ts';
 
 /** `alone`: the answer by the engine's own samples, before the probe was heard. */
@@ -22,7 +24,12 @@ type Check = { readonly threshold: ParsedThreshold; readonly observation: Observ
 
 export function judge(result: RunResult, thresholds: readonly ParsedThreshold[], limits: JudgeLimits = defaultLimits): Verdict {
   const spoiled = spoiledSeconds(result, limits);
-  const known: RunResult = { ...result, cells: withSpoiledSeconds(result.cells, spoiled), ...withSpoiledStreamSeconds(result.streams, spoiled) };
+  const known: RunResult = {
+    ...result,
+    cells: withSpoiledSeconds(result.cells, spoiled),
+    ...withSpoiledStreamSeconds(result.streams, spoiled),
+    ...withSpoiledWebhookSeconds(result.webhooks, spoiled),
+  };
   const checks = thresholds.map((threshold) => check(known, threshold, spoiled));
   const faults = [...faultsOf(known), ...faultsOfChecks(checks, known)];
   const allFaults = [...faults, ...machineFaults(known, suspectPhases(known, checks))];
@@ -43,6 +50,7 @@ export function judge(result: RunResult, thresholds: readonly ParsedThreshold[],
     thresholds: checks.map(toVerdict),
     totals: totalsOf(result),
     ...streamFiguresOf(result),
+    ...webhookFiguresOf(result),
     latencyMs: latencyOf(result),
     evenness: evennessOf(result),
     calibration: result.calibration,
@@ -82,7 +90,8 @@ function faultsOfChecks(checks: readonly Check[], result: RunResult): readonly F
   });
 }
 
-const isOfLedger = ({ threshold: { metric } }: Check): boolean => metric.source.kind === 'ledger' || metric.source.kind === 'items';
+const ledgers: ReadonlySet<string> = new Set<Check['threshold']['metric']['source']['kind']>(['ledger', 'items', 'webhook-ledger']);
+const isOfLedger = ({ threshold: { metric } }: Check): boolean => ledgers.has(metric.source.kind);
 
 /** Phases in which load was judged and did not clearly hold, or was not delivered. */
 function suspectPhases(result: RunResult, checks: readonly Check[]): ReadonlySet<number> {

@@ -1,11 +1,22 @@
 /** What a metric is: its name, what may be asked of it, and where its figure comes from. */
-import type { CellCounts, ItemLedgerRecord, LedgerRecord, StreamCounts, StreamTimeName, TimeName } from '#harness/run-result.ts';
+import type {
+  CellCounts,
+  ItemLedgerRecord,
+  LedgerRecord,
+  StreamCounts,
+  StreamTimeName,
+  TimeName,
+  WebhookCounts,
+  WebhookReceiverLedger,
+} from '#harness/run-result.ts';
 
 export const aggregationNames = ['p', 'min', 'max', 'avg', 'med', 'rate', 'count', 'value', 'last'] as const;
 export type AggregationName = (typeof aggregationNames)[number];
-export type SelectorName = 'phase' | 'operation' | 'outcome' | 'baseline' | 'process' | 'reader';
+export type SelectorName = 'phase' | 'operation' | 'outcome' | 'baseline' | 'process' | 'reader' | 'receiver';
 
 export type ItemField = Extract<keyof ItemLedgerRecord, 'lostFromLog' | 'lost' | 'duplicated' | 'reordered' | 'leaked'>;
+
+export type WebhookField = Extract<keyof WebhookReceiverLedger, 'lost' | 'duplicated' | 'leaked'>;
 
 /** Where a metric's samples come from; decides how it is observed and what its unknown samples are. */
 export type MetricSource =
@@ -25,7 +36,13 @@ export type MetricSource =
   /** The sum of these. */
   | { readonly kind: 'items'; readonly fields: readonly ItemField[] }
   | { readonly kind: 'resident' }
-  | { readonly kind: 'growth'; readonly figure: 'ownBytes' | 'descriptors' };
+  | { readonly kind: 'growth'; readonly figure: 'ownBytes' | 'descriptors' }
+  /** What never came stands behind every time. */
+  | { readonly kind: 'webhook-time' }
+  /** The sum of these. */
+  | { readonly kind: 'webhook-count'; readonly counts: readonly (keyof WebhookCounts)[] }
+  | { readonly kind: 'webhook-open' }
+  | { readonly kind: 'webhook-ledger'; readonly field: WebhookField };
 
 export type Metric = {
   readonly name: string;

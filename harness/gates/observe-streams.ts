@@ -66,7 +66,7 @@ function countFigure(cells: readonly StreamCell[], names: readonly (keyof Stream
  */
 export function streamsCanStillHold({ figure }: Observation, { metric: { source }, aggregation, operator, limit }: ParsedThreshold): boolean {
   if (figure === undefined || (source.kind === 'stream-time' && (source.time === 'resume' || source.time === 'offline_after'))) return true;
-  if (source.kind === 'stream-count' || aggregation.kind === 'max') {
+  if (source.kind === 'stream-count' || source.kind === 'webhook-count' || aggregation.kind === 'max') {
     if (operator === '<') return figure.low < limit;
     return operator === '<=' || operator === '==' ? figure.low <= limit : true;
   }

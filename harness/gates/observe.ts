@@ -5,6 +5,7 @@ import { type Observation, observationOf, observeWindows } from './holds.ts';
 import { observeHeld } from './observe-held.ts';
 import { observeCpu, observeDrain, observeGrowth, observeItems, observeLedger, observeResident, observeScrape } from './observe-single.ts';
 import { observeStreams, streamsCanStillHold } from './observe-streams.ts';
+import { observeWebhookLedger, observeWebhooks } from './observe-webhooks.ts';
 import { observeRecovery } from './recovery.ts';
 import {
   defaultTimeoutMs,
@@ -32,6 +33,12 @@ export function observe(data: JudgedData, threshold: ParsedThreshold, more = 0):
     case 'stream-time':
     case 'stream-count':
       return observeStreams(data, threshold);
+    case 'webhook-time':
+    case 'webhook-count':
+    case 'webhook-open':
+      return observeWebhooks(data, threshold);
+    case 'webhook-ledger':
+      return single(observeWebhookLedger(data, source.field, threshold.selector.receiver));
     case 'held':
       return single(observeHeld(data, threshold));
     case 'ledger':
@@ -128,6 +135,7 @@ export function canStillHold(data: JudgedData, threshold: ParsedThreshold, plann
     const streams = data.streams === undefined ? {} : { streams: withoutUnfinishedSeconds(data.streams) };
     return streamsCanStillHold(observe({ ...data, ...streams }, threshold), threshold);
   }
+  if (kind === 'webhook-count' || kind === 'webhook-open') return streamsCanStillHold(observe(data, threshold), threshold);
   if (kind !== 'time' && kind !== 'count') return true;
   return observe(data, threshold, arrivalsToCome(data, threshold, plannedByPhase)).holds !== 'no';
 }

@@ -5,7 +5,7 @@ import type { Saying } from './validity.ts';
 import { plural } from './wording.ts';
 
 export function promisesBroken(result: RunResult): readonly Saying[] {
-  return [...eventsLost(result), ...changesLost(result), ...changesLeaked(result)];
+  return [...eventsLost(result), ...changesLost(result), ...changesLeaked(result), ...webhooksBroken(result)];
 }
 
 function eventsLost({ ledger }: RunResult): readonly Saying[] {
@@ -27,4 +27,21 @@ function changesLeaked({ items, streams }: RunResult): readonly Saying[] {
   const leaked = Math.max(items?.leaked ?? 0, sumStreams(streams?.cells ?? [], 'leaked'));
   if (leaked === 0) return [];
   return [{ code: 'changes-leaked', text: `${plural(leaked, 'change')} reached a reader whose user may not see ${leaked === 1 ? 'it' : 'them'}` }];
+}
+
+/** Whoever registered has a place in the queue of each endpoint: it comes, or the service still knows of it. And what came to another account it has seen. */
+function webhooksBroken({ webhooks }: RunResult): readonly Saying[] {
+  const ledger = webhooks?.ledger;
+  if (ledger === undefined || ledger.incomplete !== undefined) return [];
+  return ledger.receivers.flatMap(({ receiver, expected, lost, leaked }) => [
+    ...(lost === 0
+      ? []
+      : [
+          {
+            code: 'webhooks-lost',
+            text: `${plural(lost, 'webhook')} of ${expected} for ${receiver} ${lost === 1 ? 'is' : 'are'} lost: neither accepted nor waited for`,
+          },
+        ]),
+    ...(leaked === 0 ? [] : [{ code: 'webhooks-leaked', text: `${receiver} was told of ${plural(leaked, 'device')} of other accounts` }]),
+  ]);
 }

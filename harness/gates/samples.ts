@@ -24,10 +24,10 @@ export type JudgedData = Pick<RunResult, 'cells' | 'phases' | 'ledger' | 'items'
 
 export const defaultTimeoutMs = 30_000;
 
-/** Of workers and of the processes that hold streams alike: who writes late makes changes late, and who reads late sees them late. */
-export function spoiledSeconds(result: Pick<RunResult, 'machine' | 'workers' | 'streams'>, limits: JudgeLimits): ReadonlySet<number> {
+/** Of workers and of the processes that hold streams or receive webhooks alike: who writes late makes changes late, and who reads late sees them late. */
+export function spoiledSeconds(result: Pick<RunResult, 'machine' | 'workers' | 'streams' | 'webhooks'>, limits: JudgeLimits): ReadonlySet<number> {
   const stolen = result.machine.filter((one) => (one.stealShare ?? 0) > limits.stealShareMax).map((one) => one.second);
-  const threads = [...result.workers, ...(result.streams?.processes ?? [])];
+  const threads = [...result.workers, ...(result.streams?.processes ?? []), ...(result.webhooks?.processes ?? [])];
   const stopped = threads.filter((one) => one.stopMsTotal > limits.stopMsPerSecondMax).map((one) => one.second);
   return new Set([...stolen, ...stopped]);
 }

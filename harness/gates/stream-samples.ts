@@ -82,7 +82,7 @@ export function withoutUnfinishedSeconds({ cells }: { readonly cells: readonly S
 export const heldOf = ({ held }: StreamCell): number => held.live + held.opening + held.waiting;
 
 /** By second, what the cells of it add up to. */
-export function bySecond(cells: readonly StreamCell[], value: (cell: StreamCell) => number): ReadonlyMap<number, number> {
+export function bySecond<C extends { readonly second: number }>(cells: readonly C[], value: (cell: C) => number): ReadonlyMap<number, number> {
   const sums = new Map<number, number>();
   for (const cell of cells) sums.set(cell.second, (sums.get(cell.second) ?? 0) + value(cell));
   return sums;

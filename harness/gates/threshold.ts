@@ -38,6 +38,8 @@ export type ThresholdNames = {
   readonly operations: readonly string[];
   /** Of a scenario with streams. */
   readonly readers?: readonly string[];
+  /** Of a scenario with webhooks. */
+  readonly receivers?: readonly string[];
 };
 
 export function parseThreshold(source: Threshold, names: ThresholdNames): { readonly kind: 'ok'; readonly threshold: ParsedThreshold } | ThresholdError {
@@ -115,6 +117,7 @@ function knownValues(selector: SelectorName, names: ThresholdNames): readonly st
   if (selector === 'phase' || selector === 'baseline') return names.phases;
   if (selector === 'operation') return names.operations;
   if (selector === 'reader') return names.readers ?? [];
+  if (selector === 'receiver') return names.receivers ?? [];
   return selector === 'outcome' ? outcomes : processes;
 }
 

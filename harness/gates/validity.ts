@@ -127,11 +127,12 @@ function scrapesFailed(result: RunResult): readonly Fault[] {
   return [{ code: 'scrape-failed', text, voidsFailures: false }];
 }
 
-function ledgerUnread({ ledger, items }: RunResult): readonly Fault[] {
+function ledgerUnread({ ledger, items, webhooks }: RunResult): readonly Fault[] {
   const unread = (what: string, why: string | undefined): readonly Fault[] =>
     why === undefined ? [] : [{ code: 'ledger-incomplete', text: `${what} to its end: ${why}`, voidsFailures: false }];
   return [
     ...unread('what was acknowledged could not be read back', ledger?.incomplete),
     ...unread('what readers had to see could not be compared', items?.incomplete),
+    ...unread('what receivers had to be told could not be compared', webhooks?.ledger?.incomplete),
   ];
 }

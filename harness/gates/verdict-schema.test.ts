@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { RunResult, Verdict } from '#harness/run-result.ts';
 import { exampleCell, exampleLedger, exampleProcess, exampleRun, exampleScenario, histogramOfMs, thresholdOf } from './example-run.ts';
 import { exampleItems, exampleStreamCell, exampleStreams, streamThresholdOf } from './example-streams.ts';
+import { exampleWebhookLedger, exampleWebhooks, webhookThresholdOf } from './example-webhooks.ts';
 import { judge } from './judge.ts';
 import repeatedSchema from './repeated-verdict.schema.json' with { type: 'json' };
 import { judgeRepeats } from './repeats.ts';
@@ -73,6 +74,16 @@ test.each<[string, RunResult]>([
   expect(complaintsOf(verdict)).toEqual([]);
 });
 
+test.each<[string, RunResult]>([
+  ['pass', exampleWebhooks()],
+  ['fail', exampleWebhooks([], exampleWebhookLedger({ lost: 3, missingByPhase: [0, 3, 0, 0] }))],
+  ['invalid', exampleWebhooks([], { ...exampleWebhookLedger(), incomplete: 'cut' })],
+])('%s: of a run with receivers of webhooks too', (kind, run) => {
+  const verdict = judge(run, [webhookThresholdOf('webhooks_lost', 'count==0'), webhookThresholdOf('webhook_delay_ms{receiver:good}', 'p(100)<1000')]);
+  expect(verdict.verdict).toBe(kind);
+  expect(complaintsOf(verdict)).toEqual([]);
+});
+
 describe('the schema is not empty words', () => {
   const verdict = judge(exampleRun(), thresholds);
   test.each<[string, unknown]>([
@@ -84,6 +95,7 @@ describe('the schema is not empty words', () => {
     ['a count that is none', { ...verdict, totals: { ...verdict.totals, lost: -1 } }],
     ['a time nobody measures', { ...verdict, latencyMs: { spike: { ingest: { reply: {} } } } }],
     ['streams without their times', { ...verdict, streams: {} }],
+    ['a receiver without its counts', { ...verdict, webhooks: { good: {} } }],
     ['a threshold without its answer', { ...verdict, thresholds: [{ ...verdict.thresholds[0], holds: 'maybe' }] }],
   ])('%s', (_, value) => {
     expect(complaintsOf(value)).not.toEqual([]);

@@ -10,6 +10,8 @@ export function infiniteWord({ metric: { source } }: ParsedThreshold): string {
     case 'stream-time':
       // A time that every stream has is infinite only as a bound, where it may have been anything.
       return source.never ?? 'any time';
+    case 'webhook-time':
+      return 'never came';
     case 'recovery':
       return 'not recovered';
     default:

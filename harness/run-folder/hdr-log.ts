@@ -7,7 +7,7 @@ const significantDigits = 3;
 
 type Tagged = { readonly tag: string; readonly second: number; readonly histogram: SparseHistogram };
 
-/** Microseconds; one line a second, tagged `phase.operation.time`, or `phase.reader.time` of streams. */
+/** Microseconds; one line a second, tagged `phase.operation.time`, or `phase.reader.time` of streams, `phase.receiver.delay` of webhooks. */
 export function hdrLog(result: RunResult): string {
   const startSeconds = Date.parse(result.run.startedAt) / 1000;
   const lines = [
@@ -22,10 +22,11 @@ export function hdrLog(result: RunResult): string {
   return `${lines.join('\n')}\n`;
 }
 
-function taggedOf({ cells, streams, phases }: RunResult): readonly Tagged[] {
+function taggedOf({ cells, streams, webhooks, phases }: RunResult): readonly Tagged[] {
   const named = [
     ...cells.map(({ operation, ...cell }) => ({ ...cell, name: operation })),
     ...(streams?.cells ?? []).map(({ reader, ...cell }) => ({ ...cell, name: reader })),
+    ...(webhooks?.cells ?? []).map(({ receiver, ...cell }) => ({ ...cell, name: receiver })),
   ];
   return named.flatMap(({ second, phase, name, times }) =>
     Object.entries(times).flatMap(([time, { clean, spoiled }]) => {

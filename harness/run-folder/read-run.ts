@@ -1,17 +1,19 @@
 /** Reading a run back. What is wrong is said with the file's name and what to do about it. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Cell, RunResult, StreamCell, StreamsRecord } from '#harness/run-result.ts';
+import type { Cell, RunResult, StreamCell, StreamsRecord, WebhookCell, WebhooksRecord } from '#harness/run-result.ts';
 import { type Packed, unpackCell } from './packed-cells.ts';
 import { type PackedScrapes, unpackScrapes } from './packed-scrapes.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 /** What series.json holds. */
-export type PackedSeries = Omit<RunResult, 'run' | 'scrapes' | 'cells' | 'streams'> & {
+export type PackedSeries = Omit<RunResult, 'run' | 'scrapes' | 'cells' | 'streams' | 'webhooks'> & {
   readonly cells: readonly Packed<Cell>[];
   /** Only of runs with streams. */
   readonly streams?: Omit<StreamsRecord, 'cells'> & { readonly cells: readonly Packed<StreamCell>[] };
+  /** Only of runs with receivers of webhooks. */
+  readonly webhooks?: Omit<WebhooksRecord, 'cells'> & { readonly cells: readonly Packed<WebhookCell>[] };
 };
 
 /** Rejects with a sentence. */
@@ -19,12 +21,13 @@ export async function readRun(folder: string): Promise<RunResult> {
   const head = await readPart(folder, 'run.json', { run: 'object' });
   const series = await readPart(folder, 'series.json', { phases: 'array', cells: 'array', machine: 'array', processes: 'array', workers: 'array' });
   const scraped = await readPart(folder, 'scrapes.json', { seconds: 'array', ok: 'array', values: 'object' });
-  const { cells, streams, ...rest } = series as unknown as PackedSeries;
+  const { cells, streams, webhooks, ...rest } = series as unknown as PackedSeries;
   return {
     ...rest,
     run: head.run as RunResult['run'],
     cells: cells.map((cell) => unpackCell(cell)),
     ...(streams === undefined ? {} : { streams: { ...streams, cells: streams.cells.map((cell) => unpackCell(cell)) } }),
+    ...(webhooks === undefined ? {} : { webhooks: { ...webhooks, cells: webhooks.cells.map((cell) => unpackCell(cell)) } }),
     scrapes: unpackScrapes(scraped as unknown as PackedScrapes),
   };
 }

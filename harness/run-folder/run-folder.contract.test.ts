@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import * as hdr from 'hdr-histogram-js';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { exampleWebhookCell, exampleWebhookLedger, exampleWebhooks, webhookThresholdOf } from '#harness/gates/example-webhooks.ts';
 import { judge } from '#harness/gates/judge.ts';
 import { timesOf } from '#harness/metrics/fold.ts';
 import { countOf, quantileMicros } from '#harness/metrics/histogram.ts';
@@ -53,9 +54,18 @@ describe('writing and reading', () => {
     expect(await textOf('verdict.json')).toContain('"changesLost": 1');
     expect((await writeReports(folder)).verdict).toBe(storm.verdict.verdict);
   });
-  test('a run without streams has no field of them', async () => {
-    expect(Object.keys(await readRun(folder)).filter((name) => ['streams', 'items', 'faults'].includes(name))).toEqual([]);
+  test('a run with receivers of webhooks reads back as it was, and is judged again as it was', async () => {
+    const told = exampleWebhooks([exampleWebhookCell({ touched: [[70, 5]] })], exampleWebhookLedger({ lost: 1 }));
+    const verdictThen = judge(told, [webhookThresholdOf('webhook_delay_ms{receiver:good}', 'p(99)<1000')]);
+    await writeRun(folder, told, verdictThen);
+    expect(await readRun(folder)).toEqual(told);
+    expect((await writeReports(folder)).thresholds).toEqual(verdictThen.thresholds);
+    expect(await textOf('latency.hdr')).toContain('Tag=spike.good.delay,');
+  });
+  test('a run without streams has no field of them, and one without receivers none of those', async () => {
+    expect(Object.keys(await readRun(folder)).filter((name) => ['streams', 'items', 'faults', 'webhooks'].includes(name))).toEqual([]);
     expect(await textOf('series.json')).not.toContain('"streams"');
+    expect(await textOf('series.json')).not.toContain('"webhooks"');
   });
   test('every report made again is the same to the byte', async () => {
     const before = await textsOf(reports);

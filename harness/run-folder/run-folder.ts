@@ -32,12 +32,13 @@ async function write(folder: string, name: string, text: string): Promise<void> 
  */
 export async function writeRun(folder: string, result: RunResult, verdict: Verdict): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const { run, version, cells, streams, scrapes, ...rest } = result;
+  const { run, version, cells, streams, webhooks, scrapes, ...rest } = result;
   const series: PackedSeries = {
     version,
     ...rest,
     cells: cells.map((cell) => packCell(cell)),
     ...(streams === undefined ? {} : { streams: { ...streams, cells: streams.cells.map((cell) => packCell(cell)) } }),
+    ...(webhooks === undefined ? {} : { webhooks: { ...webhooks, cells: webhooks.cells.map((cell) => packCell(cell)) } }),
   };
   await write(folder, 'series.json', `${JSON.stringify(series)}\n`);
   await write(folder, 'scrapes.json', `${JSON.stringify({ version, ...packScrapes(scrapes) })}\n`);
@@ -66,7 +67,8 @@ const judgeByOwnThresholds = (result: RunResult): Verdict => judge(result, thres
 /** The scenario's own, parsed. */
 export function thresholdsOf({ run: { scenario } }: RunResult): readonly ParsedThreshold[] {
   const readers = scenario.streams?.readers.map(({ name }) => name) ?? [];
-  const names = { phases: scenario.phases.map(({ name }) => name), operations: operations.map(({ name }) => name), readers };
+  const receivers = scenario.webhooks?.map(({ name }) => name) ?? [];
+  const names = { phases: scenario.phases.map(({ name }) => name), operations: operations.map(({ name }) => name), readers, receivers };
   return scenario.thresholds.map((threshold) => {
     const parsed = parseThreshold(threshold, names);
     if (parsed.kind !== 'ok') throw new Error(`the run's threshold ${threshold.metric} ${threshold.expression} is not understood by this Headroom`);
