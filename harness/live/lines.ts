@@ -11,6 +11,7 @@ import { type LiveStreams, plainStreamParts, streamLines } from './stream-lines.
 import { type Line, type Part, styled, titled } from './styled.ts';
 import { timeText, whole } from './texts.ts';
 import type { Standing } from './thresholds.ts';
+import { type LiveWebhooks, plainWebhookParts, webhookLines } from './webhook-lines.ts';
 
 export type LiveState = {
   readonly scenario: Scenario;
@@ -25,6 +26,8 @@ export type LiveState = {
   readonly allCells: () => readonly Cell[];
   /** Only of a scenario with streams. */
   readonly streams?: LiveStreams;
+  /** Only of a scenario with receivers of webhooks. */
+  readonly webhooks?: LiveWebhooks;
   readonly generatorCores: number | undefined;
   readonly systemCores: number | undefined;
   readonly stealShare: number | undefined;
@@ -77,7 +80,7 @@ const plansRequests = ({ phases }: LiveState): boolean => phases.some((phase) =>
 
 /** What a terminal shows, redrawn once a second. */
 export function linesOf(state: LiveState, standings: readonly Standing[], columns: number, coloured: boolean): readonly Line[] {
-  const { phases, phase, phaseElapsedSeconds, elapsedSeconds, generatorCores, systemCores, stealShare, streams } = state;
+  const { phases, phase, phaseElapsedSeconds, elapsedSeconds, generatorCores, systemCores, stealShare, streams, webhooks } = state;
   const current = phases[phase];
   const total = phases.reduce((sum, { durationSeconds }) => sum + durationSeconds, 0);
   const textWidth = Math.min(64, Math.max(0, ...standings.map(({ text }) => text.length)));
@@ -90,6 +93,7 @@ export function linesOf(state: LiveState, standings: readonly Standing[], column
     ],
     ...(plansRequests(state) ? requestLines(state.cells) : []),
     ...(streams === undefined ? [] : streamLines(streams)),
+    ...(webhooks === undefined ? [] : webhookLines(webhooks)),
     titled(
       'cpu',
       `generator ${cores(generatorCores)}${perOne(state, generatorCores)}   service ${cores(systemCores)}${perOne(state, systemCores)}   `,
@@ -124,7 +128,7 @@ function requestLines(cells: readonly Cell[]): readonly Line[] {
 
 /** What a log gets every few seconds. */
 export function plainLineOf(state: LiveState): string {
-  const { cells, phases, phase, elapsedSeconds, generatorCores, systemCores, stealShare, streams } = state;
+  const { cells, phases, phase, elapsedSeconds, generatorCores, systemCores, stealShare, streams, webhooks } = state;
   const requests = [
     `planned ${sumOf(cells, 'planned')}/s fired ${sumOf(cells, 'fired')}/s answered ${sumOf(cells, 'answered')}/s`,
     `response p50 ${quantileText(cells, 'response', 0.5)} p99 ${quantileText(cells, 'response', 0.99)}, service p99 ${quantileText(cells, 'service', 0.99)}`,
@@ -135,6 +139,7 @@ export function plainLineOf(state: LiveState): string {
     (phases[phase]?.name ?? '').padEnd(10),
     ...(plansRequests(state) ? requests : []),
     ...(streams === undefined ? [] : plainStreamParts(streams)),
+    ...(webhooks === undefined ? [] : plainWebhookParts(webhooks)),
     `generator ${cores(generatorCores)}, service ${cores(systemCores)}, steal ${share(stealShare)}`,
   ].join('  ');
 }

@@ -80,8 +80,14 @@ export function createLiveView({ stream, isTerminal, columns, quiet, noColour = 
 }
 
 function standingsOf(state: LiveState, phases: readonly PhaseRecord[]): readonly Standing[] {
-  const { scenario, thresholds, streams } = state;
-  const soFar = { scenario, cells: state.allCells(), phases, ...(streams === undefined ? {} : { streams: { cells: streams.allCells() } }) };
+  const { scenario, thresholds, streams, webhooks } = state;
+  const soFar = {
+    scenario,
+    cells: state.allCells(),
+    phases,
+    ...(streams === undefined ? {} : { streams: { cells: streams.allCells() } }),
+    ...(webhooks === undefined ? {} : { webhooks: { cells: webhooks.allCells(), ledger: undefined } }),
+  };
   return thresholds.map((threshold) => standingOf(threshold, soFar));
 }
 

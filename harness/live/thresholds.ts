@@ -5,7 +5,7 @@ import { observe } from '#harness/gates/observe.ts';
 import { withoutUnfinishedSeconds } from '#harness/gates/stream-samples.ts';
 import type { ParsedThreshold } from '#harness/gates/threshold.ts';
 import { figureText, thresholdText } from '#harness/gates/wording.ts';
-import type { Cell, PhaseRecord, StreamsRecord } from '#harness/run-result.ts';
+import type { Cell, PhaseRecord, StreamsRecord, WebhooksRecord } from '#harness/run-result.ts';
 import type { Scenario } from '#harness/scenario.ts';
 
 export type Standing = {
@@ -21,9 +21,20 @@ export type SoFar = {
   readonly phases: readonly PhaseRecord[];
   /** Only of a scenario with streams. */
   readonly streams?: Pick<StreamsRecord, 'cells'>;
+  /** Only of a scenario with receivers of webhooks. */
+  readonly webhooks?: Pick<WebhooksRecord, 'cells' | 'ledger'>;
 };
 
-const kinds: ReadonlySet<string> = new Set<MetricSource['kind']>(['time', 'count', 'stream-time', 'stream-count', 'held']);
+const kinds: ReadonlySet<string> = new Set<MetricSource['kind']>([
+  'time',
+  'count',
+  'stream-time',
+  'stream-count',
+  'held',
+  'webhook-time',
+  'webhook-count',
+  'webhook-open',
+]);
 const states = { yes: 'holding', no: 'broken', unknown: 'unknown' } as const;
 
 /** `phases` are those that have begun, the last one of them running: recovery is looked for in phases that are over. */

@@ -18,7 +18,7 @@ const counted = (value: number | null): string => (value === null ? 'not known' 
 const micros = (value: number | null): string => (value === null ? 'not measurable' : `${shown(value)} µs`);
 
 export function verdictLines(verdict: Verdict, folder: string): readonly Line[] {
-  const { totals, cpu, streams } = verdict;
+  const { totals, cpu, streams, webhooks } = verdict;
   const ofStreamsAlone = streams !== undefined && totals.planned === 0;
   const names = verdict.thresholds.map(({ metric, selector, expression }) => {
     const labels = Object.entries(selector).map(([name, value]) => `${name}:${value}`);
@@ -38,6 +38,7 @@ export function verdictLines(verdict: Verdict, folder: string): readonly Line[] 
     // Items have a ledger of their own.
     ...(streams !== undefined && totals.acknowledged === 0 ? [] : [ledgerLine(totals)]),
     ...(streams === undefined ? [] : streamLines(streams)),
+    ...Object.entries(webhooks ?? {}).map(webhookLine),
     ...(ofStreamsAlone ? [] : [[styled('dim', '  cpu       '), `a request: generator ${micros(cpu.generator)}, service ${micros(cpu.system)}`]]),
     ...verdict.notes.map(({ text }): Line => [styled('dim', `  note: ${text}`)]),
     [styled('dim', '  report    '), `${folder}/index.html`],
@@ -65,3 +66,11 @@ const streamLines = (streams: NonNullable<Verdict['streams']>): readonly Line[] 
     `expected ${counted(streams.changesExpected)}, seen ${counted(streams.changesSeen)}, lost ${counted(streams.changesLost)}, duplicated ${counted(streams.changesDuplicated)}, reordered ${counted(streams.changesReordered)}, leaked ${counted(streams.changesLeaked)}`,
   ],
 ];
+
+function webhookLine([receiver, told]: readonly [string, NonNullable<Verdict['webhooks']>[string]]): Line {
+  const { attempts, accepted, repeated, unsigned, deliveries, openMax, expected, lost, duplicated } = told;
+  return [
+    styled('dim', '  webhooks  '),
+    `${receiver}: due ${counted(expected)}, came ${whole(deliveries)}, attempts ${whole(attempts)}, accepted ${whole(accepted)}, repeats ${whole(repeated)}, lost ${counted(lost)}, duplicated ${counted(duplicated)}, unsigned ${whole(unsigned)}, at most ${openMax} at once`,
+  ];
+}

@@ -8,6 +8,7 @@ import { generatorSection, latencySection, reasonsSection, runSection, threshold
 import { secondsOf } from './series.ts';
 import { streamSections } from './stream-sections.ts';
 import { totalsSection } from './totals.ts';
+import { webhookSections } from './webhook-sections.ts';
 
 /** Texts of files, given by who may read files: the plot library's, and this room's page/page.js and page/page.css. */
 export type PageAssets = { readonly plotScript: string; readonly plotStyle: string; readonly pageScript: string; readonly pageStyle: string };
@@ -56,6 +57,7 @@ ${shadeLegend(shades)}
 ${curves.length === 0 ? undefined : percentileFigure(curves, first)}
 ${after.map((plot) => timeFigure(plot))}</div></section>
 ${streamSections(result, verdict)}
+${webhookSections(result, verdict)}
 ${latencySection(verdict)}
 ${reasonsSection(result)}
 ${generatorSection(result, verdict)}

@@ -1,7 +1,7 @@
 /** What a plot over time is, as data. */
 import type { RunResult, Verdict } from '#harness/run-result.ts';
 import { conditionOf } from './numbers.ts';
-import { type Column, maxOf } from './series.ts';
+import { type Column, maxOf, type Quantiles } from './series.ts';
 
 /** Colours are names that the style sheet gives a value for light and for dark. */
 export type Line = {
@@ -30,6 +30,13 @@ export type TimePlot = {
 
 export const plain = { log: false, shaded: false, wide: false, limits: [] } as const;
 export const most = (line: Line | undefined): string => String(maxOf(line?.values ?? []) ?? 'nothing');
+
+/** Of one time by second. */
+export const quantileLines = ({ p50, p99, max }: Pick<Quantiles, 'p50' | 'p99' | 'max'>): readonly Line[] => [
+  { label: 'p50', values: p50, colour: 'p50', look: 'line' },
+  { label: 'p99', values: p99, colour: 'p99', look: 'line', fillTo: 0 },
+  { label: 'max', values: max, colour: 'max', look: 'dots' },
+];
 
 /** Of thresholds on a metric; those whose selectors are about something else than `about` are of another plot. */
 export function limitsOf({ phases }: RunResult, { thresholds }: Verdict, metric: string, about: Readonly<Record<string, string>>): readonly LimitLine[] {

@@ -8,6 +8,7 @@ import { ms } from './numbers.ts';
 import { type Line, limitsOf, most, plain, type TimePlot } from './plot.ts';
 import { type Column, maxOf, type Quantiles, quantileColumns, recordColumn, scrapedSum, secondsOf, sumColumn, sumOf } from './series.ts';
 import { streamPlots } from './stream-plots.ts';
+import { webhookPlots } from './webhook-plots.ts';
 
 export type ShadeKind = 'unknown' | 'stop' | 'gc' | 'steal' | 'lag';
 export type Shade = { readonly kind: ShadeKind; readonly label: string; readonly seconds: readonly number[] };
@@ -28,8 +29,12 @@ export const faultMarks = ({ faults }: RunResult): readonly FaultMark[] =>
     toSeconds: endSeconds,
   }));
 
-/** Workers that drive requests and processes that hold streams. */
-const threadsOf = ({ workers, streams }: RunResult): readonly WorkerLag[] => [...workers, ...(streams?.processes ?? [])];
+/** Workers that drive requests and processes that hold streams or receive webhooks. */
+const threadsOf = ({ workers, streams, webhooks }: RunResult): readonly WorkerLag[] => [
+  ...workers,
+  ...(streams?.processes ?? []),
+  ...(webhooks?.processes ?? []),
+];
 
 const quantilesOf = (seconds: number, cells: readonly Cell[], time: TimeName): Quantiles =>
   quantileColumns(seconds, cells, (some: readonly Cell[]) => timesOf(some, time));
@@ -76,6 +81,7 @@ export function timePlots(result: RunResult, verdict: Verdict): readonly TimePlo
     ...failurePlots(result),
     ...operationsOf(result).map((operation) => latencyPlot(result, verdict, operation)),
     ...streamPlots(result, verdict),
+    ...webhookPlots(result, verdict),
     generatorPlot(result),
     cpuPlot(result),
     ...pipelinePlots(result),

@@ -6,8 +6,8 @@ export type Column = readonly (number | null)[];
 type Timed = { readonly second: number };
 
 /** One more than the last second that any record has. */
-export function secondsOf({ cells, streams, machine, scrapes, phases }: RunResult): number {
-  const records = [...cells, ...(streams?.cells ?? []), ...machine, ...scrapes];
+export function secondsOf({ cells, streams, webhooks, machine, scrapes, phases }: RunResult): number {
+  const records = [...cells, ...(streams?.cells ?? []), ...(webhooks?.cells ?? []), ...machine, ...scrapes];
   const last = Math.max(0, ...records.map(({ second }) => second), ...phases.map(({ endSeconds }) => Math.ceil(endSeconds) - 1));
   return last + 1;
 }

@@ -2,7 +2,7 @@
 import { timesOf } from '#harness/metrics/fold.ts';
 import type { RunResult, StreamCell, StreamCounts, Verdict } from '#harness/run-result.ts';
 import { ms } from './numbers.ts';
-import { type Line, limitsOf, most, plain, type TimePlot } from './plot.ts';
+import { type Line, limitsOf, most, plain, quantileLines, type TimePlot } from './plot.ts';
 import { type Column, maxOf, quantileColumns, recordColumn, secondsOf, sumColumn, sumOf } from './series.ts';
 
 const readerColours = ['fired', 'answered', 'gc', 'lag', 'steal', 'p99'] as const;
@@ -72,11 +72,7 @@ function lagPlot(result: RunResult, verdict: Verdict, reader: string, all: reado
     log: true,
     shaded: true,
     wide: true,
-    lines: [
-      { label: 'p50', values: p50, colour: 'p50', look: 'line' },
-      { label: 'p99', values: p99, colour: 'p99', look: 'line', fillTo: 0 },
-      { label: 'max', values: max, colour: 'max', look: 'dots' },
-    ],
+    lines: quantileLines({ p50, p99, max }),
     limits: limitsOf(result, verdict, 'delivery_lag_ms', { reader }),
     spoken: `Delivery lag of ${reader} in milliseconds by second: p50 at most ${ms(maxOf(p50))}, p99 at most ${ms(maxOf(p99))}, worst ${ms(maxOf(max))}.`,
   };

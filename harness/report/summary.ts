@@ -3,6 +3,7 @@ import { isOfStreamsAlone, needsNoEventLedger } from '#harness/gates/stream-samp
 import type { RunResult, Verdict } from '#harness/run-result.ts';
 import { markdownCell as cell, markdownTable as table } from './markdown.ts';
 import { streamParts } from './summary-streams.ts';
+import { webhookParts } from './summary-webhooks.ts';
 
 const holdsText = { yes: 'holds', no: '**broken**', unknown: 'cannot be told' } as const;
 
@@ -22,6 +23,7 @@ export function summaryMarkdown(result: RunResult, verdict: Verdict): string {
     table(['metric', 'threshold', 'observed', 'best', 'worst', 'samples', 'verdict'], thresholds),
     ...(isOfStreamsAlone(result) ? [] : requestParts(result, verdict)),
     ...streamParts(result, verdict),
+    ...webhookParts(result, verdict),
     '## Run',
     table(
       ['phase', 'measured', 'from s', 'to s', 'planned'],

@@ -27,3 +27,10 @@ export function reasonsTable(cells: readonly Reasoned[], { id, title, head }: Re
   const rows = [...counts].sort((a, b) => b[1] - a[1]).map(([reason, times]) => cellsRow(reason, [count(times)]));
   return html`<section aria-labelledby="${id}"><h2 id="${id}">${title}</h2>${table(`By ${head[0]}`, head, rows)}</section>`;
 }
+
+type Example = { readonly kind: string; readonly text: string };
+/** What a ledger found, a few of each kind. */
+export const examplesPart = (examples: readonly Example[]): Html | undefined =>
+  examples.length === 0
+    ? undefined
+    : html`<details><summary>Examples</summary><ul class="plain">${examples.map(({ kind, text }) => html`<li>${kind} <code>${text}</code></li>`)}</ul></details>`;

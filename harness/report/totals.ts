@@ -4,7 +4,7 @@ import { isOfStreamsAlone, needsNoEventLedger } from '#harness/gates/stream-samp
 import type { ItemLedgerRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
 import { type Html, html } from './html.ts';
 import { count, figure } from './numbers.ts';
-import { badWhereAny, tile } from './tables.ts';
+import { badWhereAny, examplesPart, tile } from './tables.ts';
 
 export function totalsSection(result: RunResult, verdict: Verdict): Html {
   const { ledger, items } = result;
@@ -45,12 +45,6 @@ type Read = { readonly readSeconds: number; readonly incomplete?: string };
 const whereRead = ({ incomplete }: Read, value: number): number | null => (incomplete === undefined ? value : null);
 const readPart = ({ readSeconds, incomplete }: Read, whole: string): Html =>
   html`<p class="about">${incomplete === undefined ? `${whole} in ${readSeconds.toFixed(1)} s.` : `Reading back stopped after ${readSeconds.toFixed(1)} s: ${incomplete}. Nothing is known of what is missing.`}</p>`;
-
-type Example = { readonly kind: string; readonly text: string };
-const examplesPart = (examples: readonly Example[]): Html | undefined =>
-  examples.length === 0
-    ? undefined
-    : html`<details><summary>Examples</summary><ul class="plain">${examples.map(({ kind, text }) => html`<li>${kind} <code>${text}</code></li>`)}</ul></details>`;
 
 function ledgerPart(ledger: LedgerRecord): Html {
   const { acknowledged, lost, duplicated, reordered, refused, refusedFound, unknown, unknownFound, foreign, conservationError } = ledger;
