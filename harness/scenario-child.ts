@@ -38,8 +38,13 @@ export const said = (child: ChildProcess, what: RegExp): Promise<void> =>
   });
 
 /** The service with one named fault, and the arguments of a run against it. `accounts`: as many as the scenario's fleet has. */
-export async function startTwin(fault: string, folder: string, accounts = 1): Promise<{ readonly twin: Service; readonly args: readonly string[] }> {
-  const twin = await startService({ workers: 1, folder: join(folder, 'twin'), entry: 'system/twins/main.ts', args: [fault] });
+export async function startTwin(
+  fault: string,
+  folder: string,
+  accounts = 1,
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly twin: Service; readonly args: readonly string[] }> {
+  const twin = await startService({ workers: 1, folder: join(folder, 'twin'), entry: 'system/twins/main.ts', args: [fault], env });
   const made = [];
   for (let i = 0; i < accounts; i++) made.push(await createAccount(twin.adminUrl, twin.adminToken, `fleet-${i}`));
   const credentials = join(folder, 'credentials.json');

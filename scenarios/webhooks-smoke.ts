@@ -30,6 +30,14 @@ export default defineScenario({
     },
   ],
   thresholds: [
+    { metric: 'webhook_delay_ms{receiver:good}', expression: 'p(90)<3000' },
+    { metric: 'webhooks_lost', expression: 'count==0' },
+    { metric: 'webhooks_duplicated', expression: 'count==0' },
+    { metric: 'webhooks_leaked', expression: 'count==0' },
+    { metric: 'webhooks_unsigned', expression: 'count==0' },
+    { metric: 'webhook_open_max', expression: 'max<=4' },
+    { metric: 'webhook_repeats{receiver:recovers}', expression: 'count>=1' },
     { metric: 'failed', expression: 'rate<0.01' },
+    { metric: 'given_up', expression: 'count==0' },
   ],
 });

@@ -18,6 +18,7 @@ const withAnswers = (change: (answer: SendAnswer) => SendAnswer) => withKit(({ s
 const hastyMs = 300;
 const onItsWayMs = 1000;
 let attempts = 0;
+let happenings = 0;
 
 const settled = (store: Store, { account, endpoint, lane, number, lease }: ClaimedAttempt, nowMs: number): ReturnType<Store['settleAttempt']> =>
   store.settleAttempt({
@@ -123,5 +124,37 @@ export const webhookFaults: readonly Fault[] = [
       const sendsLate = withKit(({ send }) => ({ send: (sending) => new Promise((resolve) => setTimeout(() => resolve(send(sending)), onItsWayMs)) }));
       return sendsLate(settlesFirst(deps));
     },
+  },
+  {
+    name: 'forgets-webhooks',
+    breaks: [],
+    about: 'tells nobody of one happening in five',
+    apply: withStore((store) => ({
+      enqueueOutward: async (command) =>
+        command.only === undefined && happenings++ % 5 === 4 ? { kind: 'queued', endpoints: 0, dropped: 0 } : store.enqueueOutward(command),
+    })),
+  },
+  {
+    name: 'crowds-endpoints',
+    breaks: [],
+    about: 'sends an endpoint everything that is due at once, and goes on publishing its limit',
+    apply: withStore((store) => ({ claimAttempts: (command) => store.claimAttempts({ ...command, perEndpointMax: command.limit }) })),
+  },
+  {
+    name: 'tells-neighbours',
+    breaks: [],
+    about: 'tells the account that was told before too',
+    apply: withStore((store) => {
+      let before: string | undefined;
+      return {
+        enqueueOutward: async (command) => {
+          const neighbour = before;
+          if (command.only === undefined) before = command.account;
+          if (command.only === undefined && neighbour !== undefined && neighbour !== command.account)
+            await store.enqueueOutward({ ...command, account: neighbour });
+          return store.enqueueOutward(command);
+        },
+      };
+    }),
   },
 ];
