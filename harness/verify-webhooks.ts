@@ -19,6 +19,8 @@ export type VerifyWebhooksInput = {
 
 const arriveMsMax = 60_000;
 const arriveMsMaxStopped = 3000;
+/** A service that has much to tell may have nothing waiting while it tells it: only one that is silent too has nothing left. */
+const silenceMsMax = 5000;
 const pollMs = 500;
 const readMsMax = 120_000;
 
@@ -35,19 +37,36 @@ export async function verifyWebhooks(input: VerifyWebhooksInput): Promise<Webhoo
   }
 }
 
-async function arrived({ webhooks, audit, view, signal }: VerifyWebhooksInput, startedMs: number): Promise<void> {
+async function arrived(input: VerifyWebhooksInput, startedMs: number): Promise<void> {
+  const { webhooks, view, signal } = input;
   const waitedFor = webhooks.endpoints.filter((endpoint) => endpoint.takesAll && endpoint.types.includes(registeredType));
+  let before = Number.POSITIVE_INFINITY;
+  let movedMs = startedMs;
   for (;;) {
-    const arrivals = await webhooks.arrivals(waitedFor);
-    const missing = waitedFor.reduce(
-      (sum, { accountIndex, takesAll }, i) => sum + missingAt(audit, { account: accountIndex, takesAll, arrivals: arrivals[i] ?? nothingCame }).length,
-      0,
-    );
-    const waitedMs = performance.now() - startedMs;
-    if (missing === 0 || waitedMs > (signal.aborted ? arriveMsMaxStopped : arriveMsMax)) return;
-    view.progress(`waiting for ${missing.toLocaleString('en-US')} webhooks, at most ${Math.ceil((arriveMsMax - waitedMs) / 1000)} s more`);
+    const missing = await countMissing(input, waitedFor);
+    const nowMs = performance.now();
+    if (missing < before) movedMs = nowMs;
+    before = missing;
+    const leftMs = startedMs + (signal.aborted ? arriveMsMaxStopped : arriveMsMax) - nowMs;
+    if (missing === 0 || leftMs <= 0) return;
+    if (nowMs - movedMs > silenceMsMax && (await hasNothingWaiting(input, waitedFor))) return;
+    view.progress(`waiting for ${missing.toLocaleString('en-US')} webhooks, at most ${Math.ceil(leftMs / 1000)} s more`);
     await sleep(pollMs);
   }
+}
+
+async function countMissing({ webhooks, audit }: VerifyWebhooksInput, waitedFor: readonly RunEndpoint[]): Promise<number> {
+  const arrivals = await webhooks.arrivals(waitedFor);
+  return waitedFor.reduce(
+    (sum, { accountIndex, takesAll }, i) => sum + missingAt(audit, { account: accountIndex, takesAll, arrivals: arrivals[i] ?? nothingCame }).length,
+    0,
+  );
+}
+
+/** Then what is still missing will not come, however long one waits. */
+async function hasNothingWaiting({ url }: VerifyWebhooksInput, waitedFor: readonly RunEndpoint[]): Promise<boolean> {
+  for (const endpoint of waitedFor) if ((await readEndpoint(url, endpoint)).waiting > 0) return false;
+  return true;
 }
 
 const nothingCame = { ids: [], devices: [], accepted: [] };

@@ -57,6 +57,9 @@ test('--engine reaches the run; what k6 cannot do is a usage error, and nothing 
   const streams = await typed({ name: 'streams-smoke', engine: 'k6' });
   expect([streams.code, streams.runs.length]).toEqual([2, 0]);
   expect(streams.err).toContain('holds streams, and k6 cannot');
+  const told = await typed({ name: 'webhooks-smoke', engine: 'k6' });
+  expect([told.code, told.runs.length]).toEqual([2, 0]);
+  expect(told.err).toContain('has receivers of webhooks, and with k6 nobody knows');
   const retried = await typed({ engine: 'k6', set: ['fleet.retry={"kind":"honour","triesMax":3}'] });
   expect([retried.code, retried.runs.length]).toEqual([2, 0]);
 });

@@ -30,7 +30,7 @@ test('what came to whom, how late, and how much of it was open', () => {
   const text = textOf(linesOf(stateOf(second), [], 160, false));
   expect(text).toMatch(/webhooks +good 1,000\/s p99 20\.0 ms open 1 {3}hangs 1\/s p99 30\.0 ms open 4/);
   expect(text).not.toContain('unsigned');
-  expect(plainLineOf(stateOf(second))).toContain('good 1000/s p99 20.0 ms open 1  hangs 1/s p99 30.0 ms open 4');
+  expect(plainLineOf(stateOf(second))).toContain('told good 1000/s p99 20.0 ms open 1  told hangs 1/s p99 30.0 ms open 4');
 });
 
 test('unsigned ones are said, and a second without any too', () => {

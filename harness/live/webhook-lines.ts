@@ -39,5 +39,5 @@ export function webhookLines(webhooks: LiveWebhooks): readonly Line[] {
 export const plainWebhookParts = (webhooks: LiveWebhooks): readonly string[] =>
   toldOf(webhooks).map(
     ({ receiver, attempts, unsigned, delay, openMax }) =>
-      `${receiver} ${attempts}/s p99 ${delay} open ${openMax}${unsigned > 0 ? ` unsigned ${unsigned}` : ''}`,
+      `told ${receiver} ${attempts}/s p99 ${delay} open ${openMax}${unsigned > 0 ? ` unsigned ${unsigned}` : ''}`,
   );

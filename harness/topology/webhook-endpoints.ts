@@ -78,13 +78,13 @@ async function confirmed({ url, onProgress, signal }: EndpointsInput, made: read
   }
 }
 
-export type EndpointState = { readonly state: string; readonly dropped: number };
+export type EndpointState = { readonly state: string; readonly dropped: number; readonly waiting: number };
 
 export async function readEndpoint(url: string, { account, id }: Pick<MadeEndpoint, 'account' | 'id'>): Promise<EndpointState> {
   const { status, text } = await ask({ method: 'GET', url: `${url}/v1/webhooks/${id}`, account });
   if (status !== 200) throw new Error(`${url}/v1/webhooks/${id} answered ${status}: ${text.slice(0, 300)}`);
-  const { state, dropped } = JSON.parse(text) as { state?: unknown; dropped?: unknown };
-  return { state: String(state), dropped: Number(dropped ?? 0) };
+  const { state, dropped, waiting } = JSON.parse(text) as { state?: unknown; dropped?: unknown; waiting?: unknown };
+  return { state: String(state), dropped: Number(dropped ?? 0), waiting: Number(waiting ?? 0) };
 }
 
 /** The confirmation of who reads the address in a handshake. */
