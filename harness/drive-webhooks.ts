@@ -5,6 +5,7 @@ import type { WebhookCell, WebhooksRecord, WorkerLag } from '#harness/run-result
 import type { Scenario } from '#harness/scenario.ts';
 import type { EndpointArrivals, ReceiverEndpoint } from '#harness/webhooks/receiver-book.ts';
 import { type CountingReceiver, startReceiver } from '#harness/webhooks/start-receiver.ts';
+import { shareOut } from './fleet-accounts.ts';
 import { endpointsOf, eventsOf, reactionOf, registeredType, takesAll } from './scenario-webhooks.ts';
 import type { Target } from './topology/target.ts';
 import { dropEndpoints, type MadeEndpoint, makeEndpoints, visit, type WantedEndpoint } from './topology/webhook-endpoints.ts';
@@ -96,7 +97,8 @@ async function openEndpoints({ scenario, target, view, signal }: WebhooksInput, 
 }
 
 /** Of every receiver at every account of the fleet; the probe's has none. */
-function planEndpoints({ webhooks = [] }: Scenario, { accounts }: Target): readonly Planned[] {
+function planEndpoints({ webhooks = [], fleet }: Scenario, target: Target): readonly Planned[] {
+  const { quiet: accounts } = shareOut(target.accounts, fleet);
   return webhooks.flatMap((receiver) =>
     accounts.flatMap((account, accountIndex) =>
       Array.from({ length: endpointsOf(receiver) }, (_, n): Planned => {

@@ -129,15 +129,13 @@ type Watching = {
 };
 
 function processesOf({ target, run, probe, streams, webhooks }: Watching): readonly WatchedProcess[] {
-  const engines = (run.pids ?? []).map((pid, i, { length }): WatchedProcess => ({ name: length === 1 ? 'k6' : `k6-${i + 1}`, role: 'generator', pid }));
-  const holders = (streams?.fleet.pids ?? []).map(
-    (pid, i, { length }): WatchedProcess => ({ name: length === 1 ? 'listeners' : `listeners-${i + 1}`, role: 'generator', pid }),
-  );
+  const ours = (name: string, pids: readonly number[] = []): readonly WatchedProcess[] =>
+    pids.map((pid, i, { length }) => ({ name: length === 1 ? name : `${name}-${i + 1}`, role: 'generator', pid }));
   return [
-    { name: 'generator', role: 'generator', pid: process.pid },
-    ...engines,
-    ...holders,
-    ...(webhooks === undefined ? [] : [{ name: 'receiver', role: 'generator' as const, pid: webhooks.pid }]),
+    ...ours('generator', [process.pid]),
+    ...ours('k6', run.pids),
+    ...ours('listeners', streams?.fleet.pids),
+    ...ours('receiver', webhooks && [webhooks.pid]),
     ...(probe === undefined ? [] : [{ name: 'probe', role: 'probe' as const, pid: probe.pid }]),
     ...target.processes(),
   ];

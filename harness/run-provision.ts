@@ -7,9 +7,9 @@ import { probeNameOf } from '#harness/target/event-ids.ts';
 import { habitsOf } from '#harness/target/habits.ts';
 import type { DeviceCredentials } from '#harness/target/operation.ts';
 import type { Listening } from './driving.ts';
+import { shareOut } from './fleet-accounts.ts';
 import { type AccountCredentials, mintUserTokens, provisionFleet, secretAuthorization } from './topology/provision.ts';
 import type { Target } from './topology/target.ts';
-import { UsageError } from './usage-error.ts';
 
 const keysPerUserDefault = 10;
 const itemBytesDefault = 200;
@@ -53,16 +53,6 @@ export async function provision({ scenario, phases, target, run, view, signal }:
   const hasProbe = used.some((chain) => chain.includes('ingest')) && !signal.aborted;
   const [probeDevice] = hasProbe ? await provisionProbe(url, target.probeAccount, probeNameOf(run)) : [];
   return { devices, probeDevice, listening };
-}
-
-type SharedOut = { readonly quiet: readonly AccountCredentials[]; readonly loud: AccountCredentials | undefined };
-
-/** The first one is the loud one's: the probe has the last. */
-function shareOut(accounts: readonly AccountCredentials[], { loud }: Scenario['fleet']): SharedOut {
-  if (loud === undefined) return { quiet: accounts, loud };
-  if (accounts.length < 2)
-    throw new UsageError('fleet.loud needs an account of its own: give credentials of two accounts or more, of which the first is the loud one');
-  return { quiet: accounts.slice(1), loud: accounts[0] };
 }
 
 type Loud = { readonly url: string; readonly account: AccountCredentials; readonly run: string; readonly count: number; readonly signal: AbortSignal };

@@ -27,6 +27,7 @@ import { probeNameOf } from '#harness/target/event-ids.ts';
 import { driveLoad } from './drive.ts';
 import { type DrivenWebhooks, startWebhooks } from './drive-webhooks.ts';
 import type { Driven } from './driving.ts';
+import { accountsWanted } from './fleet-accounts.ts';
 import { type Interrupts, watchInterrupts } from './interrupts.ts';
 import { phasesFor, randomName } from './run-phases.ts';
 import { provision } from './run-provision.ts';
@@ -100,7 +101,7 @@ function openTarget({ scenario, target }: RunOptions, folder: string): Promise<T
   return startTarget({
     system,
     scale: scaleOf(scenario),
-    accounts: fleet.accounts + (fleet.loud === undefined ? 0 : 1),
+    accounts: accountsWanted(fleet),
     folder: join(folder, 'data'),
     logFile: join(folder, 'service.log'),
   });

@@ -12,6 +12,7 @@ import { chainsOf, type Scenario } from '#harness/scenario.ts';
 import { eventIdOf, parseEventId, probeNameOf } from '#harness/target/event-ids.ts';
 import { operations } from '#harness/target/operations.ts';
 import type { Driven, Listening } from './driving.ts';
+import { shareOut } from './fleet-accounts.ts';
 import { secretAuthorization } from './topology/provision.ts';
 import type { Target } from './topology/target.ts';
 import { verifyItems } from './verify-items.ts';
@@ -52,7 +53,7 @@ async function verifyTold({ told, target, run, scenario, phases }: Verifying, st
   return verifyWebhooks({
     ...told,
     url: target.url,
-    audit: { run, states, firstArrivals: firstArrivals(phases), devices, accounts: target.accounts.length },
+    audit: { run, states, firstArrivals: firstArrivals(phases), devices, accounts: shareOut(target.accounts, scenario.fleet).quiet.length },
   });
 }
 
