@@ -118,10 +118,17 @@ function sourcesFor(request: FastifyRequest, deps: Deps): Sources {
   const onlyAccount = (): void => {
     if (caller.kind !== 'account') throw new Problem('forbidden', 'This needs the account’s secret.');
   };
-  const device: Sources['device'] = async (id) => {
-    mayReadDevice(id);
+  const readDevice = async (id: string): Promise<DeviceView | undefined> => {
     const row = await store.readDevice({ account, device: id });
     return row === undefined || row.deleted ? undefined : { id, row };
+  };
+  // Each field of a device asks for it: a row is read once a query.
+  const known = new Map<string, Promise<DeviceView | undefined>>();
+  const device: Sources['device'] = async (id) => {
+    mayReadDevice(id);
+    const reading = known.get(id) ?? readDevice(id);
+    known.set(id, reading);
+    return reading;
   };
   /** What is left of a deleted device is nobody's to read. */
   const ofDevice = async <T>(id: string, read: () => Promise<T>): Promise<T | undefined> => ((await device(id)) === undefined ? undefined : read());

@@ -103,6 +103,23 @@ test('history reads over the border of log and archive, page by page, as over RE
   expect(page.data.history).toEqual({ events: [{ id: 'e0', position: rest.events[0].position }], after: rest.pagination_token });
 });
 
+test('a query reads the row of a device once, however many of its fields and its places ask', async () => {
+  const reads: string[] = [];
+  await app.close();
+  const counting: Store = {
+    ...store,
+    readDevice: (query) => {
+      reads.push(query.device);
+      return store.readDevice(query);
+    },
+  };
+  app = await buildApp({ ...depsOf(), store: counting });
+  const field = '{ id name presence location { eventId } history(first: 1) { after } }';
+  const answer = await ask(`{ devices(first: 3) { items ${field} } device(id: "a") ${field} location(device: "a") { eventId } }`);
+  expect([answer.errors, answer.data.devices.items.length]).toEqual([undefined, 3]);
+  expect(reads.sort()).toEqual(['a', 'b', 'c']);
+});
+
 test('a device reads itself, and a user’s token reads no device', async () => {
   expect((await ask('{ device(id: "a") { id } }', device)).data).toEqual({ device: { id: 'a' } });
   for (const query of ['{ device(id: "b") { id } }', '{ devices { after } }', '{ usage { calls } }', '{ history(device: "b") { after } }'])
