@@ -440,6 +440,8 @@ test('the description is OpenAPI 3.1 and names every route', async () => {
   expect(openapi).toBe('3.1.0');
   const { schema } = paths['/v1/events'].post.requestBody.content['application/json'];
   expect(schema.anyOf[0]).toMatchObject({ type: 'array', maxItems: limits.eventsPerBatchMax, items: { required: ['id', 'type', 'recorded_at', 'data'] } });
+  const used = paths['/v1/usage'].get.responses['200'].content['application/json'].schema;
+  expect(used.properties.days.items.required, 'a route that says itself what it answers is described so').toContain('stream_minutes');
   expect(Object.keys(paths)).toEqual(
     expect.arrayContaining([
       '/v1/events',

@@ -25,7 +25,6 @@ import {
 } from './answer-shapes.ts';
 import { asked } from './asked.ts';
 import { problems } from './errors.ts';
-import { UsageAnswer } from './schemas.ts';
 
 const anything = { additionalProperties: true };
 const Text = Type.String();
@@ -95,7 +94,6 @@ const successes: Readonly<Record<string, Readonly<Record<string, Answer>>>> = {
   'get /v1/stream': { 200: { description: 'Frames', content: { ...ndjson, 'text/event-stream': { schema: Text } } }, 204: nothing },
   'get /graphql': graphql,
   'post /graphql': graphql,
-  'get /v1/usage': { 200: json(UsageAnswer) },
   'post /v1/webhooks': { 201: json(MadeWebhookShape) },
   'get /v1/webhooks': { 200: json(WebhooksShape) },
   'get /v1/webhooks/confirm': { 200: json(ConfirmedShape) },
@@ -111,8 +109,6 @@ const successes: Readonly<Record<string, Readonly<Record<string, Answer>>>> = {
 const problem = (description: string): Answer => ({ description, content: problemContent });
 /** Of every route; a 500 is described nowhere. */
 const refusals = { '4XX': problem('Refused: the problem says why'), 503: problem('Not now: Retry-After says when') };
-
-export const describedRoutes: readonly string[] = Object.keys(successes);
 
 type Operation = { readonly responses?: object; readonly parameters?: readonly object[] };
 
