@@ -1,7 +1,8 @@
 /** Accounts and the credentials that speak for them. */
 import type { Clock } from '#system/clock.ts';
+import { digestOf, matchesDigest } from '#system/protocol/secrets.ts';
 import type { AccountRow, Store } from '#system/store/store.ts';
-import { accountOfKey, digestOf, matchesDigest, newAccountId, newPublishableKey, newSecret } from './keys.ts';
+import { accountOfKey, newAccountId, newPublishableKey, newSecret } from './keys.ts';
 import type { Principal, Tokens } from './tokens.ts';
 
 export type Caller = Principal | { readonly kind: 'account'; readonly account: string } | { readonly kind: 'publishable'; readonly account: string };

@@ -1,5 +1,5 @@
-/** Random keys and their digests. */
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+/** Random keys. */
+import { randomBytes } from 'node:crypto';
 
 const keyBytes = 32;
 
@@ -9,12 +9,3 @@ export const newPublishableKey = (account: string): string => `pk_${account}_${n
 
 /** The account a publishable key says it is of; undefined for what is no publishable key. */
 export const accountOfKey = (key: string): string | undefined => /^pk_(acc[0-9a-f]{18})_[A-Za-z0-9_-]{43}$/.exec(key)?.[1];
-
-export const digestOf = (secret: string): string => hash('sha256', secret, 'hex');
-
-/** In constant time; both sides are digests, so their lengths are the same whatever was presented. */
-export const matchesDigest = (secret: string, digest: string): boolean => {
-  const presented = Buffer.from(digestOf(secret));
-  const expected = Buffer.from(digest);
-  return presented.length === expected.length && timingSafeEqual(presented, expected);
-};

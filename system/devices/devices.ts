@@ -1,7 +1,8 @@
 /** Registration, authentication, reading. Outcomes are values; the routes turn them into HTTP. */
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '#system/clock.ts';
 import type { RegisterBody } from '#system/protocol/schemas.ts';
+import { digestOf, matchesDigest } from '#system/protocol/secrets.ts';
 import { type DeviceRow, filledTo, type Store } from '#system/store/store.ts';
 import { createKnownRegistrations, type KnownRegistrations } from './known.ts';
 
@@ -52,8 +53,6 @@ export type Devices = {
   readonly forget: KnownRegistrations['forget'];
 };
 
-const digestOf = (secret: string): string => hash('sha256', secret, 'hex');
-const matches = (secret: string, digest: string): boolean => timingSafeEqual(Buffer.from(digestOf(secret)), Buffer.from(digest));
 // Two registrations of one device may race; the loser reads again. More rounds than this would mean a broken store.
 const attemptsMax = 10;
 
@@ -89,15 +88,15 @@ async function tryRegister(input: Input, parts: Parts): Promise<RegisterOutcome 
   const key = { account: input.account, device: input.device };
   const text = input.attributes === undefined ? undefined : sorted(input.attributes);
   if (text !== undefined && known.isKnown({ ...key, secret: input.secret, trusted: input.trusted, user: input.user, text })) return unchanged;
-  const learn = known.begin(key);
+  const learn = text === undefined ? undefined : known.begin(key, text);
   const row = await store.readDevice(key);
   if (row === undefined) return create(input, parts);
-  if (!input.trusted && (input.secret === undefined || !matches(input.secret, row.secretDigest))) return { kind: 'unproven' };
+  if (!input.trusted && (input.secret === undefined || !matchesDigest(input.secret, row.secretDigest))) return { kind: 'unproven' };
   if (row.deleted) return { kind: 'deleted' };
   const attributes = input.attributes ?? row.attributes;
   const user = input.user ?? row.user;
   if (user === row.user && (text === undefined || text === sorted(row.attributes))) {
-    if (text !== undefined) learn(row, text);
+    learn?.(row);
     return { kind: 'known', changed: false, row };
   }
   const nowMs = clock.wallMs();

@@ -2,13 +2,13 @@
  * Registrations that are known to be as they are: an identical one is answered from here and touches neither store nor queue. Whoever changes or deletes a device tells everybody; where that news is
  * lost, and at another node, what is remembered is good for as long as a lost poke may take.
  */
-import { hash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '#system/clock.ts';
+import { matchesDigest } from '#system/protocol/secrets.ts';
 import type { DeviceRef, DeviceRow } from '#system/store/store.ts';
 
 export type KnownRegistrations = {
   /** Before the row is read: what comes between makes `learn` do nothing. */
-  readonly begin: (ref: DeviceRef) => (row: DeviceRow, text: string) => void;
+  readonly begin: (ref: DeviceRef, text: string) => (row: DeviceRow) => void;
   /** True: registered exactly so, and the caller may know. */
   readonly isKnown: (
     asked: DeviceRef & { readonly secret: string | undefined; readonly trusted: boolean; readonly user: string | undefined; readonly text: string },
@@ -26,12 +26,12 @@ export function createKnownRegistrations({ clock, goodForMs }: { readonly clock:
   const readings = new Map<string, symbol>();
   const keyOf = ({ account, device }: DeviceRef): string => `${account}\0${device}`;
   return {
-    begin: (ref) => {
+    begin: (ref, text) => {
       const key = keyOf(ref);
       const reading = Symbol('reading');
       if (readings.size >= knownMax) readings.clear();
       readings.set(key, reading);
-      return (row, text) => {
+      return (row) => {
         if (readings.get(key) !== reading || row.deleted) return;
         readings.delete(key);
         if (known.size >= knownMax) known.clear();
@@ -42,7 +42,7 @@ export function createKnownRegistrations({ clock, goodForMs }: { readonly clock:
       const found = known.get(keyOf(ref));
       if (found === undefined || found.untilMs <= clock.monotonicMs()) return false;
       if (found.text !== text || (user !== undefined && user !== found.user)) return false;
-      return trusted || (secret !== undefined && timingSafeEqual(Buffer.from(hash('sha256', secret, 'hex')), Buffer.from(found.secretDigest)));
+      return trusted || (secret !== undefined && matchesDigest(secret, found.secretDigest));
     },
     forget: (refs) => {
       for (const ref of refs) {
