@@ -5,6 +5,7 @@ import { limitText, policyText } from './admission/quotas.ts';
 import type { AppDeps } from './app.ts';
 import type { History } from './archive/history.ts';
 import type { Devices, RegisterOutcome } from './devices/devices.ts';
+import { accountOf } from './exchange.ts';
 import { Problem } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
 import { AuthenticateAnswer, AuthenticateBody, DeviceParams, HistoryQuery, RegisterBody, TokensBody } from './protocol/schemas.ts';
@@ -59,7 +60,6 @@ export function deviceRoutes(app: FastifyInstance, deps: Deps): void {
   );
 }
 
-export const accountOf = (request: FastifyRequest): string => (request.caller as { account: string }).account;
 const unproven = () => new Problem('unauthenticated', 'Give a valid credential in the Authorization header.');
 const deleted = () => new Problem('device-deleted', 'The device was deleted and its id is not used again.');
 

@@ -3,10 +3,11 @@ import { hash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppDeps } from './app.ts';
 import type { Devices } from './devices/devices.ts';
+import { accountOf } from './exchange.ts';
 import { contextOf } from './pipeline/context.ts';
 import { Problem } from './protocol/errors.ts';
 import { DeviceParams, DevicesQuery, isDeviceId } from './protocol/schemas.ts';
-import { accountOf, readableDevice, sendTagged, shownDevice } from './routes-devices.ts';
+import { readableDevice, sendTagged, shownDevice } from './routes-devices.ts';
 import { conditionOf } from './sync/conditions.ts';
 
 type Deps = AppDeps & { readonly devices: Devices };

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from './accounts/accounts.ts';
 import type { History } from './archive/history.ts';
+import { asIs } from './exchange.ts';
 import { createGraphqlServer, type Events, type GraphqlServer, graphqlDefaults } from './graphql/server.ts';
 import type { DeviceView, Sources, StreamArguments } from './graphql/sources.ts';
 import { Problem } from './protocol/errors.ts';
@@ -72,7 +73,6 @@ async function answer(request: FastifyRequest, reply: FastifyReply, deps: Deps, 
   return reply;
 }
 
-const asIs = (payload: unknown): string => payload as string;
 /** What the connection needs is not the engine's to say. */
 const ownHeaders = new Set(['content-length', 'connection', 'content-encoding']);
 const comment = chunkOf(':\n\n');

@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppDeps } from './app.ts';
+import { accountOf, asIs } from './exchange.ts';
 import { type Clocks, createClocks } from './ingest/clocks.ts';
 import { decodeCursor, encodeCursor } from './ingest/cursor.ts';
 import { parseBatch } from './ingest/validate.ts';
@@ -83,8 +84,6 @@ async function accept(
   return reply.serializer(asIs).send(answerText(result, shown, store.ackLevel));
 }
 
-const asIs = (payload: unknown): string => payload as string;
-
 const answerText = ({ accepted, duplicate, position }: AppendReceipt, rejected: string, durability: string): string =>
   `{"accepted":${accepted},"duplicate":${duplicate},"rejected":${rejected},"position":"${position}","durability":"${durability}"}`;
 
@@ -101,7 +100,7 @@ async function sendExport(request: FastifyRequest, reply: FastifyReply, { store 
   const { after, limit = limits.exportPageMax } = request.query as { after?: string; limit?: number };
   const cursor = after === undefined ? {} : decodeCursor(after);
   if (cursor === undefined) throw new Problem('bad-cursor', 'This cursor was not given out by the export.');
-  const page = await store.readLog({ partitions: allPartitions, after: cursor, limitEvents: limit, account: (request.caller as { account: string }).account });
+  const page = await store.readLog({ partitions: allPartitions, after: cursor, limitEvents: limit, account: accountOf(request) });
   reply.header('export-cursor', encodeCursor(page.cursor)).type('application/x-ndjson; charset=utf-8');
   return reply.send(Buffer.concat(page.events.flatMap(exportLine)));
 }

@@ -5,6 +5,7 @@ import type { Writable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from './accounts/accounts.ts';
 import type { AppDeps } from './app.ts';
+import { accountOf } from './exchange.ts';
 import { type Channel, parseChannel } from './protocol/channels.ts';
 import { encodeCursor } from './protocol/cursor.ts';
 import { Problem } from './protocol/errors.ts';
@@ -140,7 +141,7 @@ export function takeOver(request: FastifyRequest, reply: FastifyReply, deps: Str
   deps.leavePlace(request);
   reply.hijack();
   deps.counts?.record('stream', 200, elapsedTime);
-  deps.metering.call((request.caller as Caller).account);
+  deps.metering.call(accountOf(request));
   return takeSocket(reply.raw);
 }
 

@@ -1,6 +1,7 @@
 /** GET /v1/usage: what the account used, day by day. */
 import type { FastifyInstance } from 'fastify';
 import type { AppDeps } from './app.ts';
+import { accountOf } from './exchange.ts';
 import { Problem } from './protocol/errors.ts';
 import { UsageAnswer, UsageQuery } from './protocol/schemas.ts';
 import { type Day, dayOf, type UsageDay, usageDaysMax } from './store/store.ts';
@@ -16,7 +17,7 @@ export function usageRoutes(app: FastifyInstance, deps: UsageDeps): void {
       config: { callers: ['account'], lane: 'read' },
       schema: { summary: 'What the account used, by UTC day', security: [{ basic: [] }], querystring: UsageQuery, response: { 200: UsageAnswer } },
     },
-    async (request) => ({ days: await readUsageDays(deps, (request.caller as { account: string }).account, request.query as UsageQuery) }),
+    async (request) => ({ days: await readUsageDays(deps, accountOf(request), request.query as UsageQuery) }),
   );
 }
 

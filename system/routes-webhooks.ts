@@ -1,6 +1,7 @@
 /** Webhooks of an account. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppDeps } from './app.ts';
+import { accountOf } from './exchange.ts';
 import { Problem } from './protocol/errors.ts';
 import { ConfirmQuery, DeliveriesQuery, ReplayBody, RotateBody, WebhookBody, WebhookParams, WebhookPatch } from './protocol/schemas-webhooks.ts';
 import { type Delivery, type Endpoint, type EndpointHealth, type EndpointKey, endpointsPerAccountMax } from './store/store.ts';
@@ -62,7 +63,6 @@ function emptyBody(request: FastifyRequest, _: FastifyReply, done: () => void): 
   done();
 }
 
-const accountOf = (request: FastifyRequest): string => (request.caller as { account: string }).account;
 const keyOf = (request: FastifyRequest): EndpointKey => ({ account: accountOf(request), endpoint: (request.params as WebhookParams).id });
 const reachedAs = (request: FastifyRequest): Reached => ({ baseUrl: `${request.protocol}://${request.host}` });
 const instant = (ms: number): string => new Date(ms).toISOString();

@@ -1,6 +1,7 @@
 /** Faults by name, each a change of the app's deps. */
 import type { Principal } from '#system/accounts/tokens.ts';
 import type { PlainDeps } from '#system/app.ts';
+import { asIs } from '#system/exchange.ts';
 import type { AppendReceipt } from '#system/store/store.ts';
 import { admissionFaults } from './admission-faults.ts';
 import { type Fault, withHook, withStore } from './fault.ts';
@@ -216,5 +217,3 @@ function claimsOf(token: string): Principal | undefined {
 // The probe's events are named after its run's, with a p behind it.
 const probesEvent = /"id":"[0-9a-z]{12}p-/;
 const favourMs = 60;
-
-const asIs = (payload: unknown): string => payload as string;
