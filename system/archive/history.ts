@@ -39,16 +39,16 @@ async function readOlder({ store, vault }: { readonly store: Needs['store']; rea
   for (const run of runs) {
     if (run.from >= floor) return { events };
     const manifest = unpackManifest(await fetched(vault, run.key));
-    for (const segment of manifest.segments) if (mayHold(segment, query)) events.push(...(await eventsOf(vault, manifest, segment, query)));
+    const found: LogEvent[] = [];
+    for (const segment of manifest.segments) if (mayHold(segment, query)) found.push(...(await eventsOf(vault, manifest, segment, query)));
+    // Segments of a run are by day of reception, and two days interleave where clocks of workers differ.
+    events.push(...found.sort((a, b) => (a.position < b.position ? -1 : 1)));
     // One more than asked for: there is another page.
-    if (events.length > limit) return { events: inOrder(events).slice(0, limit), next: (inOrder(events)[limit - 1] as LogEvent).position };
+    if (events.length > limit) return { events: events.slice(0, limit), next: (events[limit - 1] as LogEvent).position };
   }
   const last = runs.at(-1);
-  return runs.length === runsPerPageMax && last !== undefined ? { events: inOrder(events), next: last.to } : { events: inOrder(events) };
+  return runs.length === runsPerPageMax && last !== undefined ? { events, next: last.to } : { events };
 }
-
-/** Segments of a run are by day of reception, and two days may interleave where clocks of workers differ. */
-const inOrder = (events: readonly LogEvent[]): readonly LogEvent[] => [...events].sort((a, b) => (a.position < b.position ? -1 : 1));
 
 const mayHold = ({ devices, first_received_ms: firstMs, last_received_ms: lastMs }: Segment, { account, device, fromMs, toMs }: OlderQuery): boolean =>
   devices.includes(deviceDigest(account, device)) && lastMs >= (fromMs ?? Number.NEGATIVE_INFINITY) && firstMs < (toMs ?? Number.POSITIVE_INFINITY);
