@@ -36,8 +36,6 @@ export type AdmissionOptions = Pick<GateOptions, 'routeOf' | 'refuse' | 'onRefus
     readonly settings: AdmissionSettings;
     readonly quota: MeteringOptions['quota'];
     readonly overrides?: AdmissionOverrides;
-    /** Of [0, 1). */
-    readonly random?: () => number;
   };
 
 export type Admission = Metering &
@@ -47,17 +45,7 @@ export type Admission = Metering &
     readonly retryAfterSeconds: (waitMs: number) => number;
   };
 
-export function createAdmission({
-  leaseQuota,
-  clock,
-  settings,
-  quota,
-  routeOf,
-  refuse,
-  onRefused,
-  overrides = {},
-  random = Math.random,
-}: AdmissionOptions): Admission {
+export function createAdmission({ leaseQuota, clock, settings, quota, routeOf, refuse, onRefused, overrides = {} }: AdmissionOptions): Admission {
   const signals = createSignals(settings, clock.monotonicMs);
   const pressure = createPressure();
   const timer = setInterval(() => pressure.tick(signals.read()), tickMs).unref();
@@ -68,14 +56,14 @@ export function createAdmission({
     routeOf,
     refuse,
     onRefused,
-    random,
+    random: Math.random,
     holdMs: overrides.holdMs ?? holdMsDefault,
   });
   return {
     ...createMetering({ source: { leaseQuota, ...clock }, settings, quota }),
     ...gate,
     appendBegan: signals.appendBegan,
-    retryAfterSeconds: (waitMs) => retryAfterSeconds(waitMs, random),
+    retryAfterSeconds: (waitMs) => retryAfterSeconds(waitMs, Math.random),
     close: () => {
       clearInterval(timer);
       signals.close();
