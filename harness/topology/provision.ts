@@ -25,42 +25,53 @@ export type ProvisionInput = {
 
 // Few connections: registration is not what is measured, and must not become a storm before the storm.
 const connections = 16;
+const progressStep = 500;
 /** Longer than any run. */
 const userTokenSeconds = 14_400;
 
 /** Device `i` belongs to account `i mod accounts`. Rejects with a sentence on the first answer that is not a token. */
-export async function provisionFleet(input: ProvisionInput): Promise<readonly DeviceCredentials[]> {
-  const { accounts, devices, run } = input;
-  const fleet: DeviceCredentials[] = new Array(devices);
+export function provisionFleet(input: ProvisionInput): Promise<readonly DeviceCredentials[]> {
+  const { accounts, devices, run, users, withTokens } = input;
   const authorizations = accounts.map(publishableAuthorization);
-  const { pool, path } = poolOf(input.url);
+  return bringForth<DeviceCredentials>({ ...input, count: devices }, async (i, { pool, path }) => {
+    const publishable = authorizations[i % accounts.length] as string;
+    const deviceId = deviceNameOf(run, i);
+    const account = accounts[i % accounts.length] as AccountCredentials;
+    const user = users === undefined ? undefined : userNameOf(run, userOfDevice(i, { users }));
+    const secret = user === undefined ? undefined : await join({ pool, path: `${path}/v1/devices/${deviceId}`, account, user });
+    const asking = { pool, path: `${path}/v1/authenticate`, publishable, deviceId, secret };
+    const learned = withTokens ? await authenticate(asking) : { token: '', secret: secret ?? '' };
+    return { deviceId, publishable, ...learned };
+  });
+}
+
+type Service = { readonly pool: Pool; readonly path: string };
+type Bringing = Pick<ProvisionInput, 'url' | 'onProgress' | 'signal'> & { readonly count: number };
+
+/** One after the other over a few connections, by index; says how many are done now and then, and in the end. */
+async function bringForth<T>({ url, count, onProgress, signal }: Bringing, one: (i: number, service: Service) => Promise<T>): Promise<readonly T[]> {
+  const all: T[] = new Array(count);
+  const service = poolOf(url);
   let next = 0;
   let done = 0;
   const work = async () => {
-    while (next < devices && !input.signal.aborted) {
+    while (next < count && !signal.aborted) {
       const i = next++;
-      const publishable = authorizations[i % accounts.length] as string;
-      const deviceId = deviceNameOf(run, i);
-      const account = accounts[i % accounts.length] as AccountCredentials;
-      const user = input.users === undefined ? undefined : userNameOf(run, userOfDevice(i, { users: input.users }));
-      const secret = user === undefined ? undefined : await join({ pool, path: `${path}/v1/devices/${deviceId}`, account, user });
-      const asking = { pool, path: `${path}/v1/authenticate`, publishable, deviceId, secret };
-      const learned = input.withTokens ? await authenticate(asking) : { token: '', secret: secret ?? '' };
-      fleet[i] = { deviceId, publishable, ...learned };
+      all[i] = await one(i, service);
       done++;
-      if (done % 500 === 0) input.onProgress(done);
+      if (done % progressStep === 0) onProgress(done);
     }
   };
   try {
     await Promise.all(Array.from({ length: connections }, work));
   } finally {
-    await pool.close();
+    await service.pool.close();
   }
-  input.onProgress(done);
-  return fleet;
+  onProgress(done);
+  return all;
 }
 
-function poolOf(url: string): { readonly pool: Pool; readonly path: string } {
+function poolOf(url: string): Service {
   const pool = new Pool(new URL(url).origin, { connections, pipelining: 1, headersTimeout: 10_000, bodyTimeout: 10_000 });
   return { pool, path: new URL(url).pathname.replace(/\/$/, '') };
 }
@@ -94,28 +105,11 @@ async function join({ pool, path, account, user }: Joining): Promise<string> {
 export type MintInput = Pick<ProvisionInput, 'url' | 'accounts' | 'run' | 'onProgress' | 'signal'> & { readonly users: number };
 
 /** Authorization headers of a run's users by their index: user `u` is of account `u mod accounts`, and may use every channel of their own. */
-export async function mintUserTokens({ url, accounts, run, users, onProgress, signal }: MintInput): Promise<readonly string[]> {
-  const minted: string[] = new Array(users);
-  const { pool, path } = poolOf(url);
-  let next = 0;
-  const work = async () => {
-    while (next < users && !signal.aborted) {
-      const user = next++;
-      minted[user] = await mint({
-        pool,
-        path: `${path}/v1/tokens`,
-        account: accounts[user % accounts.length] as AccountCredentials,
-        user: userNameOf(run, user),
-      });
-      if (next % 500 === 0) onProgress(next);
-    }
-  };
-  try {
-    await Promise.all(Array.from({ length: connections }, work));
-  } finally {
-    await pool.close();
-  }
-  return minted;
+export function mintUserTokens(input: MintInput): Promise<readonly string[]> {
+  const { accounts, run, users } = input;
+  return bringForth({ ...input, count: users }, (u, { pool, path }) =>
+    mint({ pool, path: `${path}/v1/tokens`, account: accounts[u % accounts.length] as AccountCredentials, user: userNameOf(run, u) }),
+  );
 }
 
 async function mint({ pool, path, account, user }: Joining): Promise<string> {
