@@ -85,7 +85,7 @@ export function readChildrenCpuMicros(): number | undefined {
 }
 
 /** From the state on. The command's name may hold spaces and brackets: fields are counted from the last bracket. */
-function statFields(pid: number | 'self'): readonly string[] | undefined {
+export function statFields(pid: number | 'self'): readonly string[] | undefined {
   const stat = readOrNothing(`/proc/${pid}/stat`);
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
@@ -102,7 +102,8 @@ function readRunQueueWaitMs(pid: number): number | undefined {
   return seen ? waitNs / 1e6 : undefined;
 }
 
-function entries(path: string): readonly string[] {
+/** What is in a folder; nothing where there is none. */
+export function entries(path: string): readonly string[] {
   try {
     return readdirSync(path);
   } catch {

@@ -1,5 +1,5 @@
 /** Processes by their number, which must be those of a child that still runs: a number is given to somebody else afterwards. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { entries, statFields } from '#harness/metrics/proc.ts';
 
 /** SIGKILL, where it is not gone already. */
 export function endProcess(pid: number): void {
@@ -17,31 +17,12 @@ export function isRunning(pid: number): boolean {
   } catch {
     return false;
   }
-  const stat = statOf(pid);
-  return stat === undefined || stat.state !== 'Z';
+  const [state] = statFields(pid) ?? [];
+  return state !== 'Z';
 }
 
 /** Those whose parent it is; none where the machine has no /proc. */
 export function childrenOf(parent: number): readonly number[] {
   const all = entries('/proc').filter((name) => /^\d+$/.test(name));
-  return all.map(Number).filter((pid) => statOf(pid)?.parent === parent);
-}
-
-function entries(path: string): readonly string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
-}
-
-/** The command's name may hold spaces and brackets: fields are counted from the last bracket. */
-function statOf(pid: number): { readonly state: string; readonly parent: number } | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const [state = '', parent = ''] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { state, parent: Number(parent) };
-  } catch {
-    return undefined;
-  }
+  return all.map(Number).filter((pid) => Number(statFields(pid)?.[1]) === parent);
 }
