@@ -1,4 +1,5 @@
 /** Reads what the service keeps, page after page: to the end, or to where its cursors no longer move. */
+import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
 import { type AccountCredentials, secretAuthorization } from '#harness/topology/provision.ts';
 import type { Client } from './client.ts';
 import { hold } from './rule.ts';
@@ -50,3 +51,11 @@ export const readExport = (client: Client, account: AccountCredentials): Promise
     const lines = text.trim().split('\n');
     return { lines: lines.map((line) => JSON.parse(line) as Line), next };
   });
+
+/** What /metrics says of a metric just now, summed over its series; undefined where it says nothing. */
+export async function readMetrics(client: Client): Promise<(name: string) => number | undefined> {
+  const { status, text } = await client.call('GET', '/metrics');
+  hold(status === 200, '200 from /metrics', `${status} ${text}`);
+  const values = parsePrometheusText(text);
+  return (name) => sumOf(values, name);
+}

@@ -2,10 +2,10 @@
 import { serverAudits } from 'graphql-http';
 import { ask } from '#harness/graphql/ask.ts';
 import { openSubscriber, type SubscribedFrame } from '#harness/graphql/subscriber.ts';
-import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
 import { type AccountCredentials, publishableAuthorization, secretAuthorization } from '#harness/topology/provision.ts';
 import { openStream, type ReadFrame } from '#harness/topology/stream-reader.ts';
 import type { Client } from './client.ts';
+import { readMetrics } from './reading.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 import { eventOf } from './rules-ingest.ts';
 import { arrived, eventually, isChange, newUser } from './user.ts';
@@ -43,7 +43,6 @@ const audits: Rule = {
 const asSubscribed = ({ t, channel, key, version, cursor, at, data }: SubscribedFrame): string =>
   JSON.stringify([t, channel, key, version ?? null, cursor ?? null, at, data ?? null]);
 const asStreamed = ({ t, ch, k, ver, c, ts, d }: ReadFrame): string => JSON.stringify([t, ch, k, ver ?? null, c ?? null, ts, d ?? null]);
-const isTold = ({ t }: { readonly t: string }): boolean => t === 'put' || t === 'del';
 
 const changes = 120;
 
@@ -63,18 +62,18 @@ async function holdSameChanges({ client, account, name }: RuleContext): Promise<
   hold(last.status === 201, '201 for the last item', last.text);
   const isThere = (): boolean => frames.some(({ key }) => key === 'last') && stream.frames.some(({ k }) => k === 'last');
   await eventually('the last change both ways', isThere);
-  const told = frames.filter(isTold).map(asSubscribed);
+  const told = frames.filter(isChange).map(asSubscribed);
   const expected = stream.frames.filter(isChange).map(asStreamed);
   const at = expected.findIndex((text, i) => text !== told[i]);
   hold(told.length === expected.length && at < 0, `the stream's ${expected.length} changes, as ${expected[at] ?? 'they are'}`, told[at] ?? told.length);
   hold(subscriber.counts.repeats === 0 && subscriber.counts.gaps === 0, 'neither gaps nor repeats', subscriber.counts);
-  const [from] = frames.filter(isTold);
+  const [from] = frames.filter(isChange);
   subscriber.close();
   stream.close();
   const again: SubscribedFrame[] = [];
   const resumed = openSubscriber({ ...options, since: from?.cursor ?? '', onFrame: (frame) => void again.push(frame) });
   await eventually('sync of the resumed one', () => again.some(({ t }) => t === 'sync'));
-  const rest = again.filter(isTold).map(asSubscribed);
+  const rest = again.filter(isChange).map(asSubscribed);
   hold(JSON.stringify(rest) === JSON.stringify(expected.slice(1)), 'all behind its cursor, once it resumes', rest.length);
   resumed.close();
 }
@@ -94,9 +93,9 @@ async function holdSameStates({ client, account, name }: RuleContext): Promise<v
     await eventually('each location both ways', () => [...frames].some(holds(name(`e${i}`))) && stream.frames.some(holds(name(`e${i}`))));
   }
   hold(
-    JSON.stringify(frames.filter(isTold).map(asSubscribed)) === JSON.stringify(stream.frames.filter(isTold).map(asStreamed)),
+    JSON.stringify(frames.filter(isChange).map(asSubscribed)) === JSON.stringify(stream.frames.filter(isChange).map(asStreamed)),
     'the states that the stream told',
-    frames.filter(isTold).map(asSubscribed),
+    frames.filter(isChange).map(asSubscribed),
   );
   const shown = await ask({ url: client.base(), authorization, query: `{ location(device: "${device}") { eventId } }` });
   hold((shown.data?.location as { eventId?: string } | undefined)?.eventId === name('e4'), 'the latest location asked for', shown.text);
@@ -143,10 +142,7 @@ async function heldSoon(client: Client): Promise<undefined> {
   return undefined;
 }
 
-async function heldStreams(client: Client): Promise<number> {
-  const { text } = await client.call('GET', '/metrics');
-  return sumOf(parsePrometheusText(text), 'headroom_streams') ?? Number.NaN;
-}
+const heldStreams = async (client: Client): Promise<number> => (await readMetrics(client))('headroom_streams') ?? Number.NaN;
 
 type OwningGraph = Pick<RuleContext, 'client' | 'account' | 'name'> & {
   readonly stranger: AccountCredentials;

@@ -1,8 +1,8 @@
 /** R69: what a stream costs while it is there, and what is left when it is gone. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
 import type { Client } from './client.ts';
 import { openMany } from './many-streams.ts';
+import { readMetrics } from './reading.ts';
 import { hold, type Rule } from './rule.ts';
 import { eventually, newUser } from './user.ts';
 
@@ -18,10 +18,8 @@ const smallHeap = '--max-old-space-size=80 --max-semi-space-size=2';
 type Held = { readonly residentBytes: number; readonly streams: number; readonly connections: number };
 
 async function readHeld(client: Client): Promise<Held> {
-  const { status, text } = await client.call('GET', '/metrics');
-  hold(status === 200, '200 from /metrics', status);
-  const values = parsePrometheusText(text);
-  const of = (name: string): number => sumOf(values, name) ?? Number.NaN;
+  const metrics = await readMetrics(client);
+  const of = (name: string): number => metrics(name) ?? Number.NaN;
   return { residentBytes: of('headroom_worker_resident_bytes'), streams: of('headroom_streams'), connections: of('headroom_connections') };
 }
 

@@ -1,13 +1,12 @@
 /** R35 to R40: what the pipeline makes of what was accepted. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
 import { secretAuthorization } from '#harness/topology/provision.ts';
 import { openStream } from '#harness/topology/stream-reader.ts';
 import { metricNames } from '#system/protocol/metric-names.ts';
 import { beside } from './beside.ts';
 import type { Client } from './client.ts';
 import { filterCases, filterEnvironment } from './filter-cases.ts';
-import { type Device, type Line, readExport, readHistory } from './reading.ts';
+import { type Device, type Line, readExport, readHistory, readMetrics } from './reading.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 import { arrived, eventually } from './user.ts';
 
@@ -138,9 +137,8 @@ const late: Rule = {
 type Totals = { readonly accepted: number; readonly pending: number; readonly kept: number; readonly filtered: number };
 
 async function totalsOf({ client }: Asked): Promise<Totals> {
-  const answer = await client.call('GET', '/metrics');
-  const values = parsePrometheusText(answer.text);
-  const of = (name: string): number => sumOf(values, name) ?? 0;
+  const metrics = await readMetrics(client);
+  const of = (name: string): number => metrics(name) ?? 0;
   return {
     accepted: of(metricNames.eventsAccepted),
     pending: of(metricNames.eventsPending),

@@ -1,10 +1,11 @@
 /** R48, R50, R51, R68: registrations that change nothing, refusals and their words, quotas to the request, and numbers that add up. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parsePrometheusText, sumOf } from '#harness/metrics/prometheus-text.ts';
+import { parsePrometheusText } from '#harness/metrics/prometheus-text.ts';
 import { publishableAuthorization, secretAuthorization } from '#harness/topology/provision.ts';
 import { openStream } from '#harness/topology/stream-reader.ts';
 import type { Answer, Client } from './client.ts';
 import { openMany } from './many-streams.ts';
+import { readMetrics } from './reading.ts';
 import { hold, type Rule } from './rule.ts';
 import { driveStorm, requestText } from './storm.ts';
 import { arrived, eventually, newUser } from './user.ts';
@@ -183,7 +184,7 @@ const counted: Rule = {
         await ask('GET', '/v1/export');
         await ask('PUT', `/v1/devices/${name(`d${i}`)}`, { headers: { ...json, authorization }, body: JSON.stringify(registration) });
       }
-      const sum = async (): Promise<number> => sumOf(parsePrometheusText((await client.call('GET', '/metrics')).text), 'headroom_requests_total') ?? Number.NaN;
+      const sum = async (): Promise<number> => (await readMetrics(client))('headroom_requests_total') ?? Number.NaN;
       let scrapes = 0;
       await eventually(`${asked} requests in the metric, and the scrapes before`, async () => (await sum()) === asked + scrapes++);
       const user = await newUser(client, account, name('user'));

@@ -1,16 +1,10 @@
 /** R57, R58, R60, R62: how a delivery is tried until it arrives. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { byDefault, createReceiver, type Hit, type React, type Reaction } from '#harness/webhooks/receiver.ts';
-import { confirmationType } from '#system/protocol/webhooks.ts';
+import { createReceiver, type Hit, type React, type Reaction } from '#harness/webhooks/receiver.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 import { eventually } from './user.ts';
-import { deviceOf, type WebhookWorld, withWebhooks } from './webhook-kit.ts';
+import { deviceOf, toEvents, type WebhookWorld, withWebhooks } from './webhook-kit.ts';
 
-/** A reaction to events; handshakes are echoed. */
-const toEvents =
-  (react: React): React =>
-  (hit, before) =>
-    hit.type === confirmationType ? byDefault(hit, before) : react(hit, before);
 const answer = (status: number, headers: Readonly<Record<string, string>> = {}): Reaction => ({ kind: 'answer', status, headers });
 const manyFailures = { HEADROOM_WEBHOOK_BREAKER_FAILURES: '1000000' };
 const secondsOf = ({ headers }: Hit): number => Number(headers['webhook-timestamp']);

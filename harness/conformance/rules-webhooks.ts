@@ -2,12 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 import { startNameServer } from '#harness/webhooks/name-server.ts';
-import { byDefault, createReceiver, type Hit } from '#harness/webhooks/receiver.ts';
-import { confirmationType } from '#system/protocol/webhooks.ts';
+import { createReceiver, type Hit } from '#harness/webhooks/receiver.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 import { eventOf } from './rules-ingest.ts';
 import { eventually } from './user.ts';
-import { deviceOf, withWebhooks } from './webhook-kit.ts';
+import { deviceOf, toEvents, withWebhooks } from './webhook-kit.ts';
 
 /** Long enough for a service that told too early to be seen. */
 const quietMs = 1000;
@@ -209,8 +208,9 @@ const insideOnly: Rule = {
           const answer = await ask('POST', '/v1/webhooks', { url, types: ['device.registered'] });
           hold(answer.status === 422 && answer.json?.code === 'forbidden-url', `422 forbidden-url for ${url}`, `${answer.status} ${answer.text}`);
         }
-        receiver.react('/redirects', (hit) =>
-          hit.type === confirmationType ? byDefault(hit, 0) : { kind: 'answer', status: 307, headers: { location: inside.url('/redirected') } },
+        receiver.react(
+          '/redirects',
+          toEvents(() => ({ kind: 'answer', status: 307, headers: { location: inside.url('/redirected') } })),
         );
         await makeActive('/redirects');
         // Each attempt on a connection of its own, so that each asks for the name.

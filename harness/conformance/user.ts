@@ -95,7 +95,8 @@ export async function eventually(what: string, holds: () => boolean | Promise<bo
 export const arrived = (reader: StreamReader, t: string, count = 1, withinMs = patienceMs): Promise<void> =>
   eventually(`${count} × ${t}`, () => reader.frames.filter((frame) => frame.t === t).length >= count, withinMs);
 
-export const isChange = ({ t }: ReadFrame): boolean => t === 'put' || t === 'del';
+/** Of a frame of a stream or of a subscription. */
+export const isChange = ({ t }: { readonly t: string }): boolean => t === 'put' || t === 'del';
 export const changesOf = (reader: StreamReader): readonly ReadFrame[] => reader.frames.filter(isChange);
 /** To compare: what changed, to which version. */
 export const shownChanges = (frames: readonly ReadFrame[]): readonly string[] => frames.filter(isChange).map(({ t, ch, k, ver }) => `${t} ${ch} ${k} v${ver}`);

@@ -1,7 +1,7 @@
 /** A service that may tell a receiver on this machine, and what the rules of webhooks do with both. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AccountCredentials, secretAuthorization } from '#harness/topology/provision.ts';
-import { createReceiver, type Hit, type Receiver } from '#harness/webhooks/receiver.ts';
+import { byDefault, createReceiver, type Hit, type React, type Receiver } from '#harness/webhooks/receiver.ts';
 import { confirmationType, type WebhookType } from '#system/protocol/webhooks.ts';
 import type { Answer, Client } from './client.ts';
 import { hold, type OtherService, type RuleContext } from './rule.ts';
@@ -88,3 +88,9 @@ const asking =
     });
 
 export const deviceOf = ({ data }: Hit): string => String(data.device_id);
+
+/** A reaction to events; handshakes are echoed. */
+export const toEvents =
+  (react: React): React =>
+  (hit, before) =>
+    hit.type === confirmationType ? byDefault(hit, before) : react(hit, before);

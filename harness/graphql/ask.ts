@@ -1,13 +1,7 @@
 /** One operation, asked and answered. */
 import { request } from 'undici';
 
-export type Asking = {
-  readonly url: string;
-  readonly authorization: string;
-  readonly query: string;
-  readonly variables?: Readonly<Record<string, unknown>>;
-  readonly accept?: string;
-};
+export type Asking = { readonly url: string; readonly authorization: string; readonly query: string };
 
 export type GraphqlError = { readonly message: string; readonly extensions?: { readonly code?: string } };
 export type Answered = {
@@ -17,9 +11,9 @@ export type Answered = {
   readonly errors: readonly GraphqlError[];
 };
 
-export async function ask({ url, authorization, query, variables = {}, accept = 'application/json' }: Asking): Promise<Answered> {
-  const headers = { authorization, accept, 'content-type': 'application/json' };
-  const answer = await request(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query, variables }) });
+export async function ask({ url, authorization, query }: Asking): Promise<Answered> {
+  const headers = { authorization, accept: 'application/json', 'content-type': 'application/json' };
+  const answer = await request(`${url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });
   const text = await answer.body.text();
   const { data, errors = [] } = parsed(text);
   return { status: answer.statusCode, text, data: data ?? undefined, errors };
