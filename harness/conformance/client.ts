@@ -20,6 +20,8 @@ export type Client = {
   readonly send: (authorization: string, events: unknown, headers?: Readonly<Record<string, string>>) => Promise<Answer>;
   /** The device's authorization. */
   readonly device: (account: AccountCredentials, device: string) => Promise<string>;
+  /** Registers a device, or registers it again. */
+  readonly register: (authorization: string, device: string, registration: object) => Promise<Answer>;
   /** Sends a whole request and cuts the connection without reading; resolves once it is cut. */
   readonly sendAndCut: (authorization: string, body: string) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -53,6 +55,8 @@ export function createClient(base: () => string): Client {
       hold(answer.status === 200 && typeof answer.json?.access_token === 'string', '200 with an access_token for a new device', answer.text);
       return `Bearer ${answer.json?.access_token as string}`;
     },
+    register: (authorization, device, registration) =>
+      call('PUT', `/v1/devices/${device}`, { headers: { ...json, authorization }, body: JSON.stringify(registration) }),
     sendAndCut: (authorization, body) => {
       const { hostname, port } = new URL(base());
       const head = `POST /v1/events HTTP/1.1\r\nHost: ${hostname}\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`;

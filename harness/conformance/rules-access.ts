@@ -209,13 +209,10 @@ const problems: Rule = {
       ['a broken cursor', () => client.call('GET', '/v1/export?after=nonsense', { headers: { authorization: secretAuthorization(account) } })],
     ];
     for (const [what, ask] of wrong) isProblem(await ask(), what);
-    const fickle = (version: number) => () =>
-      client.call('PUT', `/v1/devices/${name('fickle')}`, {
-        headers: { ...json, authorization: secretAuthorization(account) },
-        body: JSON.stringify({ platform: 'ios', app_version: `${version}` }),
-      });
-    let refused = await fickle(0)();
-    for (let version = 1; refused.status < 400 && version < quotaTriesMax; version++) refused = await fickle(version)();
+    const fickle = (version: number): Promise<Answer> =>
+      client.register(secretAuthorization(account), name('fickle'), { platform: 'ios', app_version: `${version}` });
+    let refused = await fickle(0);
+    for (let version = 1; refused.status < 400 && version < quotaTriesMax; version++) refused = await fickle(version);
     isProblem(refused, 'a device that changes too often');
     const echoed = await client.call('GET', '/nowhere', { headers: { 'x-request-id': 'mine' } });
     hold(echoed.header('x-request-id') === 'mine' && echoed.json?.request_id === 'mine', "the client's own X-Request-Id back", echoed.text);
@@ -256,10 +253,7 @@ const published: Rule = {
     const larger = await client.send(authorization, `[${sized(bytes + 1)}]`);
     const burst = Number(limits.device_registration_burst);
     const change = (version: number): Promise<Answer> =>
-      client.call('PUT', `/v1/devices/${name('changing')}`, {
-        headers: { ...json, authorization: secretAuthorization(account) },
-        body: JSON.stringify({ platform: 'ios', app_version: `${version}` }),
-      });
+      client.register(secretAuthorization(account), name('changing'), { platform: 'ios', app_version: `${version}` });
     for (let version = 0; version < burst; version++) {
       const answer = await change(version);
       hold(answer.status < 300, `${burst} registrations of a device`, `${answer.status} ${answer.text}`);

@@ -31,8 +31,7 @@ const identical: Rule = {
     const device = name('device');
     const path = `/v1/devices/${device}`;
     const [authorization, secret] = [publishableAuthorization(account), secretAuthorization(account)];
-    const put = (body: object): Promise<Answer> => client.call('PUT', path, { headers: { ...json, authorization }, body: JSON.stringify(body) });
-    const created = await put(registration);
+    const created = await client.register(authorization, device, registration);
     hold(created.status === 201, '201 for a new device', `${created.status} ${created.text}`);
     const body = JSON.stringify({ ...registration, device_secret: created.json?.device_secret });
     const read = (): Promise<Answer> => client.call('GET', path, { headers: { authorization: secret } });
@@ -40,7 +39,7 @@ const identical: Rule = {
     const listener = openStream({ url: `${client.base()}/v1/stream?ch=devices`, authorization: secret });
     await arrived(listener, 'sync');
     const told = listener.frames.length;
-    const again = await put(JSON.parse(body) as object);
+    const again = await client.register(authorization, device, JSON.parse(body) as object);
     hold(again.status === 200 && again.json?.changed === false, '200 {changed: false}', `${again.status} ${again.text}`);
     const { good, failed, statuses } = await driveStorm({
       url: client.base(),
@@ -81,8 +80,7 @@ const comeBack: Rule = {
   needs: [],
   check: async ({ client, account, name }) => {
     const authorization = publishableAuthorization(account);
-    const path = `/v1/devices/${name('device')}`;
-    const put = (body: object): Promise<Answer> => client.call('PUT', path, { headers: { ...json, authorization }, body: JSON.stringify(body) });
+    const put = (body: object): Promise<Answer> => client.register(authorization, name('device'), body);
     const created = await put(registration);
     const secret = created.json?.device_secret;
     const answers: Answer[] = [];

@@ -16,7 +16,6 @@ type Used = {
   readonly active_devices: number;
 };
 type Asking = Pick<RuleContext, 'client' | 'account' | 'name'>;
-const json = { 'content-type': 'application/json' };
 const nothing: Used = { events: 0, calls: 0, registrations: 0, stream_minutes: 0, active_devices: 0 };
 
 const dateOf = (atMs: number): string => new Date(atMs).toISOString().slice(0, 10);
@@ -56,8 +55,7 @@ async function holdCounts({ client, account, name }: Asking): Promise<void> {
   hold(count(await client.send(first, batch)).json?.accepted === 0, 'nothing new in the same batch', 'something');
   count(await client.send(second, [eventOf(name('e0'))]));
   count(await client.send(second, '[{'));
-  const register = (body: object) =>
-    client.call('PUT', `/v1/devices/${name('r')}`, { headers: { ...json, authorization: publishableAuthorization(account) }, body: JSON.stringify(body) });
+  const register = (body: object) => client.register(publishableAuthorization(account), name('r'), body);
   const attributes = { platform: 'ios', app_version: '1' };
   const made = count(await register(attributes));
   const secret = { device_secret: made.json?.device_secret };

@@ -66,10 +66,9 @@ function worldOf(other: OtherService, receiver: Receiver): WebhookWorld {
     },
     told: (path) => receiver.at(path).filter(({ type }) => type !== confirmationType),
     register: async (device) => {
-      const body = JSON.stringify({ platform: 'android', app_version: '1' });
       for (let tries = 0; ; tries++) {
         const begunMs = performance.now();
-        const answer = await client.call('PUT', `/v1/devices/${device}`, { headers: { ...json, authorization: secretAuthorization(account) }, body });
+        const answer = await client.register(secretAuthorization(account), device, { platform: 'android', app_version: '1' });
         if (answer.status === 201) return begunMs;
         // On a machine that is busy with others the service may shed registrations: that is not what these rules ask.
         hold(answer.status === 503 && tries < shedsMax, '201 for a new device', `${answer.status} ${answer.text}`);
