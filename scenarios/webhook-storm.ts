@@ -23,6 +23,7 @@ export default defineScenario({
   },
   system: {
     settings: {
+      'webhook-endpoint-attempts-max': 4,
       'webhook-timeout-ms': 5000,
       'webhook-schedule-ms': '0,2000,4000,8000,8000,8000,8000,8000',
       'webhook-breaker-failures': 10,

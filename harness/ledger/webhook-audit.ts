@@ -3,6 +3,7 @@
  * for it? Pure.
  */
 import { arrivalState } from '#harness/engine/engine.ts';
+import { addNumbers } from '#harness/metrics/fold.ts';
 import type { WebhookLedgerRecord, WebhookReceiverLedger } from '#harness/run-result.ts';
 import { launchOfDevice } from '#harness/target/storm-operations.ts';
 
@@ -86,25 +87,12 @@ const nothing = ({ firstArrivals }: WebhookAuditInput): WebhookReceiverLedger =>
   disabled: 0,
 });
 
-function addLedgers(a: WebhookReceiverLedger, b: WebhookReceiverLedger): WebhookReceiverLedger {
-  const sum = { ...a, missingByPhase: a.missingByPhase.map((count, phase) => count + (b.missingByPhase[phase] ?? 0)) };
-  for (const name of counted) sum[name] = a[name] + b[name];
-  return sum;
+function addLedgers(
+  { receiver, missingByPhase, ...counts }: WebhookReceiverLedger,
+  { receiver: _, missingByPhase: more, ...others }: WebhookReceiverLedger,
+): WebhookReceiverLedger {
+  return { receiver, missingByPhase: missingByPhase.map((count, phase) => count + (more[phase] ?? 0)), ...addNumbers(counts, others) };
 }
-const counted = [
-  'endpoints',
-  'expected',
-  'arrived',
-  'lost',
-  'duplicated',
-  'leaked',
-  'unfounded',
-  'delivered',
-  'waiting',
-  'dead',
-  'dropped',
-  'disabled',
-] as const;
 
 function auditEndpoint(input: WebhookAuditInput, endpoint: AuditedEndpoint, note: Note): WebhookReceiverLedger {
   const { receiver, account, listed, dropped, isDisabled } = endpoint;

@@ -46,4 +46,6 @@ test('what are not parts of one load is said in a sentence', () => {
   expect(() => mergeRuns([part('one'), part('one')])).toThrow('the same run');
   const other = part('two');
   expect(() => mergeRuns([part('one'), { ...other, phases: other.phases.slice(1) }])).toThrow('not parts of one run');
+  const told = part('three', 0, { webhooks: { cells: [], processes: [], ledger: undefined } });
+  expect(() => mergeRuns([part('one'), told])).toThrow('receivers of webhooks cannot be merged');
 });
