@@ -38,8 +38,8 @@ function descendants(pid: number): readonly number[] {
 type Running = { readonly child: ChildProcess; readonly ended: Promise<number | null>; readonly others: readonly number[] };
 
 /** A run that has begun to drive load, and every process that belongs to it. */
-async function startRun(): Promise<Running> {
-  const child = spawn(process.execPath, ['harness/main.ts', 'scenario', 'smoke', `--out=${folder}`], { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
+async function startRun(scenario: string): Promise<Running> {
+  const child = spawn(process.execPath, ['harness/main.ts', 'scenario', scenario, `--out=${folder}`], { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   await new Promise<void>((resolve) => {
     let text = '';
@@ -60,11 +60,13 @@ test.each([
   ['SIGKILL', ['SIGKILL'], [null]],
   ['SIGTERM', ['SIGTERM'], [130, 143, null]],
   ['a second Ctrl-C', ['SIGINT', 'SIGINT'], [130]],
+  ['SIGKILL with a receiver of webhooks', ['SIGKILL'], [null], 'webhooks-smoke', 3],
+  ['a second Ctrl-C with a receiver of webhooks', ['SIGINT', 'SIGINT'], [130], 'webhooks-smoke', 3],
 ] as const)(
   '%s: no process is left over',
-  async (_, signals, codes) => {
-    const { child, ended, others } = await startRun();
-    expect(others.length).toBeGreaterThanOrEqual(2);
+  async (_, signals, codes, scenario: string = 'smoke', othersMin: number = 2) => {
+    const { child, ended, others } = await startRun(scenario);
+    expect(others.length).toBeGreaterThanOrEqual(othersMin);
     for (const signal of signals) {
       child.kill(signal);
       await new Promise((resolve) => setTimeout(resolve, 100));
