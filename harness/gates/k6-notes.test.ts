@@ -3,7 +3,8 @@ import { exampleRun, thresholdOf } from './example-run.ts';
 import { judge } from './judge.ts';
 
 const thresholds = [thresholdOf('failed', 'rate<0.1')];
-const driven = (droppedIterations: readonly number[]) => judge({ ...exampleRun(), k6: { processes: 1, droppedIterations } }, thresholds);
+const driven = (droppedIterations: readonly number[], unaccountedIterations: readonly number[] = []) =>
+  judge({ ...exampleRun(), k6: { processes: 1, droppedIterations, unaccountedIterations } }, thresholds);
 const measured = exampleRun().phases.map((phase) => phase.measured);
 
 test('one iteration that k6 dropped in a measured phase makes a run invalid, and one before it does not', () => {
@@ -12,6 +13,27 @@ test('one iteration that k6 dropped in a measured phase makes a run invalid, and
   expect(invalid.verdict).toBe('invalid');
   expect(invalid.reasons[0]).toMatchObject({ code: 'iterations-dropped' });
   expect(driven(measured.map((is) => (is ? 0 : 5))).verdict).toBe('pass');
+});
+
+test('one planned arrival of which k6 does not say that it began or dropped it makes a run invalid, however many it fired', () => {
+  expect(
+    driven(
+      [],
+      measured.map(() => 0),
+    ).verdict,
+  ).toBe('pass');
+  const invalid = driven(
+    [],
+    measured.map((is) => (is ? 1 : 0)),
+  );
+  expect(invalid.verdict).toBe('invalid');
+  expect(invalid.reasons[0]).toMatchObject({ code: 'iterations-unaccounted' });
+  expect(
+    driven(
+      [],
+      measured.map((is) => (is ? 0 : 5)),
+    ).verdict,
+  ).toBe('pass');
 });
 
 test('what k6 cannot measure is said beside its verdicts only', () => {

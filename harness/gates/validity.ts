@@ -15,6 +15,7 @@ export function faultsOf(result: RunResult): readonly Fault[] {
     ...crashed(result),
     ...undelivered(result),
     ...droppedByK6(result),
+    ...unaccountedByK6(result),
     ...limitedByPool(result),
     ...streamFaults(result),
     ...nearLimits(result),
@@ -66,6 +67,16 @@ function droppedByK6({ k6, phases }: RunResult): readonly Fault[] {
     if (!measured || dropped === 0) return [];
     const text = `phase ${name}: k6 dropped ${plural(dropped, 'iteration')} because no VU was free: it could not deliver this load here; a lower rate, or the native engine`;
     return [{ code: 'iterations-dropped', text, voidsFailures: false }];
+  });
+}
+
+/** What k6 began and what it dropped has to be what was planned, to the last arrival: an arrival that it says nothing of, or that came twice, is a hole in its samples. */
+function unaccountedByK6({ k6, phases }: RunResult): readonly Fault[] {
+  return phases.flatMap(({ name, measured, planned }, index) => {
+    const unaccounted = k6?.unaccountedIterations[index] ?? 0;
+    if (!measured || unaccounted === 0) return [];
+    const text = `phase ${name}: of ${plural(planned, 'planned arrival')} k6 did not say of ${shortNumber(unaccounted)}, once, that it began or dropped it: it stood still beyond its end, or samples are missing or there twice`;
+    return [{ code: 'iterations-unaccounted', text, voidsFailures: false }];
   });
 }
 

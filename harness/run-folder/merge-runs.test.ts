@@ -36,9 +36,14 @@ test('one part that lost an event fails all, and one that was not read back prov
   expect(judge(mergeRuns([part('one'), part('two', 0, { ledger: undefined })]), thresholds).verdict).toBe('invalid');
 });
 
-test('what k6 dropped in one part makes all invalid', () => {
-  const dropped = exampleRun().phases.map(({ measured }) => (measured ? 1 : 0));
-  expect(judge(mergeRuns([part('one'), part('two', 0, { k6: { processes: 1, droppedIterations: dropped } })]), thresholds).verdict).toBe('invalid');
+test('what k6 dropped, or did not account for, in one part makes all invalid', () => {
+  const none = exampleRun().phases.map(() => 0);
+  const some = exampleRun().phases.map(({ measured }) => (measured ? 1 : 0));
+  const verdictOf = (droppedIterations: readonly number[], unaccountedIterations: readonly number[]) =>
+    judge(mergeRuns([part('one'), part('two', 0, { k6: { processes: 1, droppedIterations, unaccountedIterations } })]), thresholds).verdict;
+  expect(verdictOf(some, none)).toBe('invalid');
+  expect(verdictOf(none, some)).toBe('invalid');
+  expect(verdictOf(none, none)).toBe('pass');
 });
 
 test('what are not parts of one load is said in a sentence', () => {

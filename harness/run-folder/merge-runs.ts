@@ -3,7 +3,7 @@
  * a phase, ledgers add up, and what made one part untrustworthy is kept. Dispersions cannot be added and are left out. Pure.
  */
 import { CellFold } from '#harness/metrics/fold.ts';
-import type { Cell, LedgerRecord, PhaseRecord, RunResult } from '#harness/run-result.ts';
+import type { Cell, K6Record, LedgerRecord, PhaseRecord, RunResult } from '#harness/run-result.ts';
 
 const examplesMax = 40;
 
@@ -99,7 +99,12 @@ function mergeLedgers(parts: readonly RunResult[]): LedgerRecord | undefined {
   };
 }
 
-const mergeK6 = (parts: readonly RunResult[]): NonNullable<RunResult['k6']> => ({
-  processes: sum(parts.map(({ k6 }) => k6?.processes ?? 0)),
-  droppedIterations: (parts[0]?.phases ?? []).map((_, index) => sum(parts.map(({ k6 }) => k6?.droppedIterations[index] ?? 0))),
-});
+function mergeK6(parts: readonly RunResult[]): K6Record {
+  const total = (name: 'droppedIterations' | 'unaccountedIterations'): readonly number[] =>
+    (parts[0]?.phases ?? []).map((_, index) => sum(parts.map(({ k6 }) => k6?.[name][index] ?? 0)));
+  return {
+    processes: sum(parts.map(({ k6 }) => k6?.processes ?? 0)),
+    droppedIterations: total('droppedIterations'),
+    unaccountedIterations: total('unaccountedIterations'),
+  };
+}

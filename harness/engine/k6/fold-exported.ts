@@ -49,7 +49,7 @@ export async function foldExported(folder: string, operations: readonly string[]
       ...result,
       cells: cells.cells(),
       evenness: evenness.finish(phases.map(({ name }) => name)),
-      k6: { processes: files.length, droppedIterations: fold.dropped },
+      k6: { processes: files.length, droppedIterations: fold.dropped, unaccountedIterations: fold.unaccounted },
     },
   };
 }

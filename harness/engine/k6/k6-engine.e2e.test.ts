@@ -90,7 +90,7 @@ describe('k6', () => {
     expect([total('fired'), total('good'), total('failed')]).toEqual([225, 225, 0]);
     expect([ids.length, new Set(ids).size]).toEqual([225, 225]);
     expect(outcome.states.every((state) => (state & 0x0f) === arrivalState.acknowledged)).toBe(true);
-    expect(outcome).toMatchObject({ phaseFirstArrival: [0, 25, 125], k6: { processes: 1, droppedIterations: [0, 0, 0] } });
+    expect(outcome).toMatchObject({ phaseFirstArrival: [0, 25, 125], k6: { processes: 1, droppedIterations: [0, 0, 0], unaccountedIterations: [0, 0, 0] } });
     expect(outcome.wire).toMatch(/^k6 v2\./);
   });
 
@@ -107,6 +107,16 @@ describe('k6', () => {
     expect(outcome.k6?.droppedIterations[0]).toBeGreaterThan(20);
     expect(total('planned')).toBe(200);
     expect(total('dropped')).toBeGreaterThan(20);
+  });
+
+  it('what it dropped is not fired later in the place of another: planned is fired and dropped', async () => {
+    // 100 VUs are busy until 1.5 s, and free when the phase ends.
+    const { port, ids } = await startServer(1500);
+    const { outcome, total } = await runOne(inputOf(port, { phases: [phase('load', 2, { kind: 'constant', ratePerSecond: 100 })] }));
+    const dropped = outcome.k6?.droppedIterations[0] ?? 0;
+    expect(dropped).toBeGreaterThan(20);
+    expect([total('fired') + dropped, ids.length + dropped]).toEqual([200, 200]);
+    expect(outcome.k6?.unaccountedIterations).toEqual([0]);
   });
 
   it('is cut in the middle, and says in a sentence why it could not begin', async () => {

@@ -101,7 +101,7 @@ class K6Run implements EngineRun {
       states: fold.states,
       phaseFirstArrival: this.#plan.phases.map(({ firstArrival }) => firstArrival),
       wire: this.#version,
-      k6: { processes: this.#processes.length, droppedIterations: fold.dropped },
+      k6: { processes: this.#processes.length, droppedIterations: fold.dropped, unaccountedIterations: fold.unaccounted },
     };
   };
 

@@ -134,7 +134,19 @@ test('late answers, refusals, timeouts and the own limits are told apart', () =>
   expect(Object.assign({}, ...cells.map(({ reasons }) => reasons))).toEqual({ late: 1, timeout: 1, 'generator out of means: too many open files': 1 });
 });
 
-test('iterations that k6 dropped count in their phase, and not behind its end', () => {
-  const drop = (phase: string, sinceMs: number) => ({ kind: 'dropped' as const, phase, atMs: originWallMs + sinceMs, count: 1 });
-  expect(folded([drop('calm', 1000), drop('calm', 2600), drop('load', 2600), drop('load', 2700), drop('load', 3600)]).fold.dropped).toEqual([1, 2]);
+const drop = (phase: string, sinceMs: number) => ({ kind: 'dropped' as const, phase, atMs: originWallMs + sinceMs, count: 1 });
+
+test('iterations that k6 dropped count in their phase, whenever it came to them', () => {
+  expect(folded([drop('calm', 1000), drop('calm', 2600), drop('load', 2600), drop('load', 2700), drop('load', 3600)]).fold.dropped).toEqual([2, 3]);
+});
+
+test('what was planned is what k6 began and what it dropped: a missing, a doubled and a foreign sample are not accounted for', () => {
+  const six = all.filter(({ arrival }) => arrival < 6);
+  expect(folded(all).fold.unaccounted).toEqual([0, 0]);
+  expect(folded([...six, drop('load', 2700), drop('load', 3600)]).fold.unaccounted).toEqual([0, 0]);
+  expect(folded([...six, drop('load', 2700)]).fold.unaccounted).toEqual([0, 1]);
+  expect(folded([...all, sampleOf(2)]).fold.unaccounted).toEqual([1, 0]);
+  // Fired in the place of one that was dropped: as many came as were planned, and one too many was begun.
+  expect(folded([...all, drop('load', 2700)]).fold.unaccounted).toEqual([0, 1]);
+  expect(folded(six, 2700).fold.unaccounted).toEqual([0, 0]);
 });

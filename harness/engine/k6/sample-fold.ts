@@ -34,7 +34,6 @@ type Phase = {
   readonly index: number;
   readonly first: number;
   readonly startMs: number;
-  readonly endMs: number;
   /** When the plan wants its arrivals, from its start. */
   readonly offsetsMs: Float64Array;
   readonly evenness: EvennessRecorder;
@@ -42,12 +41,16 @@ type Phase = {
 
 export class SampleFold {
   readonly states: Uint8Array;
-  /** Iterations that k6 dropped within each phase's own time; behind it nothing was planned. */
+  /** Iterations that k6 dropped, of each phase. */
   readonly dropped: number[];
+  /** Of each phase: what k6 said twice or never of an arrival. */
+  unaccounted: readonly number[] = [];
   readonly #input: SampleFoldInput;
   readonly #cells: CellRecorder;
   readonly #operations: ReadonlyMap<string, number>;
   readonly #phases: readonly Phase[];
+  /** Of each phase: arrivals of which a first request came. */
+  readonly #begun: number[];
   /** Of each arrival, since the origin; NaN: not yet. Order is judged when all samples are there, since those of several processes come mixed. */
   readonly #sentMs: Float64Array;
   readonly #acknowledgedMs: Float64Array;
@@ -64,6 +67,7 @@ export class SampleFold {
     this.#sentMs = new Float64Array(arrivals).fill(Number.NaN);
     this.#acknowledgedMs = new Float64Array(arrivals).fill(Number.NaN);
     this.dropped = plan.phases.map(() => 0);
+    this.#begun = plan.phases.map(() => 0);
     this.#phases = plan.phases.map((phase, index) => {
       const start = startMs + phase.startMs;
       const evenness = new EvennessRecorder({ phase: index, startMs: start, durationMs: phase.durationMs });
@@ -71,7 +75,6 @@ export class SampleFold {
         index,
         first: phase.firstArrival,
         startMs: start,
-        endMs: start + phase.durationMs,
         offsetsMs: offsetsOf(phases[index] as ArrivalPhase),
         evenness,
       };
@@ -92,6 +95,10 @@ export class SampleFold {
   /** When the last sample is there. Arrivals due from `cutMs` on were never planned. */
   finish(cutMs = Number.POSITIVE_INFINITY): SecondDelta {
     const evenness: EvennessBins[] = [];
+    this.unaccounted = this.#phases.map(({ index, offsetsMs }) => {
+      if (cutMs !== Number.POSITIVE_INFINITY) return 0;
+      return Math.abs(offsetsMs.length - (this.#begun[index] ?? 0) - (this.dropped[index] ?? 0));
+    });
     for (const phase of this.#phases) {
       this.#missing(phase, cutMs);
       if (cutMs !== Number.POSITIVE_INFINITY) phase.evenness.cut(cutMs);
@@ -135,6 +142,7 @@ export class SampleFold {
     arrival: number,
     { intendedMs, sentMs, cell }: { readonly intendedMs: number; readonly sentMs: number; readonly cell: CellRecord },
   ): void {
+    this.#begun[phase.index] = (this.#begun[phase.index] ?? 0) + 1;
     phase.evenness.planned(intendedMs);
     phase.evenness.fired(sentMs);
     this.#sentMs[arrival] = sentMs;
@@ -199,11 +207,9 @@ export class SampleFold {
     if ((before & 0x0f) !== arrivalState.acknowledged) this.states[arrival] = state | (before & 0xf0);
   }
 
-  #drop({ phase: name, atMs, count }: Extract<K6Sample, { kind: 'dropped' }>): void {
+  #drop({ phase: name, count }: Extract<K6Sample, { kind: 'dropped' }>): void {
     const index = this.#input.plan.phases.findIndex((phase) => phase.name === name);
-    const phase = this.#phases[index];
-    if (phase === undefined || atMs - this.#input.originWallMs > phase.endMs) return;
-    this.dropped[index] = (this.dropped[index] ?? 0) + count;
+    if (index !== -1) this.dropped[index] = (this.dropped[index] ?? 0) + count;
   }
 
   /** What k6 was stopped in the middle of may have been sent. */

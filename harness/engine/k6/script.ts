@@ -17,9 +17,6 @@ import { outcomeOf, sampleMetric } from './sample-format.ts';
 type Response = RefinedResponse<'text'>;
 type Learned = { readonly token?: string; readonly secret?: string };
 
-/** Of the second that an executor runs on: what is fired in it is late, and counted so. */
-const lateMaxMs = 900;
-
 export type Script = { readonly setup: () => void; readonly arrive: () => void };
 
 export function createScript(plan: K6Plan, operations: readonly Operation[]): Script {
@@ -40,10 +37,9 @@ export function createScript(plan: K6Plan, operations: readonly Operation[]): Sc
 
   /** Undefined where this iteration is none of the plan's. */
   function phaseNow(): K6Phase | undefined {
-    const { name, iterationInTest, startTime } = exec.scenario;
+    const { name, iterationInTest } = exec.scenario;
     const phase = phases.get(name);
-    if (phase === undefined || iterationInTest >= phase.count || Date.now() > startTime + phase.durationMs + lateMaxMs) return undefined;
-    return phase;
+    return phase === undefined || iterationInTest >= phase.count ? undefined : phase;
   }
 
   function arrive(): void {
@@ -85,7 +81,14 @@ export function createScript(plan: K6Plan, operations: readonly Operation[]): Sc
     });
     const judgement = judge(operation, response, context);
     const late = judgement.kind === 'good' && response.timings.duration > plan.goodWithinMs;
-    const { tags: said, place } = outcomeOf({ arrival: context.arrival, step, phaseStartMs: exec.scenario.startTime, judgement, late, response });
+    const { tags: said, place } = outcomeOf({
+      arrival: context.arrival,
+      step,
+      phaseStartMs: exec.scenario.startTime + phase.startMs,
+      judgement,
+      late,
+      response,
+    });
     exec.vu.metrics.metadata.place = place;
     service.add(response.timings.duration, { ...tags, ...said });
     delete exec.vu.metrics.metadata.place;
