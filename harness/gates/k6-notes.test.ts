@@ -36,6 +36,20 @@ test('one planned arrival of which k6 does not say that it began or dropped it m
   ).toBe('pass');
 });
 
+test('more than a thousandth fired late by k6 in a measured phase makes a run invalid, as none is needed to be dropped for that', () => {
+  const lateIn = (isMeasured: boolean, share: number) => {
+    const run = exampleRun();
+    const cells = run.cells.map((cell) =>
+      run.phases[cell.phase]?.measured === isMeasured ? { ...cell, counts: { ...cell.counts, dropped: Math.ceil(share * cell.counts.planned) } } : cell,
+    );
+    return judge({ ...run, cells, k6: { processes: 1, droppedIterations: [], unaccountedIterations: [] } }, thresholds);
+  };
+  expect(lateIn(true, 0.05).verdict).toBe('invalid');
+  expect(lateIn(true, 0.05).reasons[0]).toMatchObject({ code: 'iterations-late' });
+  expect(lateIn(true, 0).verdict).toBe('pass');
+  expect(lateIn(false, 0.05).verdict).toBe('pass');
+});
+
 test('what k6 cannot measure is said beside its verdicts only', () => {
   const codes = (notes: readonly { readonly code: string }[]) => notes.map((note) => note.code).filter((code) => code.startsWith('k6-'));
   expect(codes(driven([]).notes)).toContain('k6-dispatch-delay');

@@ -16,6 +16,7 @@ export function faultsOf(result: RunResult): readonly Fault[] {
     ...undelivered(result),
     ...droppedByK6(result),
     ...unaccountedByK6(result),
+    ...lateByK6(result),
     ...limitedByPool(result),
     ...streamFaults(result),
     ...nearLimits(result),
@@ -77,6 +78,19 @@ function unaccountedByK6({ k6, phases }: RunResult): readonly Fault[] {
     if (!measured || unaccounted === 0) return [];
     const text = `phase ${name}: of ${plural(planned, 'planned arrival')} k6 did not say of ${shortNumber(unaccounted)}, once, that it began or dropped it: it stood still beyond its end, or samples are missing or there twice`;
     return [{ code: 'iterations-unaccounted', text, voidsFailures: false }];
+  });
+}
+
+/** k6 says of no arrival how late it fired it, so that no threshold can be held against it; and a stop of its own shorter than its VUs last drops nothing. */
+function lateByK6({ k6, cells, phases }: RunResult): readonly Fault[] {
+  if (k6 === undefined) return [];
+  return phases.flatMap(({ name, measured }, phase) => {
+    const counts = cells.flatMap((cell) => (cell.phase === phase ? [cell.counts] : []));
+    const total = (count: 'planned' | 'fired' | 'dropped'): number => counts.reduce((sum, one) => sum + one[count], 0);
+    const late = total('dropped') - (total('planned') - total('fired'));
+    if (!measured || late <= (1 - deliveredShareMin) * total('planned')) return [];
+    const text = `phase ${name}: k6 fired ${shortNumber(late)} of ${plural(total('planned'), 'planned arrival')} more than 100 ms late: it could not deliver this load here; a lower rate, or the native engine`;
+    return [{ code: 'iterations-late', text, voidsFailures: false }];
   });
 }
 

@@ -35,14 +35,24 @@ export type K6Plan = {
 
 export type K6Options = Readonly<Record<string, unknown>> & { readonly scenarios: Readonly<Record<string, Executor>> };
 
-/** k6 drops an arrival that finds no free VU, and makes new ones only after that: so there are enough from the start for answers as slow as this. */
-const coveredMs = 100;
+/**
+ * k6 drops an arrival that finds no free VU, and makes new ones only after that: so there are enough from the start for answers as slow as this,
+ * or for a stop as long. For the timeout's ten seconds there cannot be: k6 takes all VUs in turn, each with its own memory and connection.
+ */
+const coveredMs = 200;
 const vusMin = 100;
 /** A VU takes 0.3 to 0.4 MB. */
 const vusMax = 4000;
 
-export const vusOf = (phase: Pick<ArrivalPhase, 'rate' | 'durationSeconds'>): number =>
-  Math.min(vusMax, Math.max(vusMin, Math.ceil((peakPerSecond(phase) * coveredMs) / 1000)));
+type Covered = Pick<EngineInput, 'chains' | 'timeoutMs'>;
+
+/** Rate × how long an arrival may keep its VU: each step of its chain waits for an answer. */
+export function vusOf(phase: Pick<ArrivalPhase, 'rate' | 'durationSeconds' | 'traffic'>, { chains, timeoutMs }: Covered): number {
+  const weight = phase.traffic.reduce((sum, share) => sum + share.weight, 0);
+  const steps = phase.traffic.reduce((sum, share) => sum + share.weight * (chains[share.chain]?.length ?? 0), 0) / weight;
+  const keptSeconds = (steps * Math.min(coveredMs, timeoutMs)) / 1000;
+  return Math.min(vusMax, Math.max(vusMin, Math.ceil(peakPerSecond(phase) * keptSeconds)));
+}
 
 type PlanInput = Omit<EngineInput, 'operationsModule' | 'workers' | 'devices' | 'spoiledAboveMs' | 'lateAboveMs' | 'target'> & {
   readonly baseUrl: string;
@@ -79,7 +89,7 @@ export function k6OptionsOf(plan: K6Plan, phases: readonly ArrivalPhase[]): K6Op
   for (const [index, phase] of phases.entries()) {
     const planned = plan.phases[index];
     if (planned === undefined || planned.count === 0) continue;
-    scenarios[phase.name] = executorOf(phase, { startMs: planned.startMs, vus: vusOf(phase), gracefulStopMs: plan.timeoutMs });
+    scenarios[phase.name] = executorOf(phase, { startMs: planned.startMs, vus: vusOf(phase, plan), gracefulStopMs: plan.timeoutMs });
   }
   return {
     scenarios,
