@@ -29,6 +29,10 @@ export function createScript(plan: K6Plan, operations: readonly Operation[]): Sc
   /** Of this VU alone: k6 shares nothing between VUs that changes. */
   const learned = new Map<number, Learned>();
 
+  /** k6 makes what it says of now anew whenever one asks for it, property by property; and what was made says what is now, however long one keeps it. */
+  let kept: { readonly scenario: typeof exec.scenario; readonly metadata: typeof exec.vu.metrics.metadata } | undefined;
+  const ofNow = () => (kept ??= { scenario: exec.scenario, metadata: exec.vu.metrics.metadata });
+
   function deviceOf(index: number): DeviceCredentials {
     const device = devices[index % devices.length] as DeviceCredentials;
     const known = learned.get(index);
@@ -37,7 +41,7 @@ export function createScript(plan: K6Plan, operations: readonly Operation[]): Sc
 
   /** Undefined where this iteration is none of the plan's. */
   function phaseNow(): K6Phase | undefined {
-    const { name, iterationInTest } = exec.scenario;
+    const { name, iterationInTest } = ofNow().scenario;
     const phase = phases.get(name);
     return phase === undefined || iterationInTest >= phase.count ? undefined : phase;
   }
@@ -45,7 +49,7 @@ export function createScript(plan: K6Plan, operations: readonly Operation[]): Sc
   function arrive(): void {
     const phase = phaseNow();
     if (phase === undefined) return;
-    const arrival = phase.firstArrival + exec.scenario.iterationInTest;
+    const arrival = phase.firstArrival + ofNow().scenario.iterationInTest;
     const share = phase.traffic[chainOfArrival(phase.traffic, plan.seed, arrival)];
     const chain = share === undefined ? undefined : chains.get(share.chain);
     const deviceIndex = arrival % plan.deviceCount;
@@ -81,17 +85,18 @@ export function createScript(plan: K6Plan, operations: readonly Operation[]): Sc
     });
     const judgement = judge(operation, response, context);
     const late = judgement.kind === 'good' && response.timings.duration > plan.goodWithinMs;
+    const { scenario, metadata } = ofNow();
     const { tags: said, place } = outcomeOf({
       arrival: context.arrival,
       step,
-      phaseStartMs: exec.scenario.startTime + phase.startMs,
+      phaseStartMs: scenario.startTime + phase.startMs,
       judgement,
       late,
       response,
     });
-    exec.vu.metrics.metadata.place = place;
+    metadata.place = place;
     service.add(response.timings.duration, { ...tags, ...said });
-    delete exec.vu.metrics.metadata.place;
+    delete metadata.place;
     return late ? { kind: 'failed', reason: 'late' } : judgement;
   }
 
@@ -100,9 +105,9 @@ export function createScript(plan: K6Plan, operations: readonly Operation[]): Sc
 
 function judge(operation: Operation, response: Response, context: OperationContext): Judgement {
   if (response.status === 0) return { kind: 'failed', reason: response.error };
-  const headers = new Map(Object.entries(response.headers).map(([name, value]) => [name.toLowerCase(), value]));
+  const header = (asked: string): string | undefined => Object.entries(response.headers).find(([name]) => name.toLowerCase() === asked)?.[1];
   try {
-    return operation.judge({ status: response.status, header: (name) => headers.get(name), body: response.body ?? '' }, context);
+    return operation.judge({ status: response.status, header, body: response.body ?? '' }, context);
   } catch (error) {
     return { kind: 'failed', reason: `not understood: ${error instanceof Error ? error.name : 'thrown'}` };
   }
