@@ -76,7 +76,7 @@ function unaccountedByK6({ k6, phases }: RunResult): readonly Fault[] {
   return phases.flatMap(({ name, measured, planned }, index) => {
     const unaccounted = k6?.unaccountedIterations[index] ?? 0;
     if (!measured || unaccounted === 0) return [];
-    const text = `phase ${name}: of ${plural(planned, 'planned arrival')} k6 did not say of ${shortNumber(unaccounted)}, once, that it began or dropped it: it stood still beyond its end, or samples are missing or there twice`;
+    const text = `phase ${name}: of ${plural(planned, 'planned arrival')} k6 did not say of ${shortNumber(unaccounted)}, once, that it began or dropped it: it was still behind its plan a second after the phase, or samples are missing or there twice`;
     return [{ code: 'iterations-unaccounted', text, voidsFailures: false }];
   });
 }

@@ -8,7 +8,7 @@ import { arrivalState, type EngineInput } from '#harness/engine/engine.ts';
 import { foldCells } from '#harness/metrics/fold.ts';
 import { requirePart } from '#harness/parts/find.ts';
 import type { CellCounts, SecondDelta, Verdict } from '#harness/run-result.ts';
-import { ended, startScenario, startTwin } from '#harness/scenario-child.ts';
+import { ended, said, startScenario, startTwin } from '#harness/scenario-child.ts';
 import { createK6Engine } from './k6-engine.ts';
 
 const closers: (() => void)[] = [];
@@ -133,14 +133,16 @@ describe('k6', () => {
     expect(known).toBeGreaterThanOrEqual(10);
     expect(known).toBeLessThanOrEqual(ids.length);
     await expect(createK6Engine('/bin/false').prepare(inputOf(port), { onDelta: () => undefined })).rejects.toThrow(/false|k6/);
+    await expect(createK6Engine('/bin/true').prepare(inputOf(port), { onDelta: () => undefined })).rejects.toThrow('ended before it began');
   });
 });
 
-const startK6 = (...args: readonly string[]) => {
+const k6Child = (...args: readonly string[]) => {
   const folder = mkdtempSync(join(tmpdir(), 'headroom-k6-e2e-'));
   closers.push(() => rmSync(folder, { recursive: true, force: true }));
-  return ended(startScenario(...args, '--engine=k6', `--out=${folder}`));
+  return startScenario(...args, '--engine=k6', `--out=${folder}`);
 };
+const startK6 = (...args: readonly string[]) => ended(k6Child(...args));
 
 describe('a scenario with --engine k6', () => {
   it('runs unchanged in two processes, is verified and judged by the same gates, and says what k6 cannot do', async () => {
@@ -167,6 +169,17 @@ describe('a scenario with --engine k6', () => {
     expect(code, err).toBe(3);
     const reasons = (JSON.parse(out) as Verdict).reasons.map((reason) => reason.code);
     expect(reasons.some((reason) => reason === 'iterations-dropped' || reason === 'load-not-delivered')).toBe(true);
+  });
+
+  it('ends soon after Ctrl-C, and not when its phase would have', async () => {
+    const child = k6Child('smoke', '--set=phases.warm-up.durationSeconds=600');
+    closers.push(() => child.kill('SIGKILL'));
+    const end = ended(child);
+    await said(child, /warm-up.*\/s/);
+    child.kill('SIGINT');
+    const { code, out, err } = await end;
+    expect(code, err).toBe(130);
+    expect((JSON.parse(out) as Verdict).totals.lost).toBe(0);
   });
 
   it('finds what a service acknowledged and dropped, as with every engine', async () => {

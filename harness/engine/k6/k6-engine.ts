@@ -66,7 +66,7 @@ class K6Run implements EngineRun {
         return startK6Process({ program, ...files, ...ca, gateUrl: gate.url, index, processes: workers, onText: (text) => reader.push(text) });
       });
       for (const { ended } of this.#processes) void ended.then((sentence) => sentence !== undefined && this.#trouble.reject(new Error(sentence)));
-      await Promise.race([gate.full, this.#trouble.promise, this.#allEnded()]);
+      await Promise.race([gate.full, this.#trouble.promise, this.#allEnded().then(() => Promise.reject(new Error(`${program} ended before it began`)))]);
     } catch (error) {
       await this.kill();
       throw error;
@@ -77,7 +77,8 @@ class K6Run implements EngineRun {
     if (phase === 0) await this.#begin(startAtMs);
     const planned = this.#plan.phases[phase];
     const endMs = this.#startMs + (planned === undefined ? 0 : planned.startMs + planned.durationMs) + firedAfterMs;
-    const left = sleep(Math.max(0, endMs - this.#nowMs()));
+    // k6 itself keeps the run going; once that was cut, nothing has to wait for a phase's end.
+    const left = sleep(Math.max(0, endMs - this.#nowMs()), undefined, { ref: false });
     await Promise.race([left, this.#trouble.promise, this.#allEnded()]);
   };
 
