@@ -11,10 +11,8 @@ import type { Engine } from '#harness/engine/engine.ts';
 import { createK6Engine } from '#harness/engine/k6/k6-engine.ts';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import { startNullTarget } from '#harness/engine/native/start-null-target.ts';
-import { quantileIntervalMs } from '#harness/gates/quantile-interval.ts';
-import { timesOf } from '#harness/metrics/fold.ts';
+import { rulersOf } from '#harness/gates/probe.ts';
 import { median } from '#harness/metrics/growth.ts';
-import type { SparseHistogram } from '#harness/metrics/histogram.ts';
 import { requirePart } from '#harness/parts/find.ts';
 import { runScenario } from '#harness/run.ts';
 import { readRun } from '#harness/run-folder/run-folder.ts';
@@ -23,6 +21,7 @@ import { defineScenario } from '#harness/scenario.ts';
 import { parseScenario } from '#harness/scenario-parse.ts';
 import { operations } from '#harness/target/operations.ts';
 import { atMost, type Bar, type Bench, type BenchOptions, round } from './bench.ts';
+import { comparison, middleMs, type Timed } from './compare-engines.ts';
 import { engineInput } from './engine-load.ts';
 import { stealShareDuring } from './steal.ts';
 
@@ -30,7 +29,6 @@ const engines = ['native', 'k6'] as const satisfies readonly EngineName[];
 const ratePerSecond = 3000;
 const connections = 64;
 const warmSeconds = 3;
-const confidence = 0.99;
 const quantiles = [0.5, 0.9, 0.99] as const;
 const binWidths = ['0.2', '1', '10'] as const;
 
@@ -46,20 +44,17 @@ const scenarioOf = (seconds: number) =>
     thresholds: [{ metric: 'events_lost', expression: 'count==0' }],
   });
 
-type Run = { readonly verdict: Verdict; readonly service: SparseHistogram; readonly dispersion: Readonly<Record<string, number | null>> };
+type Run = Timed & { readonly verdict: Verdict; readonly dispersion: Readonly<Record<string, number | null>> };
 
 async function runOne(engine: EngineName, { seconds }: BenchOptions, out: string): Promise<Run> {
   const parsed = parseScenario(scenarioOf(seconds), { source: 'the bench', operations: operations.map(({ name }) => name) });
   if (parsed.kind !== 'ok') throw new Error(`the bench's scenario is wrong: ${JSON.stringify(parsed.errors)}`);
   const { scenario, thresholds } = parsed;
   const verdict = await runScenario({ scenario, thresholds, seed: 1, quiet: true, json: true, wire: 'net', engine, out });
-  const { cells, phases } = await readRun(join(out, verdict.run));
-  const load = phases.findIndex(({ name }) => name === 'load');
-  const service = timesOf(
-    cells.filter(({ phase }) => phase === load),
-    'service',
-  );
-  return { verdict, service, dispersion: await dispersionSeen(engine, seconds) };
+  const result = await readRun(join(out, verdict.run));
+  const load = result.phases.findIndex(({ name }) => name === 'load');
+  const { engine: service, probe } = rulersOf(result, new Set([load]), new Set());
+  return { verdict, service, probe, dispersion: await dispersionSeen(engine, seconds) };
 }
 
 const engineOf = (engine: EngineName): Engine => (engine === 'k6' ? createK6Engine(requirePart('k6')) : createNativeEngine());
@@ -71,14 +66,19 @@ async function dispersionSeen(engine: EngineName, seconds: number): Promise<Read
     const load = engineInput({ host: target.host, port: target.port, seed: 1, connections, ratePerSecond, phases: { warm: warmSeconds, load: seconds } });
     const input = { ...load, phases: load.phases.map((phase) => ({ ...phase, spacing: 'uniform' as const })) };
     const run = await engineOf(engine).prepare(input, { onDelta: () => undefined });
-    const startMs = Number(process.hrtime.bigint() - run.originNs) / 1e6 + 200;
-    const driven = [run.drive(0, startMs), run.drive(1, startMs + warmSeconds * 1000)];
-    await sleep(200 + warmSeconds * 1000);
-    target.reset();
-    await Promise.all(driven);
-    const { dispersion } = await target.report();
-    await run.finish();
-    return dispersion;
+    try {
+      const startMs = Number(process.hrtime.bigint() - run.originNs) / 1e6 + 200;
+      const driven = Promise.all([run.drive(0, startMs), run.drive(1, startMs + warmSeconds * 1000)]);
+      await Promise.race([sleep(200 + warmSeconds * 1000), driven]);
+      target.reset();
+      await driven;
+      const { dispersion } = await target.report();
+      await run.finish();
+      return dispersion;
+    } catch (error) {
+      await run.kill();
+      throw error;
+    }
   } finally {
     await target.stop();
   }
@@ -119,33 +119,12 @@ function figuresOf(runs: Runs): Record<string, number | string | null> {
       `${engine}_system_us_a_request`,
       medianOf(runs[engine], ({ verdict }) => verdict.cpu.system),
     );
-    for (const q of quantiles) put(`${engine}_service_p${q * 100}_ms`, middleOf(runs[engine], q));
+    for (const q of quantiles) put(`${engine}_service_p${q * 100}_ms`, middleMs(runs[engine], 'service', q));
+    put(`${engine}_probe_p50_ms`, middleMs(runs[engine], 'probe', 0.5));
     for (const width of binWidths) put(`${engine}_dispersion_${width}_ms`, dispersionOf(runs[engine], width));
   }
   for (const q of quantiles) figures[`service p${q * 100}`] = comparison(runs, q);
   return figures;
-}
-
-const middleOf = (runs: readonly Run[], q: number): number =>
-  median(
-    runs.map(({ service }) => {
-      const { low, high } = quantileIntervalMs(service, q, confidence);
-      return (low + high) / 2;
-    }),
-  );
-
-/** Of each pair of runs that both hold as measurements: do the binomial intervals touch? Where not, the service was not given the same load: k6 sends in bursts, and shares the cores. */
-function comparison({ native, k6 }: Runs, q: number): string {
-  const invalid = engines.filter((engine) => ({ native, k6 })[engine].some(({ verdict }) => verdict.verdict !== 'pass'));
-  if (invalid.length > 0) return `not comparable: a run of ${invalid.join(' and of ')} did not pass as a measurement`;
-  const apart = native.filter((run, i) => {
-    const other = k6[i];
-    if (other === undefined) return false;
-    const [ours, theirs] = [quantileIntervalMs(run.service, q, confidence), quantileIntervalMs(other.service, q, confidence)];
-    return ours.high < theirs.low || theirs.high < ours.low;
-  }).length;
-  if (apart === 0) return 'within their intervals';
-  return `apart in ${apart} of ${native.length}: the service is given other bursts and other cores (see dispersion and CPU)`;
 }
 
 export const enginesBench: Bench = {
