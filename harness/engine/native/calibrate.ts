@@ -64,11 +64,12 @@ async function drive(run: EngineRun, target: NullTarget, seconds: number): Promi
   const nowMs = (): number => Number(process.hrtime.bigint() - run.originNs) / 1e6;
   const startMs = nowMs() + 100;
   const peakMs = startMs + rampSeconds * 1000;
-  const done = [run.drive(0, startMs), run.drive(1, peakMs)];
-  await sleep(peakMs - nowMs());
+  const done = Promise.all([run.drive(0, startMs), run.drive(1, peakMs)]);
+  // An engine that breaks meanwhile is heard of at once, and not by nobody.
+  await Promise.race([sleep(peakMs - nowMs()), done]);
   target.reset();
   const before = process.cpuUsage();
-  await Promise.all([...done, sleep(seconds * 1000)]);
+  await Promise.all([done, sleep(seconds * 1000)]);
   const { user, system } = process.cpuUsage(before);
   return user + system;
 }

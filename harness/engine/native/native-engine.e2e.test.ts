@@ -6,7 +6,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { arrivalState, type EngineInput, type EngineTarget } from '#harness/engine/engine.ts';
+import { arrivalState, type Engine, type EngineInput, type EngineTarget } from '#harness/engine/engine.ts';
 import { foldCells } from '#harness/metrics/fold.ts';
 import type { CellCounts, SecondDelta } from '#harness/run-result.ts';
 import { calibrate } from './calibrate.ts';
@@ -166,5 +166,27 @@ describe('calibration', () => {
     expect(record.addedP50Ms).toBeGreaterThanOrEqual(0);
     expect(record.addedP50Ms).toBeLessThan(15);
     expect(record.cpuMicrosPerRequest).toBeGreaterThan(0);
+  });
+
+  it('of an engine that breaks before its peak is an error that can be caught, at once, and ends the engine', async () => {
+    let killed = 0;
+    const engine: Engine = {
+      name: 'breaks',
+      prepare: () =>
+        Promise.resolve({
+          originNs: process.hrtime.bigint(),
+          drive: () => Promise.reject(new Error('a thread of the load generator crashed')),
+          cut: () => undefined,
+          finish: () => Promise.reject(new Error('never asked')),
+          kill: () => Promise.resolve(void killed++),
+        }),
+    };
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    closers.push(() => process.off('unhandledRejection', note));
+    await expect(calibrate({ engine, when: 'before', peakPerSecond: 200, seconds: 1, workers: 1, connections: 8, seed: 1 })).rejects.toThrow('crashed');
+    expect(killed).toBe(1);
+    expect(unhandled).toEqual([]);
   });
 });
