@@ -21,17 +21,22 @@ async function residentEachSecond(seconds: number, say: (line: string) => void, 
     const { host, port } = target;
     const input = engineInput({ host, port, seed: 1, connections: 64, ratePerSecond, phases: { load: seconds } });
     const run = await createNativeEngine().prepare(input, { onDelta: (delta) => fold.add(delta) });
-    const resident: number[] = [];
-    const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
-    signal.addEventListener('abort', run.cut, { once: true });
-    for (let second = 0; second < seconds && !signal.aborted; second++) {
-      await sleep(1000, undefined, { signal }).catch(() => undefined);
-      resident.push(process.memoryUsage.rss());
-      if (second % 30 === 29) say(`${second + 1} s: ${Math.round((resident.at(-1) ?? 0) / 2 ** 20)} MiB`);
+    try {
+      const resident: number[] = [];
+      const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
+      signal.addEventListener('abort', run.cut, { once: true });
+      for (let second = 0; second < seconds && !signal.aborted; second++) {
+        // An engine that breaks ends the bench, and not after ten minutes.
+        await Promise.race([sleep(1000, undefined, { signal }).catch(() => undefined), driven]);
+        resident.push(process.memoryUsage.rss());
+        if (second % 30 === 29) say(`${second + 1} s: ${Math.round((resident.at(-1) ?? 0) / 2 ** 20)} MiB`);
+      }
+      await driven;
+      await run.finish();
+      return resident;
+    } finally {
+      await run.kill();
     }
-    await driven;
-    await run.finish();
-    return resident;
   } finally {
     await target.stop();
   }

@@ -57,19 +57,24 @@ async function soak(seconds: number, say: (line: string) => void, signal: AbortS
     const load = { host: '127.0.0.1', port: target.port, seed: 1, connections: 64, ratePerSecond, phases: { load: seconds } };
     const input = { ...engineInput(load), timeoutMs, goodWithinMs: timeoutMs };
     const run = await createNativeEngine().prepare(input, { onDelta: (delta) => fold.add(delta) });
-    const resident: number[] = [];
-    const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
-    signal.addEventListener('abort', run.cut, { once: true });
-    for (let second = 0; second < seconds && !signal.aborted; second++) {
-      await sleep(1000, undefined, { signal }).catch(() => undefined);
-      resident.push(process.memoryUsage.rss());
-      if (second % 30 === 29) say(`${second + 1} s: ${Math.round((resident.at(-1) ?? 0) / 2 ** 20)} MiB, ${descriptors()} descriptors`);
+    try {
+      const resident: number[] = [];
+      const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
+      signal.addEventListener('abort', run.cut, { once: true });
+      for (let second = 0; second < seconds && !signal.aborted; second++) {
+        // An engine that breaks ends the bench, and not after ten minutes.
+        await Promise.race([sleep(1000, undefined, { signal }).catch(() => undefined), driven]);
+        resident.push(process.memoryUsage.rss());
+        if (second % 30 === 29) say(`${second + 1} s: ${Math.round((resident.at(-1) ?? 0) / 2 ** 20)} MiB, ${descriptors()} descriptors`);
+      }
+      await driven;
+      const { wire } = await run.finish();
+      const total = (count: 'planned' | 'good' | 'failed' | 'dropped'): number => fold.cells().reduce((sum, { counts }) => sum + counts[count], 0);
+      const counts = { planned: total('planned'), good: total('good'), failed: total('failed'), dropped: total('dropped') };
+      return { wire, deeds: await target.deeds(), counts, descriptorsLeft: descriptors() - descriptorsBefore, growth: growthOf(resident) };
+    } finally {
+      await run.kill();
     }
-    await driven;
-    const { wire } = await run.finish();
-    const total = (count: 'planned' | 'good' | 'failed' | 'dropped'): number => fold.cells().reduce((sum, { counts }) => sum + counts[count], 0);
-    const counts = { planned: total('planned'), good: total('good'), failed: total('failed'), dropped: total('dropped') };
-    return { wire, deeds: await target.deeds(), counts, descriptorsLeft: descriptors() - descriptorsBefore, growth: growthOf(resident) };
   } finally {
     await target.stop();
   }
