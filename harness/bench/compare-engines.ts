@@ -3,9 +3,10 @@
  * and whoever drives, so what it sees differ is the service's, and the rest is what an engine takes to read an answer. Pure.
  */
 import { quantileIntervalMs } from '#harness/gates/quantile-interval.ts';
+import { median } from '#harness/metrics/growth.ts';
 import type { SparseHistogram } from '#harness/metrics/histogram.ts';
 import type { Verdict } from '#harness/run-result.ts';
-import { median, round } from './bench.ts';
+import { round } from './bench.ts';
 
 export type Timed = {
   readonly verdict: Pick<Verdict, 'verdict' | 'reasons'>;
