@@ -180,6 +180,15 @@ test('a handshake whose time is over confirms nothing', async () => {
   expect((await ask('GET', `/${id}`)).json.state).toBe('pending');
 });
 
+test('an echo that is none is no handshake, whatever its letters: it is delivered, once', async () => {
+  await start();
+  answer = ({ data }) => ({ status: 200, body: JSON.stringify({ challenge: 'é'.repeat(String(data.challenge).length) }) });
+  const { id } = await make();
+  await until(() => expect(counts).toMatchObject({ delivered: 1, failed: 0 }));
+  expect((await ask('GET', `/${id}`)).json.state).toBe('pending');
+  expect(hits.length).toBe(1);
+});
+
 test('routes: conflicts, bad addresses, strangers, changes', async () => {
   await start();
   const { id } = await active();

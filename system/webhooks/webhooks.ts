@@ -86,18 +86,19 @@ export function createWebhooks(options: WebhooksOptions): Webhooks {
     confirm: async (token) => {
       const key = keyOfToken(token);
       const row = key && (await store.readEndpoint(key));
-      if (key === undefined || row === undefined || !isSame(digestOf(token), row.handshake.tokenDigest)) return { kind: 'missing' };
+      if (key === undefined || row === undefined || !matchesDigest(token, row.handshake.tokenDigest)) return { kind: 'missing' };
       return activate(options, key, row.handshake.tokenDigest);
     },
     confirmEcho: async (key, challenge) => {
       const row = await store.readEndpoint(key);
-      if (row === undefined || !isSame(challenge, row.handshake.challenge)) return false;
+      if (row === undefined || !matchesDigest(challenge, digestOf(row.handshake.challenge))) return false;
       return (await activate(options, key, row.handshake.tokenDigest)).kind === 'stored';
     },
   };
 }
 
-const isSame = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+/** Of digests, which have one length whatever was presented: letters beyond ASCII have more bytes than they count. */
+const matchesDigest = (presented: string, digest: string): boolean => timingSafeEqual(Buffer.from(digestOf(presented)), Buffer.from(digest));
 
 /** The token names its endpoint, so that nothing has to be searched; only its digest is kept beside the message that carries it. */
 function keyOfToken(token: string): EndpointKey | undefined {
