@@ -56,8 +56,10 @@ export function createTopics(options: TopicsOptions): Topics {
     }
     return topic;
   };
+  /** Only this one: a retry may outlive its topic, and another stand under its name by then. */
   const forgetIfIdle = (topic: Topic): void => {
-    if (topic.subscribers.size === 0 && topic.waiters.size === 0 && !topic.isReading) topics.delete(nameOf(topic.log));
+    const name = nameOf(topic.log);
+    if (topic.subscribers.size === 0 && topic.waiters.size === 0 && !topic.isReading && topics.get(name) === topic) topics.delete(name);
   };
   const catchUp = async (topic: Topic): Promise<void> => {
     topic.hasNews = true;
