@@ -51,3 +51,21 @@ test('a read that failed is tried again for those who are left, and takes nothin
   topics.poke([log]);
   await expect.poll(() => told).toEqual([second]);
 });
+
+test.each(['another epoch', 'a head that went back'])('%s is seen by whoever comes, without a poke and before the next position check', async (what) => {
+  await put('t');
+  const { epoch, position } = await atHead();
+  const isBack = what === 'a head that went back';
+  topics.join(subscriberAt(epoch, isBack ? `${'0'.repeat(15)}9${'0'.repeat(16)}` : position), log);
+  if (!isBack) await store.renewEpoch({ expected: epoch });
+  const late = await atHead();
+  expect(topics.join(late, log)).toBe(false);
+  await expect.poll(async () => topics.join(await atHead(), log)).toBe(true);
+});
+
+test('a wait that is over before it began leaves nothing behind', async () => {
+  const { epoch, position } = await atHead();
+  await topics.wait({ log, epoch, position }, AbortSignal.abort());
+  await put('t');
+  expect(await topics.check()).toBe(0);
+});

@@ -87,7 +87,10 @@ export function createTopics(options: TopicsOptions): Topics {
     },
     join: (subscriber, log) => {
       const topic = topicOf(log, subscriber.epoch, subscriber.position);
-      if (topic.epoch !== subscriber.epoch || topic.position > subscriber.position) return false;
+      if (isElsewhere(topic, subscriber)) {
+        void catchUp(topic);
+        return false;
+      }
       topic.subscribers.add(subscriber);
       return true;
     },
@@ -97,8 +100,12 @@ export function createTopics(options: TopicsOptions): Topics {
     },
     wait: ({ log, epoch, position }, signal) =>
       new Promise((resolve) => {
+        if (signal.aborted) return resolve();
         const topic = topicOf(log, epoch, position);
-        if (signal.aborted || topic.position > position) return resolve();
+        if (isElsewhere(topic, { epoch, position })) {
+          void catchUp(topic);
+          return resolve();
+        }
         const done = (): void => {
           topic.waiters.delete(done);
           signal.removeEventListener('abort', done);
@@ -114,6 +121,12 @@ export function createTopics(options: TopicsOptions): Topics {
     },
   };
 }
+
+/**
+ * Further than whoever comes, who reads again then. It looks too: where the store went back or began anew it is the topic that is wrong, and who waits
+ * for it would read without end until the next position check.
+ */
+const isElsewhere = (topic: Topic, { epoch, position }: Pick<Topic, 'epoch' | 'position'>): boolean => topic.epoch !== epoch || topic.position > position;
 
 async function checkAll(all: readonly Topic[], store: Store, catchUp: (topic: Topic) => Promise<void>): Promise<number> {
   let missed = 0;
