@@ -16,9 +16,15 @@ export const retryMsMax = 3000;
 export const cursorOf = ({ log, epoch, position }: Subscriber): { readonly c?: string } =>
   log === undefined ? {} : { c: encodeCursor({ epoch, position }, log) };
 
+/** Nothing comes behind a bye: a write after the socket's end would destroy it with the bye still in it. */
 export function push(kit: Kit, subscriber: Subscriber, bytes: Buffer, frames: number): void {
+  if (subscriber.state === 'closing' || subscriber.state === 'ended') return;
+  write(kit, subscriber, bytes, frames);
+  if (subscriber.socket.writableLength > limits.streamPendingBytesMax) sayBye(kit, subscriber, 'slow');
+}
+
+function write(kit: Kit, subscriber: Subscriber, bytes: Buffer, frames: number): void {
   const { socket } = subscriber;
-  if (subscriber.state === 'ended') return;
   const nowMs = kit.clock.monotonicMs();
   subscriber.lastWriteMs = nowMs;
   kit.counts.frames += frames;
@@ -27,7 +33,6 @@ export function push(kit: Kit, subscriber: Subscriber, bytes: Buffer, frames: nu
     subscriber.undrainedSinceMs = nowMs;
     if (subscriber.bucket >= 0) kit.wheel.place(subscriber, nextDue(kit, subscriber));
   }
-  if (socket.writableLength > limits.streamPendingBytesMax && subscriber.state !== 'closing') sayBye(kit, subscriber, 'slow');
 }
 
 /** A heartbeat comes after 90 to 110 % of its time, so that those who came together do not stay together. */
@@ -79,7 +84,7 @@ export function sayBye(kit: Kit, subscriber: Subscriber, code: ByeCode): void {
   kit.states.leave(subscriber);
   subscriber.state = 'closing';
   kit.counts.ended[code] = (kit.counts.ended[code] ?? 0) + 1;
-  push(kit, subscriber, encodeFrame(subscriber.format, { t: 'bye', code, retry_ms: retryMs, ...cursorOf(subscriber) }), 1);
+  write(kit, subscriber, encodeFrame(subscriber.format, { t: 'bye', code, retry_ms: retryMs, ...cursorOf(subscriber) }), 1);
   subscriber.socket.end(lastChunk);
   kit.wheel.place(subscriber, nextDue(kit, subscriber));
 }

@@ -24,14 +24,15 @@ export function replay(kit: Kit, subscriber: Subscriber, first: FoundChanges | u
 }
 
 async function readOn(kit: Kit, subscriber: Subscriber, log: LogKey): Promise<void> {
-  while (subscriber.state === 'replaying') {
+  while (isReplaying(subscriber)) {
     if (subscriber.socket.writableNeedDrain) await drained(subscriber);
     const page = await kit.store.readChanges({ ...log, after: subscriber.position, limit: changesPerRead });
-    if (subscriber.state !== 'replaying') return;
+    if (!isReplaying(subscriber)) return;
     if (page.kind !== 'changes' || page.epoch !== subscriber.epoch) {
       const anew = await kit.store.readChanges({ ...log, after: changesHead, limit: 1 });
-      if (anew.kind === 'changes' && subscriber.state === 'replaying') restart(kit, subscriber, anew, page.kind === 'expired' ? 'compacted' : 'epoch');
-      if (anew.kind === 'changes' && kit.topics().join(subscriber, log)) subscriber.state = 'live';
+      if (anew.kind !== 'changes' || !isReplaying(subscriber)) continue;
+      restart(kit, subscriber, anew, page.kind === 'expired' ? 'compacted' : 'epoch');
+      joinTopic(kit, subscriber, log);
       continue;
     }
     tell(kit, subscriber, page, log);
@@ -56,9 +57,17 @@ function tell(kit: Kit, subscriber: Subscriber, page: FoundChanges, log: LogKey)
   if (count > 0) push(kit, subscriber, bytes, count);
 }
 
-function goLive(kit: Kit, subscriber: Subscriber, log: LogKey, page: FoundChanges): boolean {
-  if (!kit.topics().join(subscriber, log)) return false;
+const isReplaying = ({ state }: Subscriber): boolean => state === 'replaying';
+
+/** Not for who ended meanwhile, or was cut by what was just written: a topic would keep it for ever. */
+function joinTopic(kit: Kit, subscriber: Subscriber, log: LogKey): boolean {
+  if (!isReplaying(subscriber) || !kit.topics().join(subscriber, log)) return false;
   subscriber.state = 'live';
+  return true;
+}
+
+function goLive(kit: Kit, subscriber: Subscriber, log: LogKey, page: FoundChanges): boolean {
+  if (!joinTopic(kit, subscriber, log)) return false;
   pushSync(kit, subscriber, page);
   return true;
 }

@@ -1,0 +1,113 @@
+/** The hub with readers inside the process, over a memory store that can be held up. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '#system/clock.ts';
+import type { Frame } from '#system/protocol/frames.ts';
+import { createMemoryStore } from '#system/store/memory/memory-store.ts';
+import { changesStart, type FoundChanges, type Store } from '#system/store/store.ts';
+import { createHub, type Hub, type Opening } from './hub.ts';
+import { createFrameReader, type FrameReader } from './reader.ts';
+
+const log = { account: 'a', principal: 'user:u' };
+let store: Store;
+let hub: Hub;
+let troubles: unknown[];
+
+beforeEach(() => {
+  store = createMemoryStore();
+  troubles = [];
+  hub = createHub({
+    store,
+    clock: systemClock,
+    settings: { ageMs: 600_000, positionCheckMs: 600_000, presenceTimeoutMs: 600_000 },
+    onTrouble: (error) => void troubles.push(error),
+    onWatch: () => undefined,
+    onAppeared: () => undefined,
+  });
+});
+afterEach(async () => {
+  await hub.close();
+});
+
+function open(change: Partial<Opening> = {}): FrameReader {
+  const reader = createFrameReader();
+  hub.open({
+    socket: reader.outlet,
+    headers: '',
+    format: 'ndjson',
+    account: log.account,
+    log: undefined,
+    channels: [],
+    watching: undefined,
+    device: undefined,
+    onEnded: undefined,
+    first: undefined,
+    from: undefined,
+    resumed: false,
+    connectionId: 'c',
+    heartbeatMs: 25_000,
+    expiresAtMs: undefined,
+    ...change,
+  });
+  return reader;
+}
+const put = (key: string) =>
+  store.change({ ...log, channel: 'sync:trips', key, atMs: systemClock.wallMs(), bytes: Buffer.from('{}'), condition: { kind: 'any' } });
+const readUntil = async ({ frames }: FrameReader, last: Frame['t']): Promise<readonly Frame[]> => {
+  const read: Frame[] = [];
+  for await (const frame of frames) {
+    read.push(frame);
+    if (frame.t === last) break;
+  }
+  return read;
+};
+
+/** What waits there, and goes on when it is let. */
+function gate() {
+  const open = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  const pass = (): Promise<void> => {
+    reached.resolve();
+    return open.promise;
+  };
+  return { letGo: open.resolve, isReached: reached.promise, pass };
+}
+
+test('who goes while the store is asked where to begin anew is in no topic afterwards', async () => {
+  for (const key of ['t1', 't2', 't3']) await put(key);
+  const first = (await store.readChanges({ ...log, after: changesStart, limit: 1 })) as FoundChanges;
+  await store.renewEpoch({ expected: first.epoch });
+  const { readChanges } = store;
+  const begin = gate();
+  let reads = 0;
+  Object.assign(store, {
+    readChanges: async (query: Parameters<typeof readChanges>[0]) => {
+      reads++;
+      if (query.after === 'head') await begin.pass();
+      return readChanges(query);
+    },
+  });
+  const reader = open({ log, channels: ['sync:trips'], first, from: 'x' });
+  await begin.isReached;
+  await reader.frames.return?.();
+  await expect.poll(() => hub.held()).toBe(0);
+  begin.letGo();
+  await new Promise(setImmediate);
+  const before = reads;
+  await put('t4');
+  hub.news({ kind: 'poke', keys: [log] });
+  await new Promise(setImmediate);
+  expect([reads - before, troubles]).toEqual([0, []]);
+});
+
+test('a bye is the last word, though a snapshot was still being read', async () => {
+  const snapshot = gate();
+  const { readPresence } = store;
+  Object.assign(store, { readPresence: (query: Parameters<typeof readPresence>[0]) => snapshot.pass().then(() => readPresence(query)) });
+  await store.touch({ account: log.account, device: 'd', nowMs: systemClock.wallMs(), timeoutMs: 600_000 });
+  const watching = { devices: new Set(['d']), all: false, pending: new Map() };
+  const reader = open({ watching, expiresAtMs: systemClock.wallMs() });
+  await expect.poll(() => hub.counts.ended).toEqual({ token: 1 });
+  snapshot.letGo();
+  await new Promise(setImmediate);
+  expect((await readUntil(reader, 'bye')).map(({ t }) => t)).toEqual(['hello', 'bye']);
+});
