@@ -111,3 +111,34 @@ test('a bye is the last word, though a snapshot was still being read', async () 
   await new Promise(setImmediate);
   expect((await readUntil(reader, 'bye')).map(({ t }) => t)).toEqual(['hello', 'bye']);
 });
+
+test('a snapshot of much more than may be pending comes as a whole before sync, and nobody who reads is slow', async () => {
+  const devices = Array.from({ length: 900 }, (_, i) => `d${String(i).padStart(4, '0')}`);
+  const bytes = Buffer.from(JSON.stringify({ recorded_at: 'r', data: { note: 'x'.repeat(4000) } }));
+  Object.assign(store, {
+    readDevices: async ({ after, limit }: { after: string; limit: number }) => devices.filter((device) => device > after).slice(0, limit),
+    readLatest: async () => ({ recordedAtMs: 1, id: 'e', position: 'p', bytes }),
+  });
+  const read = await readUntil(open({ watching: { devices: new Set(), all: true, pending: new Map() } }), 'sync');
+  expect(read.map((frame) => ('k' in frame ? frame.k : frame.t))).toEqual(['hello', ...devices, 'sync']);
+});
+
+test('who leaves while a snapshot is read has no more read for it', async () => {
+  const devices = Array.from({ length: 900 }, (_, i) => `d${String(i).padStart(4, '0')}`);
+  const page = gate();
+  let pages = 0;
+  Object.assign(store, {
+    readDevices: async ({ after, limit }: { after: string; limit: number }) => {
+      pages++;
+      await page.pass();
+      return devices.filter((device) => device > after).slice(0, limit);
+    },
+  });
+  const reader = open({ watching: { devices: new Set(), all: true, pending: new Map() } });
+  await page.isReached;
+  await reader.frames.return?.();
+  await expect.poll(() => hub.held()).toBe(0);
+  page.letGo();
+  for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
+  expect([pages, troubles]).toEqual([1, []]);
+});

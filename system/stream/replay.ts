@@ -4,7 +4,7 @@ import { changesHead, type FoundChanges, type LogKey } from '#system/store/store
 import { changeFrames, encodeFrame } from './encode.ts';
 import type { Kit } from './kit.ts';
 import { cursorOf, push } from './life.ts';
-import type { Subscriber } from './subscriber.ts';
+import { drained, type Subscriber } from './subscriber.ts';
 import { joinFrames } from './topics.ts';
 
 const changesPerRead = 500;
@@ -39,14 +39,6 @@ async function readOn(kit: Kit, subscriber: Subscriber, log: LogKey): Promise<vo
     if (page.atEnd && goLive(kit, subscriber, log, page)) return;
   }
 }
-
-const drained = (subscriber: Subscriber): Promise<void> =>
-  new Promise((resolve) => {
-    subscriber.onDrain = () => {
-      subscriber.onDrain = undefined;
-      resolve();
-    };
-  });
 
 function tell(kit: Kit, subscriber: Subscriber, page: FoundChanges, log: LogKey): void {
   const { bytes, count } = joinFrames(

@@ -5,7 +5,7 @@
 import type { Channel } from '#system/protocol/channels.ts';
 import type { DeviceRef, Store } from '#system/store/store.ts';
 import { encodeFrame } from './encode.ts';
-import type { Subscriber } from './subscriber.ts';
+import { drained, type Subscriber } from './subscriber.ts';
 import { turn, writesPerTurn } from './topics.ts';
 
 /** What a subscriber watches. `pending`: frames that wait until it has read what was written before. */
@@ -29,6 +29,8 @@ export type StatesOptions = {
 
 const gatherMs = 50;
 const devicesPerPage = 200;
+/** Well below what a stream may have pending: who reads is never cut for what it was sent at once. */
+const portionBytesMax = 2 ** 16;
 
 export const watchingOf = (channels: readonly Channel[]): Watching | undefined => {
   const devices = channels.flatMap((channel) => (channel.kind === 'device' ? [channel.device] : []));
@@ -85,12 +87,24 @@ export function createStates(options: StatesOptions): States {
     },
     drained: (subscriber) => {
       const pending = subscriber.watching?.pending;
-      if (pending === undefined || pending.size === 0) return;
-      const frames = [...pending.values()];
-      pending.clear();
-      options.push(subscriber, Buffer.concat(frames), frames.length);
+      while (pending !== undefined && pending.size > 0 && subscriber.undrainedSinceMs === 0) {
+        const frames = takePortion(pending);
+        options.push(subscriber, Buffer.concat(frames), frames.length);
+      }
     },
   };
+}
+
+function takePortion(pending: Map<string, Buffer>): readonly Buffer[] {
+  const frames: Buffer[] = [];
+  let bytes = 0;
+  for (const [name, frame] of pending) {
+    if (bytes >= portionBytesMax) break;
+    pending.delete(name);
+    frames.push(frame);
+    bytes += frame.length;
+  }
+  return frames;
 }
 
 type State = { readonly seenAtMs: number; readonly d: Readonly<Record<string, unknown>> } | undefined;
@@ -116,14 +130,20 @@ function tell({ push }: Kit, subscriber: Subscriber, device: string, state: Stat
   }
 }
 
+/** A page at a time, as it is read: what is behind it, sync too, comes when the client has it. */
 async function tellSnapshot(kit: Kit, subscriber: Subscriber, watching: Watching): Promise<void> {
   const { account } = subscriber;
-  for (const device of watching.devices) tell(kit, subscriber, device, await readState(kit, { account, device }));
-  for (let after = ''; watching.all; ) {
-    const devices = await kit.store.readDevices({ account, after, limit: devicesPerPage });
+  const isWatching = (): boolean => kit.byAccount.get(account)?.has(subscriber) === true;
+  const tellPage = async (devices: readonly string[]): Promise<void> => {
     const states = await Promise.all(devices.map((device) => readState(kit, { account, device })));
     for (const [i, device] of devices.entries()) tell(kit, subscriber, device, states[i]);
-    if (devices.length < devicesPerPage) return;
-    after = devices.at(-1) as string;
+    while (isWatching() && watching.pending.size > 0) await drained(subscriber);
+  };
+  await tellPage([...watching.devices]);
+  for (let after: string | undefined = ''; watching.all && after !== undefined && isWatching(); ) {
+    const devices = await kit.store.readDevices({ account, after, limit: devicesPerPage });
+    if (!isWatching()) return;
+    await tellPage(devices);
+    after = devices.length < devicesPerPage ? undefined : devices.at(-1);
   }
 }

@@ -38,6 +38,15 @@ export type Subscriber = {
   readonly onEnded: (() => void) | undefined;
 };
 
+/** What was written is out of this process, or its socket is closed. */
+export const drained = (subscriber: Subscriber): Promise<void> =>
+  new Promise((resolve) => {
+    subscriber.onDrain = () => {
+      subscriber.onDrain = undefined;
+      resolve();
+    };
+  });
+
 const filters = new Map<string, ReadonlySet<string>>();
 const filtersMax = 10_000;
 
