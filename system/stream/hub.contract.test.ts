@@ -1,5 +1,5 @@
 /** The hub with readers inside the process, over a memory store that can be held up. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemClock } from '#system/clock.ts';
 import type { Frame } from '#system/protocol/frames.ts';
 import { createMemoryStore } from '#system/store/memory/memory-store.ts';
@@ -25,6 +25,7 @@ beforeEach(() => {
   });
 });
 afterEach(async () => {
+  vi.useRealTimers();
   await hub.close();
 });
 
@@ -141,4 +142,13 @@ test('who leaves while a snapshot is read has no more read for it', async () => 
   page.letGo();
   for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
   expect([pages, troubles]).toEqual([1, []]);
+});
+
+test('a drain that is over leaves no timer', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const reader = open();
+  const drained = hub.drain({ windowMs: 60_000 });
+  await reader.frames.return?.();
+  await drained;
+  expect(vi.getTimerCount()).toBe(0);
 });

@@ -81,8 +81,11 @@ export function createHub(options: HubOptions): Hub {
         kit.wheel.place(subscriber, subscriber.endsAtMs);
       }
       await new Promise<void>((resolve) => {
-        kit.emptied.notify = resolve;
-        setTimeout(resolve, windowMs + 2 * closingMs);
+        const latest = setTimeout(resolve, windowMs + 2 * closingMs);
+        kit.emptied.notify = () => {
+          clearTimeout(latest);
+          resolve();
+        };
       });
       for (const { socket } of kit.subscribers) socket.destroy();
     },
