@@ -15,6 +15,7 @@ export async function backUp(tables: Tables, folder: string): Promise<{ readonly
   await tables.root.backup(folder, true);
   const file = join(folder, dataFile);
   flush(file);
+  flush(folder);
   return { bytes: statSync(file).size, epoch: readEpoch(tables) };
 }
 

@@ -16,7 +16,7 @@ export type ThreadOptions = {
 };
 
 export type Thread = {
-  /** Rejects with StoreUnavailable where the answer to a command is late; while one is, nothing new is asked. A read may take its time. */
+  /** Rejects with StoreUnavailable where the answer to a command is late; while one is, nothing new is asked. A read or a backup may take its time. */
   readonly ask: <T>(make: (id: number) => ToThread, transfer?: readonly ArrayBuffer[]) => Promise<T>;
   /** Resolves when the thread has finished what it was asked, and ended. */
   readonly close: () => Promise<void>;
@@ -105,9 +105,8 @@ export async function startThread(options: ThreadOptions): Promise<Thread> {
         if (refusal !== undefined) return reject(refusal);
         const id = nextId++;
         const message = make(id);
-        const isRead = message.kind === 'read';
-        const deadline = isRead ? undefined : setTimeout(() => beLate(id), options.flushTimeoutMs);
-        asked.set(id, { isRead, succeed: (result) => resolve(result as T), fail: reject, deadline });
+        const deadline = isFlushed(message) ? setTimeout(() => beLate(id), options.flushTimeoutMs) : undefined;
+        asked.set(id, { isRead: message.kind === 'read', succeed: (result) => resolve(result as T), fail: reject, deadline });
         worker.postMessage(message, [...transfer]);
       }),
     close: () => {
@@ -117,6 +116,9 @@ export async function startThread(options: ThreadOptions): Promise<Thread> {
     },
   };
 }
+
+/** A backup writes elsewhere, beside everything else, and takes as long as the data are large. */
+const isFlushed = (message: ToThread): boolean => message.kind === 'append' || (message.kind === 'command' && message.name !== 'backup');
 
 async function openWorker(data: ThreadData): Promise<Worker> {
   const worker = new Worker(new URL('./store-thread.ts', import.meta.url), { workerData: data, name: 'store' });
