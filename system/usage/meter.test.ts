@@ -65,6 +65,24 @@ test('a clock that is set back counts no time twice', async () => {
   expect(shown()).toEqual({ [`a ${day}`]: [0, 2000] });
 });
 
+test('an account that does nothing on a day is not held, and a clock that is set back over midnight undoes no day that was written', async () => {
+  const { meter, state, shown } = metered(midnight - 1000);
+  meter.call('a');
+  meter.call('a');
+  meter.streamOpened('b');
+  state.nowMs = midnight + 10;
+  await meter.flush();
+  expect([meter.accounts(), shown()]).toEqual([1, { [`a ${day}`]: [2, 0], [`b ${day}`]: [0, 1000], [`b ${day + 1}`]: [0, 10] }]);
+  state.nowMs = midnight - 10;
+  meter.call('a');
+  meter.streamEnded('b');
+  await meter.flush();
+  expect([meter.accounts(), shown()]).toMatchObject([2, { [`a ${day}`]: [2, 0], [`a ${day + 1}`]: [1, 0] }]);
+  state.nowMs = midnight + dayMs;
+  await meter.flush();
+  expect(meter.accounts()).toBe(0);
+});
+
 test('callers are told once', () => {
   const { meter } = metered(midnight);
   meter.call('a');

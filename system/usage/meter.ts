@@ -10,6 +10,8 @@ export type Meter = {
   readonly flush: () => Promise<void>;
   /** Accounts that called since this was asked before. */
   readonly takeCallers: () => readonly string[];
+  /** Accounts that something is held of in memory. */
+  readonly accounts: () => number;
 };
 
 export type MeterOptions = { readonly store: Pick<Store, 'putMetered'>; readonly clock: Clock; readonly source: string };
@@ -17,12 +19,13 @@ export type MeterOptions = { readonly store: Pick<Store, 'putMetered'>; readonly
 type Total = { readonly account: string; readonly day: Day; calls: number; streamMs: number; isWritten: boolean };
 /** `sinceMs`: up to there the time of the streams that are held now is in the total. */
 type Running = { total: Total; held: number; sinceMs: number };
-type State = MeterOptions & { readonly running: Map<string, Running>; finished: Total[]; callers: Set<string> };
+/** `lastDay`: the youngest that an account was forgotten on. */
+type State = MeterOptions & { readonly running: Map<string, Running>; finished: Total[]; callers: Set<string>; lastDay: Day };
 
 const writesAtOnce = 64;
 
 export function createMeter(options: MeterOptions): Meter {
-  const state: State = { ...options, running: new Map(), finished: [], callers: new Set() };
+  const state: State = { ...options, running: new Map(), finished: [], callers: new Set(), lastDay: 0 };
   let flushing: Promise<void> = Promise.resolve();
   const hold = (account: string, by: 1 | -1): void => {
     runningOf(state, account).held += by;
@@ -46,6 +49,7 @@ export function createMeter(options: MeterOptions): Meter {
       state.callers = new Set();
       return taken;
     },
+    accounts: () => state.running.size,
   };
 }
 
@@ -56,7 +60,8 @@ function runningOf(state: State, account: string): Running {
   const nowMs = state.clock.wallMs();
   let running = state.running.get(account);
   if (running === undefined) {
-    running = { total: emptyTotal(account, dayOf(nowMs)), held: 0, sinceMs: nowMs };
+    // By a clock that was set back too: a day that began anew would be written over what it was.
+    running = { total: emptyTotal(account, Math.max(dayOf(nowMs), state.lastDay)), held: 0, sinceMs: nowMs };
     state.running.set(account, running);
   }
   settle(state, running, nowMs);
@@ -89,8 +94,11 @@ async function writeAll(state: State): Promise<void> {
   const nowMs = state.clock.wallMs();
   for (const [account, running] of state.running) {
     settle(state, running, nowMs);
-    // Not before its day is over: the total of a day has to be whole.
-    if (running.held === 0 && running.total.isWritten && running.total.day < dayOf(nowMs)) state.running.delete(account);
+    const { day, calls, streamMs } = running.total;
+    // Not while its day has anything: the total of a day has to be whole.
+    if (running.held > 0 || calls > 0 || streamMs > 0) continue;
+    state.running.delete(account);
+    state.lastDay = Math.max(state.lastDay, day);
   }
   const unwritten = [...state.finished, ...[...state.running.values()].map(({ total }) => total).filter(({ isWritten }) => !isWritten)];
   state.finished = [];
