@@ -57,7 +57,9 @@ export function forgetMarks(table: OrderedTable, { before, limit }: { readonly b
 }
 
 export function putMetered(table: OrderedTable, { account, day, source, calls, streamMs }: Metered): void {
-  writeJson(table, accountKey('m', account, day, source), { calls, streamMs } satisfies MeteredRow);
+  const key = accountKey('m', account, day, source);
+  if (table.get(key) === undefined) forgetOld(table, account, day);
+  writeJson(table, key, { calls, streamMs } satisfies MeteredRow);
 }
 
 export function readUsage(table: OrderedTable, { account, from, to }: { readonly account: string; readonly from: Day; readonly to: Day }): readonly UsageDay[] {
@@ -76,7 +78,7 @@ export function readUsage(table: OrderedTable, { account, from, to }: { readonly
   return [...days.values()].sort((a, b) => a.day - b.day);
 }
 
-/** With an account's first row of a day. */
+/** With an account's first row of a day, or a source's. */
 function forgetOld(table: OrderedTable, account: string, day: Day): void {
   for (const kind of ['d', 'm'] as const) {
     const old = [...table.range({ start: accountKey(kind, account, 0), end: accountKey(kind, account, day - usageDaysMax + 1) })];

@@ -67,5 +67,11 @@ export function describeUsage(name: string, factory: () => Promise<Store>): void
       await send('a', 'd', ['new'], noon);
       expect((await read('a', 0, day)).map(({ day: on }) => on)).toEqual([day - usageDaysMax + 1, day]);
     });
+
+    it('forgets it of an account that only calls, too', async () => {
+      for (const on of [day - usageDaysMax, day - usageDaysMax + 1, day])
+        await store.putMetered({ account: 'a', day: on, source: 'one', calls: 1, streamMs: 0 });
+      expect((await read('a', 0, day)).map(({ day: on }) => on)).toEqual([day - usageDaysMax + 1, day]);
+    });
   });
 }
