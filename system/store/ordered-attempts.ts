@@ -56,7 +56,7 @@ function claimOf(table: OrderedTable, { digest, queue, room, claiming }: Claimin
     const before = readDelivery(table, digest, number);
     const event = readEventRow(table, account, number);
     if (before === undefined || event === undefined || row === undefined) continue;
-    const taken: DeliveryRow = { ...before, state: 'sending', lease: before.lease + 1, dueAtMs: nowMs + leaseMs };
+    const taken: DeliveryRow = { ...before, state: 'sending', lease: before.lease + 1, dueAtMs: nowMs + leaseMs, url: row.url };
     writeDelivery(table, digest, { number, before, row: taken });
     sending.push([number, nowMs + leaseMs]);
     const { id, type, atMs, body } = event;
@@ -77,13 +77,17 @@ function claimOf(table: OrderedTable, { digest, queue, room, claiming }: Claimin
 }
 
 export function settleClaimed(table: OrderedTable, settling: Settling): Settled {
-  const { number, lease, nowMs, attempt, outcome } = settling;
+  const { number, lease, nowMs, attempt } = settling;
   const digest = queueDigest(settling);
   const before = readDelivery(table, digest, number);
   const queue = readQueue(table, digest);
   if (before?.state !== 'sending' || before.lease !== lease || queue === undefined) return { kind: 'stale' };
+  const { url, ...rest } = before;
+  // What an address says that the endpoint has left, 410 above all, says nothing of the one that it has now.
+  const isLeft = url !== undefined && readEndpointOf(table, settling)?.url !== url;
+  const outcome: AttemptOutcome = isLeft && settling.outcome.kind !== 'delivered' ? { kind: 'retry', atMs: nowMs } : settling.outcome;
   const row: DeliveryRow = {
-    ...before,
+    ...rest,
     ...(outcome.kind === 'retry'
       ? { state: 'waiting' as const, dueAtMs: outcome.atMs }
       : { state: outcome.kind === 'delivered' ? ('delivered' as const) : ('dead' as const) }),
@@ -93,7 +97,7 @@ export function settleClaimed(table: OrderedTable, settling: Settling): Settled 
   };
   writeDelivery(table, digest, { number, before, row });
   if (outcome.kind === 'gone') disable(table, settling);
-  const judged = judge(queue, settling);
+  const judged = isLeft ? queue : judge(queue, settling);
   const sending = queue.sending.filter(([other]) => other !== number);
   const waiting = queue.waiting - (row.state === 'waiting' ? 0 : 1);
   wake(table, { digest, queue: { ...judged, sending, waiting }, endpoint: readEndpointOf(table, settling), nowMs });

@@ -29,6 +29,8 @@ export type DeliveryRow = {
   readonly attempt: number;
   readonly made: number;
   readonly attempts: readonly Attempt[];
+  /** Where it is being sent to. */
+  readonly url?: string;
 };
 
 export type QueueRow = QueueKey & {
@@ -189,7 +191,7 @@ export function listDeliveries(
   const digest = queueDigest({ account, endpoint, lane: 'events' });
   const start = before === undefined ? keyOf('q', digest) : deliveryKey(digest, before - 1);
   return [...table.range({ start, end: keyOf('q', digest, Buffer.from([0xff])), limit })].map(({ key, value }) => {
-    const { lease: _, attempt: __, made, atMs, ...row } = JSON.parse(value.toString()) as DeliveryRow;
+    const { lease: _, attempt: __, url: ___, made, atMs, ...row } = JSON.parse(value.toString()) as DeliveryRow;
     return { ...row, number: numberLast - Number(key.readBigUInt64BE(17)), createdAtMs: atMs, attemptsMade: made };
   });
 }

@@ -141,6 +141,22 @@ function describeOutward(name: string, open: () => Promise<Store>): void {
       expect(await enqueue('3')).toEqual({ kind: 'nobody' });
     });
 
+    it('takes what an address said that its endpoint has left for nobody’s word', async () => {
+      const row = endpointOf('e1');
+      await put(row);
+      await enqueue('1');
+      const before = await only(1000);
+      await put({ ...row, version: 2, url: 'https://moved.test/', state: { kind: 'active', sinceMs: 1001 } }, 1);
+      expect(await settle(before, 1002, { kind: 'gone' })).toEqual({ kind: 'settled', breakerOpened: false });
+      expect((await store.readEndpoint({ account: 'a', endpoint: 'e1' }))?.state.kind).toBe('active');
+      expect((await store.readEndpointHealth({ account: 'a', endpoint: 'e1' })).failuresInARow).toBe(0);
+      const after = await only(1003);
+      expect([after.row.url, after.attempt, after.isSuspect]).toEqual(['https://moved.test/', 1, false]);
+      expect(Object.keys((await store.readDeliveries({ account: 'a', endpoint: 'e1', before: undefined, limit: 1 }))[0] ?? {})).not.toContain('url');
+      await settle(after, 1004, { kind: 'gone' });
+      expect((await store.readEndpoint({ account: 'a', endpoint: 'e1' }))?.state).toEqual({ kind: 'disabled', reason: 'gone' });
+    });
+
     it('sends a pending endpoint its handshake only, and later the rest', async () => {
       const row = endpointOf('e1', { state: { kind: 'pending' } });
       await put(row);
