@@ -53,13 +53,15 @@ function open(change: Partial<Opening> = {}): FrameReader {
 }
 const put = (key: string) =>
   store.change({ ...log, channel: 'sync:trips', key, atMs: systemClock.wallMs(), bytes: Buffer.from('{}'), condition: { kind: 'any' } });
+/** Leaves the stream open. */
 const readUntil = async ({ frames }: FrameReader, last: Frame['t']): Promise<readonly Frame[]> => {
   const read: Frame[] = [];
-  for await (const frame of frames) {
-    read.push(frame);
-    if (frame.t === last) break;
+  for (;;) {
+    const { done, value } = await frames.next();
+    if (done === true) return read;
+    read.push(value);
+    if (value.t === last) return read;
   }
-  return read;
 };
 
 /** What waits there, and goes on when it is let. */
@@ -142,6 +144,22 @@ test('who leaves while a snapshot is read has no more read for it', async () => 
   page.letGo();
   for (let turns = 0; turns < 20; turns++) await new Promise(setImmediate);
   expect([pages, troubles]).toEqual([1, []]);
+});
+
+test('news of a device that could not be read are told when the store is back', async () => {
+  const reader = open({ watching: { devices: new Set(['d']), all: false, pending: new Map() } });
+  await readUntil(reader, 'sync');
+  vi.useFakeTimers({ toFake: ['setTimeout'] });
+  const { readPresence } = store;
+  Object.assign(store, { readPresence: () => Promise.reject(new Error('late')) });
+  await store.touch({ account: log.account, device: 'd', nowMs: 1, timeoutMs: 600_000 });
+  hub.news({ kind: 'devices', devices: [{ account: log.account, device: 'd' }] });
+  await vi.advanceTimersByTimeAsync(200);
+  expect(troubles).toHaveLength(1);
+  Object.assign(store, { readPresence });
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(hub.counts.frames).toBe(3);
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('a drain that is over leaves no timer', async () => {

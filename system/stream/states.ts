@@ -28,6 +28,7 @@ export type StatesOptions = {
 };
 
 const gatherMs = 50;
+const troublePauseMs = 1000;
 const devicesPerPage = 200;
 /** Well below what a stream may have pending: who reads is never cut for what it was sent at once. */
 const portionBytesMax = 2 ** 16;
@@ -45,12 +46,24 @@ export function createStates(options: StatesOptions): States {
   const byAccount = new Map<string, Set<Subscriber>>();
   const kit: Kit = { ...options, byAccount };
   let dirty = new Map<string, DeviceRef>();
-  const tellAll = async (): Promise<void> => {
-    const gathered = dirty;
+  const gather = (refs: Iterable<DeviceRef>, afterMs: number): void => {
+    const isIdle = dirty.size === 0;
+    for (const ref of refs) dirty.set(`${ref.account}\0${ref.device}`, ref);
+    if (isIdle && dirty.size > 0) setTimeout(() => void tellGathered(), afterMs);
+  };
+  /** What could not be read is read later: the state of a device is told by its news alone. */
+  const tellGathered = async (): Promise<void> => {
+    const gathered = [...dirty.values()];
     dirty = new Map();
+    await tellAll(gathered).catch((error: unknown) => {
+      onTrouble(error);
+      gather(gathered, troublePauseMs);
+    });
+  };
+  const tellAll = async (gathered: readonly DeviceRef[]): Promise<void> => {
     const watchersOf = ({ account, device }: DeviceRef): readonly Subscriber[] =>
       [...(byAccount.get(account) ?? [])].filter(({ watching }) => watching?.all === true || watching?.devices.has(device));
-    const wanted = [...gathered.values()].filter((ref) => watchersOf(ref).length > 0);
+    const wanted = gathered.filter((ref) => watchersOf(ref).length > 0);
     let told = 0;
     for (let i = 0; i < wanted.length; i += devicesPerPage) {
       const page = wanted.slice(i, i + devicesPerPage);
@@ -81,10 +94,7 @@ export function createStates(options: StatesOptions): States {
       byAccount.delete(subscriber.account);
       onWatch([...byAccount.keys()]);
     },
-    news: (devices) => {
-      if (dirty.size === 0 && devices.length > 0) setTimeout(() => void tellAll().catch(onTrouble), gatherMs);
-      for (const ref of devices) dirty.set(`${ref.account}\0${ref.device}`, ref);
-    },
+    news: (devices) => gather(devices, gatherMs),
     drained: (subscriber) => {
       const pending = subscriber.watching?.pending;
       while (pending !== undefined && pending.size > 0 && subscriber.undrainedSinceMs === 0) {
