@@ -202,8 +202,11 @@ function stepRules(store: () => Store, factory: () => Promise<Store>): void {
     expect(await store().step({ ...move, fence: first.fence })).toEqual({ kind: 'fenced' });
     expect(await store().step({ ...move, fence: second.fence })).toEqual({ kind: 'stepped' });
     expect(await store().step({ ...move, fence: second.fence })).toEqual({ kind: 'moved', checkpoint: '0001' });
+    const device = Array.from({ length: 1000 }, (_, i) => `d${i}`).find((name) => partitionOf('a', name) === 5) ?? '';
+    await store().touch({ account: 'a', device, nowMs: 1001, timeoutMs: 10 });
     await store().release({ partition: 5, owner: 'two', fence: second.fence });
     expect(await store().step({ ...move, from: '0001', fence: second.fence })).toEqual({ kind: 'fenced' });
+    expect(await store().expire({ partition: 5, fence: second.fence, nowMs: 2000, timeoutMs: 10, limit: 1 })).toEqual([]);
     expect((await hold(store(), 5, 'one', 1002)).checkpoint).toBe('0001');
   });
 

@@ -284,7 +284,8 @@ const told = (state: State, seen: DeviceRef & { readonly atMs: number }): true =
 };
 
 function expire(state: State, command: Parameters<Store['expire']>[0]): readonly DeviceRef[] {
-  if (partitionRow(state, command.partition).fence !== command.fence) return [];
+  const { owner, fence } = partitionRow(state, command.partition);
+  if (owner === undefined || fence !== command.fence) return [];
   const gone = expireDevices(state.presence, command, ({ account, device }) => state.lastEvents.get(deviceKey(account, device)));
   for (const ref of gone) tellPresence(state.outward, { ...ref, atMs: command.nowMs }, false);
   return gone;
