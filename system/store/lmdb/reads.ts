@@ -32,7 +32,7 @@ import { readHead, readPartition, readRow, type StepTally, type Tables, type Tal
 
 type Disposed = LogEvent & { readonly disposition: Disposition };
 
-/** The reading half of a store: the same on every thread, since LMDB's readers wait for nobody. */
+/** The reading half of a store, on the thread that writes. */
 export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads {
   const read = async <T>(work: () => T): Promise<Awaited<T>> => {
     refuseIfClosed();
@@ -184,9 +184,10 @@ function floorOf(tables: Tables): { readonly floor?: Position } {
 function readHistory(tables: Tables, query: HistoryQuery): HistoryPage {
   const events: Disposed[] = [];
   const inTime = ({ receivedAtMs }: LogEvent): boolean => receivedAtMs >= (query.fromMs ?? -Infinity) && receivedAtMs < (query.toMs ?? Infinity);
+  const eventAt = eventReader(tables, query);
   for (const [position, reason] of indexAfter(tables, query)) {
     if (query.include === 'kept' && reason !== undefined) continue;
-    const event = eventAt(tables, position, query);
+    const event = eventAt(position);
     if (!event || !inTime(event)) continue;
     if (events.length >= query.limit) return { events, atEnd: false };
     events.push({ ...event, disposition: reason === undefined ? 'kept' : `filtered:${reason}` });
@@ -207,23 +208,24 @@ function* indexAfter(tables: Tables, { account, device, after }: HistoryQuery): 
   if (row) yield* entriesAfter(tables, digestKey(account, device), row, after);
 }
 
-function eventAt(tables: Tables, position: Position, { account, device }: HistoryQuery): LogEvent | undefined {
-  const sequence = sequenceOf(position);
-  const record = tables.log.getBinary(sequenceKey(sequence));
+/** A device's events by position, asked for in order: neighbours stand in one record, which is read, verified and gone through once for all of them. */
+function eventReader(tables: Tables, { account, device }: HistoryQuery): (position: Position) => LogEvent | undefined {
   const partition = partitionOf(account, device);
-  let found: LogEvent | undefined;
-  if (record) {
-    visitRecord(
-      sequence,
-      record,
-      (other) => other === partition,
-      (event) => {
-        if (event.position === position) found = event;
-        return found === undefined;
-      },
-    );
-  }
-  return found;
+  let sequence: number | undefined;
+  const events = new Map<Position, LogEvent>();
+  const own = (event: LogEvent): true => {
+    if (event.account === account && event.device === device) events.set(event.position, event);
+    return true;
+  };
+  return (position) => {
+    if (sequenceOf(position) !== sequence) {
+      sequence = sequenceOf(position);
+      events.clear();
+      const record = tables.log.getBinary(sequenceKey(sequence));
+      if (record) visitRecord(sequence, record, (other) => other === partition, own);
+    }
+    return events.get(position);
+  };
 }
 
 /** True where the log's end was reached. */
