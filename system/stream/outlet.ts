@@ -1,7 +1,7 @@
 /**
  * The socket of a stream without the HTTP that brought it. After its headers a stream needs neither request nor reply nor parser, and
  * they are what most of an idle connection's memory is. Node has no public way to take a socket out of its HTTP server but an upgrade; this
- * does by hand what Node's server does there (lib/_http_server.js, `onParserExecuteCommon`), and `outlet.test.ts` watches that it still fits.
+ * does by hand what Node's server does there (lib/_http_server.js, `onParserExecuteCommon`), and `outlet.contract.test.ts` watches that it still fits.
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';

@@ -9,6 +9,7 @@
  */
 
 import { digestKey } from '#system/store/digest.ts';
+import { isLater } from '#system/store/latest.ts';
 import type { LatestLocation, Position } from '#system/store/store.ts';
 import type { Tables } from './tables.ts';
 
@@ -159,9 +160,4 @@ function chunkKey(key: Buffer, chunk: number): Buffer {
   const tail = Buffer.allocUnsafe(4);
   tail.writeUInt32BE(chunk);
   return Buffer.concat([key, tail]);
-}
-
-function isLater(candidate: LatestLocation, present: LatestLocation | undefined): boolean {
-  if (!present) return true;
-  return candidate.recordedAtMs === present.recordedAtMs ? candidate.id > present.id : candidate.recordedAtMs > present.recordedAtMs;
 }

@@ -4,6 +4,7 @@
  */
 import { type Clock, systemClock } from '#system/clock.ts';
 import { tellLatest, tellPresence, tellRegistered } from '#system/store/device-happenings.ts';
+import { isLater } from '#system/store/latest.ts';
 import { commitArchive, planArchive, readArchive, readArchivedRuns } from '#system/store/ordered-archive.ts';
 import { type OrderedTable, type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
 import { duePartitions, expireDevices, readPresenceOf, sawEvent, touchDevice } from '#system/store/ordered-presence.ts';
@@ -311,11 +312,6 @@ function readCounters(state: State, account: string | undefined): Counters {
     for (const [reason, count] of tally.filtered) sum.filtered[reason] = (sum.filtered[reason] ?? 0) + count;
   }
   return sum;
-}
-
-function isLater(candidate: LatestLocation, present: LatestLocation | undefined): boolean {
-  if (!present) return true;
-  return candidate.recordedAtMs === present.recordedAtMs ? candidate.id > present.id : candidate.recordedAtMs > present.recordedAtMs;
 }
 
 function isPending(state: State, event: LogEvent): boolean {
