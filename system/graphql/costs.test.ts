@@ -1,5 +1,6 @@
 import { parse } from 'graphql';
 import { expect, test } from 'vitest';
+import { usageDaysMax } from '#system/store/store.ts';
 import { measureOperation } from './costs.ts';
 
 const measured = (text: string, variables = {}, operation?: string) => measureOperation(parse(text), operation, variables);
@@ -10,6 +11,9 @@ test.each([
   ['{ devices(first: 10) { items { id name } after } }', { depth: 3, cost: 41 }],
   ['{ devices { items { id } } }', { depth: 3, cost: 101 }],
   ['{ devices(first: 10) { items { history(first: 20) { events { id } } } } }', { depth: 5, cost: 1 + 10 * (1 + 1 + 20 * 2) }],
+  ['{ usage(to: "2026-11-25", from: null) { calls } }', { depth: 2, cost: 31 }],
+  ['{ usage(from: "2026-11-24") { calls date } }', { depth: 2, cost: 1 + usageDaysMax * 2 }],
+  ['query ($from: Date) { usage(from: $from) { calls } }', { depth: 2, cost: 1 + usageDaysMax }],
   ['query ($n: Int = 7) { devices(first: $n) { items { id } } }', { depth: 3, cost: 15 }],
   ['{ ... on Query { ...f } } fragment f on Query { device(id: 1) { ...g ...g } } fragment g on Device { id name }', { depth: 2, cost: 5 }],
 ])('%s', (text, expected) => {

@@ -8,6 +8,7 @@ import {
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql';
+import { usageDaysMax } from '#system/store/store.ts';
 
 export type Measured = { readonly depth: number; readonly cost: number; readonly introspectionDepth: number };
 type Variables = Readonly<Record<string, unknown>>;
@@ -69,8 +70,11 @@ function measureField(field: FieldNode, walk: Walk): Measured {
 
 function pageSizeOf(field: FieldNode, operation: OperationDefinitionNode, variables: Variables): number {
   const byDefault = pageSizes[field.name.value];
-  const first = field.arguments?.find(({ name }) => name.value === 'first');
-  if (first !== undefined) return sizeIn(first.value, operation, variables) ?? byDefault ?? 1;
+  const argument = (wanted: string): ValueNode | undefined => field.arguments?.find(({ name }) => name.value === wanted)?.value;
+  const [first, from] = [argument('first'), argument('from')];
+  // Its end may be anything: as many days as a range may have.
+  if (field.name.value === 'usage' && from !== undefined && from.kind !== Kind.NULL) return usageDaysMax;
+  if (first !== undefined) return sizeIn(first, operation, variables) ?? byDefault ?? 1;
   return byDefault ?? 1;
 }
 
