@@ -97,8 +97,8 @@ export type K6Record = {
   readonly processes: number;
   /** Iterations that found no free VU and were dropped by k6, of each phase. */
   readonly droppedIterations: readonly number[];
-  /** Of each phase, how many more or fewer arrivals were planned than k6 began and dropped. Of a run that was cut nothing is known: none. */
-  readonly unaccountedIterations: readonly number[];
+  /** Of each phase, how many more or fewer arrivals were planned than k6 began and dropped. Of a run that was cut nothing is known: none. Missing in runs of before. */
+  readonly unaccountedIterations?: readonly number[];
 };
 
 export type PhaseRecord = {

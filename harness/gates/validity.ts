@@ -74,7 +74,7 @@ function droppedByK6({ k6, phases }: RunResult): readonly Fault[] {
 /** What k6 began and what it dropped has to be what was planned, to the last arrival: an arrival that it says nothing of, or that came twice, is a hole in its samples. */
 function unaccountedByK6({ k6, phases }: RunResult): readonly Fault[] {
   return phases.flatMap(({ name, measured, planned }, index) => {
-    const unaccounted = k6?.unaccountedIterations[index] ?? 0;
+    const unaccounted = k6?.unaccountedIterations?.[index] ?? 0;
     if (!measured || unaccounted === 0) return [];
     const text = `phase ${name}: of ${plural(planned, 'planned arrival')} k6 did not say of ${shortNumber(unaccounted)}, once, that it began or dropped it: it was still behind its plan a second after the phase, or samples are missing or there twice`;
     return [{ code: 'iterations-unaccounted', text, voidsFailures: false }];

@@ -101,7 +101,7 @@ function mergeLedgers(parts: readonly RunResult[]): LedgerRecord | undefined {
 
 function mergeK6(parts: readonly RunResult[]): K6Record {
   const total = (name: 'droppedIterations' | 'unaccountedIterations'): readonly number[] =>
-    (parts[0]?.phases ?? []).map((_, index) => sum(parts.map(({ k6 }) => k6?.[name][index] ?? 0)));
+    (parts[0]?.phases ?? []).map((_, index) => sum(parts.map(({ k6 }) => k6?.[name]?.[index] ?? 0)));
   return {
     processes: sum(parts.map(({ k6 }) => k6?.processes ?? 0)),
     droppedIterations: total('droppedIterations'),

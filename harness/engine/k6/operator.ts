@@ -28,7 +28,7 @@ export type Manifests = { readonly configMap: Manifest | undefined; readonly tes
 export function operatorManifests(input: OperatorInput): Manifests {
   const { name, files, scriptFile } = input;
   const metadata = { name: `headroom-${name}`, labels: { 'app.kubernetes.io/managed-by': 'headroom', 'headroom/run': input.run } };
-  const fits = Object.values(files).reduce((sum, text) => sum + text.length, 0) <= configMapBytesMax;
+  const fits = Object.values(files).reduce((sum, text) => sum + Buffer.byteLength(text), 0) <= configMapBytesMax;
   const script = fits ? { configMap: { name: metadata.name, file: scriptFile } } : { volumeClaim: { name: scriptsClaim, file: scriptFile, readOnly: true } };
   return {
     configMap: fits ? { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: files } : undefined,
