@@ -1,4 +1,7 @@
-/** From method and address to the lane, without the framework's router: it is asked before the framework. It finds what that router finds, or a spelling would choose its lane. */
+/**
+ * From method and address to the lane, without the framework's router: it is asked before the framework. It finds what that router finds, or a spelling
+ * would choose its lane.
+ */
 import type { FoundRoute } from './gate.ts';
 import { laneOf } from './lanes.ts';
 
