@@ -47,13 +47,19 @@ async function listDevices(request: FastifyRequest, { store, devices }: Deps) {
   const after = token === undefined ? '' : Buffer.from(token, 'base64url').toString('utf8');
   if (token !== undefined && (!isDeviceId(after) || tokenOf(after) !== token))
     throw new Problem('bad-range', 'This pagination_token was not given out by the list of devices.');
-  // One more than is shown tells whether there is another page.
-  const found = await store.readDevices({ account, after, limit: limit + 1 });
-  const ids = found.slice(0, limit);
+  const { ids, next } = await readDeviceIds(store, { account, after, limit });
   const rows = await Promise.all(ids.map((device) => devices.read({ account, device })));
   const shown = rows.flatMap((row, i) => (row === undefined || row.deleted ? [] : [shownDevice({ ...row, device: ids[i] as string })]));
-  const last = ids.at(-1);
-  return { devices: shown, ...(found.length > limit && last !== undefined ? { pagination_token: tokenOf(last) } : {}) };
+  return { devices: shown, ...(next === undefined ? {} : { pagination_token: tokenOf(next) }) };
+}
+
+type IdsPage = { readonly account: string; readonly after: string; readonly limit: number };
+
+/** `next` where there are more: one more than is asked for tells it, since who is deleted meanwhile makes a page shorter. */
+export async function readDeviceIds(store: Pick<AppDeps['store'], 'readDevices'>, { account, after, limit }: IdsPage) {
+  const found = await store.readDevices({ account, after, limit: limit + 1 });
+  const ids = found.slice(0, limit);
+  return { ids, next: found.length > limit ? ids.at(-1) : undefined };
 }
 
 const tokenOf = (device: string): string => Buffer.from(device).toString('base64url');

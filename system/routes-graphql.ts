@@ -10,6 +10,7 @@ import { Problem } from './protocol/errors.ts';
 import type { Frame } from './protocol/frames.ts';
 import { limits } from './protocol/limits.ts';
 import { historyPage } from './routes-devices.ts';
+import { readDeviceIds } from './routes-fleet.ts';
 import { headersOf, openInnerStream, type StreamDeps, takeOver } from './routes-streams.ts';
 import { readUsageDays } from './routes-usage.ts';
 import { chunkOf, lastChunk } from './stream/outlet.ts';
@@ -136,8 +137,8 @@ function sourcesFor(request: FastifyRequest, deps: Deps): Sources {
     device,
     devices: async ({ first, after }) => {
       onlyAccount();
-      const ids = await store.readDevices({ account, after: after ?? '', limit: first });
-      return (await Promise.all(ids.map(device))).filter((found): found is DeviceView => found !== undefined);
+      const { ids, next } = await readDeviceIds(store, { account, after: after ?? '', limit: first });
+      return { items: (await Promise.all(ids.map(device))).filter((found): found is DeviceView => found !== undefined), after: next ?? null };
     },
     isOnline: async (id) => (await ofDevice(id, () => store.readPresence({ account, device: id })))?.online === true,
     location: (id) => ofDevice(id, () => store.readLatest({ account, device: id })),

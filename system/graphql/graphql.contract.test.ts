@@ -78,6 +78,14 @@ test('pages of devices and of history end and lose nothing', async () => {
   expect(rest.data.history).toEqual({ events: [{ id: 'e2' }], after: null });
 });
 
+test('a device that is deleted while a page is read makes it shorter, and does not end the pages', async () => {
+  const readDevice: Store['readDevice'] = async (ref) => (ref.device === 'b' ? undefined : store.readDevice(ref));
+  await app.close();
+  app = await buildApp({ ...depsOf(), store: { ...store, readDevice } });
+  expect((await ask('{ devices(first: 2) { items { id } after } }')).data.devices).toEqual({ items: [{ id: 'a' }], after: 'b' });
+  expect((await ask('{ devices(first: 2, after: "b") { items { id } after } }')).data.devices).toEqual({ items: [{ id: 'c' }], after: null });
+});
+
 test('history reads over the border of log and archive, page by page, as over REST', async () => {
   const received = (await store.readHistory({ account, device: 'a', after: '', limit: 3, include: 'all' })).events;
   const { position: floor, partition: bucket } = received[2] as LogEvent;

@@ -14,10 +14,9 @@ function checkFirst(first: number, most: number): void {
 
 export const query = {
   device: (_: unknown, { id }: { readonly id: string }, { sources }: Context) => sources.device(id),
-  devices: async (_: unknown, page: PageArguments, { sources }: Context) => {
+  devices: (_: unknown, page: PageArguments, { sources }: Context) => {
     checkFirst(page.first, limits.devicesPageMax);
-    const items = await sources.devices(page);
-    return { items, after: items.length < page.first ? null : items.at(-1)?.id };
+    return sources.devices(page);
   },
   location: async (_: unknown, { device }: { readonly device: string }, { sources }: Context) => shownLocation(await sources.location(device)),
   history: (_: unknown, args: HistoryArguments & { readonly device: string }, context: Context) => history(args.device, args, context),

@@ -22,7 +22,10 @@ export type StreamArguments = { readonly channels: readonly string[]; readonly s
 
 export type Sources = {
   readonly device: (id: string) => Promise<DeviceView | undefined>;
-  readonly devices: (page: { readonly first: number; readonly after?: string | null }) => Promise<readonly DeviceView[]>;
+  readonly devices: (page: {
+    readonly first: number;
+    readonly after?: string | null;
+  }) => Promise<{ readonly items: readonly DeviceView[]; readonly after: string | null }>;
   readonly isOnline: (id: string) => Promise<boolean>;
   readonly location: (id: string) => Promise<LatestLocation | undefined>;
   /** `next`: where the page behind it begins; undefined at the end. */
