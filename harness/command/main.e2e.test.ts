@@ -29,6 +29,8 @@ test.each<[string[], string]>([
   [['scenario', 'smoke', '--seed', '-1'], '--seed has to be'],
   [['scenario', 'smoke', '--seed', 'one'], '--seed has to be'],
   [['scenario', 'smoke', '--repeat', '0'], '--repeat has to be'],
+  [['scenario', 'smoke', '--to', 'k6-operator'], '--to means nothing to a run'],
+  [['scenario', 'export', 'smoke', '--repeat', '3'], '--repeat means nothing to export'],
   [['scenario', 'smoke', '--target', 'http://127.0.0.1:1'], 'target -> credentials'],
   [['scenario', 'smoke', '--target', 'ftp://x', '--credentials', 'c.json'], '--target has to be an http or https URL'],
   [['scenario', 'smoke', '--wire', 'epol'], 'wire'],

@@ -68,10 +68,11 @@ export async function readScenario(name: string, { set, fullTime }: Changes, { o
 }
 
 async function listScenarios(say: Say): Promise<number> {
+  const nameWidth = Math.max(...scenarioNames().map(({ length }) => length)) + 2;
   for (const name of scenarioNames()) {
     const loaded = await loadScenario(name);
     const description = loaded.kind === 'ok' ? (loaded.value as { readonly description?: string }).description : loaded.message;
-    say.out(`${name.padEnd(16)}${description ?? ''}\n`);
+    say.out(`${name.padEnd(nameWidth)}${description ?? ''}\n`);
   }
   return 0;
 }

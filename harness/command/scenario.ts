@@ -9,6 +9,7 @@ import { exitCodesText, verbsText } from './verbs.ts';
 const seedMax = 0xffff_ffff;
 const repeatMax = 100;
 const podsMax = 100;
+const podsDefault = 2;
 
 export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
   command: 'scenario [name] [exported]',
@@ -18,7 +19,7 @@ export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
       .positional('name', { type: 'string', describe: 'name, file, list, or export' })
       .positional('exported', { type: 'string', describe: 'of export: the name or file to export' })
       .option('to', { choices: exportWays, default: 'k6' as const, describe: 'of export: a script for k6, or manifests for the k6-operator' })
-      .option('parallelism', { type: 'number', requiresArg: true, default: 2, describe: 'of export: pods of the k6-operator' })
+      .option('parallelism', { type: 'number', requiresArg: true, default: podsDefault, describe: 'of export: pods of the k6-operator' })
       .option('target', {
         type: 'string',
         requiresArg: true,
@@ -47,9 +48,10 @@ export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
 };
 
 /** yargs shows a thrown error's text and treats it as a usage error. */
-type Checked = Pick<ScenarioArguments, 'name' | 'exported' | 'seed' | 'repeat' | 'target' | 'parallelism'>;
-
-function checkArguments({ name, exported, seed, repeat, target, parallelism = 1 }: Checked): true {
+function checkArguments(args: ScenarioArguments): true {
+  const { name, exported, seed, repeat, target, parallelism = 1 } = args;
+  const idle = idleOption(args);
+  if (idle !== undefined) throw new Error(`--${idle} means nothing to ${name === 'export' ? 'export' : 'a run: it is of export'}`);
   if (exported !== undefined && name !== 'export') throw new Error(`Unknown argument: ${exported}`);
   if (!Number.isInteger(parallelism) || parallelism < 1 || parallelism > podsMax)
     throw new Error(`--parallelism has to be a whole number from 1 to ${podsMax}`);
@@ -57,4 +59,11 @@ function checkArguments({ name, exported, seed, repeat, target, parallelism = 1 
   if (!Number.isInteger(repeat) || repeat < 1 || repeat > repeatMax) throw new Error(`--repeat has to be a whole number from 1 to ${repeatMax}`);
   if (target !== undefined && !/^https?:$/.test(URL.parse(target)?.protocol ?? '')) throw new Error(`--target has to be an http or https URL, not ${target}`);
   return true;
+}
+
+/** What was asked for and would be ignored. */
+function idleOption({ name, to, parallelism, engine, repeat, wire, json, quiet }: ScenarioArguments): string | undefined {
+  const ofRuns = { engine: engine === 'k6', repeat: repeat !== 1, wire: wire !== undefined, json, quiet };
+  const ofExport = { to: to !== 'k6', parallelism: parallelism !== podsDefault };
+  return Object.entries(name === 'export' ? ofRuns : ofExport).find(([, isGiven]) => isGiven)?.[0];
 }
