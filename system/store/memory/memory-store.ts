@@ -1,5 +1,5 @@
 /**
- * A store of maps, for tests of the rooms that use one and for `ack level memory`. One process, gone with it. It says the same as
+ * A store of maps, for tests of the rooms that use one: the service at `ack level memory` is LMDB without flushes. One process, gone with it. It says the same as
  * the LMDB store about everything but durability: store-contract.ts runs on both.
  */
 import { type Clock, systemClock } from '#system/clock.ts';
