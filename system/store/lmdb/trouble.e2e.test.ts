@@ -68,7 +68,7 @@ async function fill(store: Store): Promise<string[]> {
 }
 
 it('says full at its own limit, and what it acknowledged is there', async () => {
-  const store = await open({ mapSizeBytes: 2 * 2 ** 20 });
+  const store = await open({ mapSizeBytes: 2 * 2 ** 20, flushTimeoutMs: 5000 });
   const acknowledged = await fill(store);
   expect(await ids(store)).toEqual(acknowledged);
   await store.close();
@@ -79,7 +79,7 @@ it('says full on a full disk, and what it acknowledged is there after reopening'
   mkdirSync(mounted);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', mounted]);
   try {
-    const store = await open({ folder: mounted });
+    const store = await open({ folder: mounted, flushTimeoutMs: 5000 });
     const acknowledged = await fill(store);
     await store.close();
     const again = await open({ folder: mounted });
