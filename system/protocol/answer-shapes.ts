@@ -55,12 +55,7 @@ export const LimitsShape = Type.Object(
 
 const change = { ch: Text, k: Text, ver: Whole, c: Text, ts: Time };
 export const ChangesShape = closed({
-  changes: Type.Array(
-    Type.Union([
-      closed({ t: Type.Literal('put'), ...change, d: Type.Object({}, { additionalProperties: true }) }),
-      closed({ t: Type.Literal('del'), ...change }),
-    ]),
-  ),
+  changes: Type.Array(Type.Union([closed({ t: Type.Literal('put'), ...change, d: Type.Unknown() }), closed({ t: Type.Literal('del'), ...change })])),
   cursor: Text,
   up_to_date: Type.Boolean(),
 });
