@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AuditedEndpoint, auditWebhooks, missingAt, type WebhookAuditInput } from '#harness/ledger/webhook-audit.ts';
 import type { LiveView } from '#harness/live/live.ts';
+import { messageOf } from '#harness/message-of.ts';
 import type { WebhookLedgerRecord } from '#harness/run-result.ts';
 import type { DrivenWebhooks, RunEndpoint } from './drive-webhooks.ts';
 import { registeredType } from './scenario-webhooks.ts';
@@ -33,7 +34,7 @@ export async function verifyWebhooks(input: VerifyWebhooksInput): Promise<Webhoo
     waitedSeconds = (performance.now() - startedMs) / 1000;
     return { ...auditWebhooks(input.audit, await readAll(input)), waitedSeconds };
   } catch (error) {
-    return { receivers: [], examples: [], waitedSeconds, incomplete: error instanceof Error ? error.message : String(error) };
+    return { receivers: [], examples: [], waitedSeconds, incomplete: messageOf(error) };
   }
 }
 
