@@ -1,6 +1,7 @@
 /** One subscription to the stream, held and measured. */
 import { connect, type Socket } from 'node:net';
 import { FrameReader } from '#harness/engine/streams/frame-reader.ts';
+import { subscription } from '#harness/target/stream-formats.ts';
 
 /** As the schema has it; null where a kind of frame has no such field. */
 export type SubscribedFrame = {
@@ -42,10 +43,6 @@ export type Subscriber = {
   readonly close: () => void;
 };
 
-const query = `subscription ($channels: [String!]!, $since: String, $heartbeatMs: Int) {
-  stream(channels: $channels, since: $since, heartbeatMs: $heartbeatMs) { t channel key version cursor at data hashes code retryMs }
-}`;
-
 type Payload = { readonly data?: { readonly stream?: SubscribedFrame | null } | null; readonly errors?: readonly { readonly message: string }[] };
 type Seen = { readonly counts: SubscriberCounts; readonly versions: Map<string, number>; cursor: string | undefined; end: SubscriberEnd };
 
@@ -59,7 +56,7 @@ export function openSubscriber(options: SubscriberOptions): Subscriber {
   };
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
-  socket.write(requestText(options, JSON.stringify({ query, variables: { channels, since, heartbeatMs } })));
+  socket.write(requestText(options, JSON.stringify({ query: subscription, variables: { channels, since, heartbeatMs } })));
   const reader = new FrameReader();
   let head = '';
   const events = {

@@ -23,7 +23,8 @@ function eventFrameOf(line: string): Frame | 'nothing' | undefined {
   return data === undefined ? 'nothing' : parseFrame(data);
 }
 
-const subscription = `subscription ($channels: [String!]!, $since: String, $heartbeatMs: Int) {
+/** All that a frame may say. */
+export const subscription = `subscription ($channels: [String!]!, $since: String, $heartbeatMs: Int) {
   stream(channels: $channels, since: $since, heartbeatMs: $heartbeatMs) { t channel key version cursor at data epoch from resumed heartbeatMs ageMs hashes code retryMs reason snapshot }
 }`;
 

@@ -143,8 +143,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
 function shortWrite(tables: Tables, folder: string, transaction: number, cause: unknown): StoreUnavailable | undefined {
   if ((cause as { code?: unknown }).code !== 5) return undefined;
   const { lastTxnId } = tables.root.getStats() as { lastTxnId: number };
-  const { bavail, bsize } = statfsSync(folder);
-  if (lastTxnId >= transaction || bavail * bsize >= 2 ** 20) return undefined;
+  if (lastTxnId >= transaction || diskOf(folder).freeBytes >= 2 ** 20) return undefined;
   return new StoreUnavailable('full', 'full: the disk took only a part of what was written.', { cause });
 }
 
@@ -157,9 +156,14 @@ const diskReserveShare = 1 / 16;
  * transaction, or somebody else who fills the disk at that moment, can still kill a process: unacknowledged work is lost with it, no other.
  */
 function refuseOnFullDisk(folder: string): void {
+  const { freeBytes, sizeBytes } = diskOf(folder);
+  const reserveBytes = Math.min(diskReserveBytesMax, sizeBytes * diskReserveShare);
+  if (freeBytes < reserveBytes) throw new StoreUnavailable('full', `full: less than ${(reserveBytes / 2 ** 20).toFixed(1)} MiB are left on the disk.`);
+}
+
+function diskOf(folder: string): { readonly freeBytes: number; readonly sizeBytes: number } {
   const { bavail, blocks, bsize } = statfsSync(folder);
-  const reserveBytes = Math.min(diskReserveBytesMax, blocks * bsize * diskReserveShare);
-  if (bavail * bsize < reserveBytes) throw new StoreUnavailable('full', `full: less than ${(reserveBytes / 2 ** 20).toFixed(1)} MiB are left on the disk.`);
+  return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
 }
 
 /** lmdb-js enlarges its map by itself instead of failing, so the bound is kept here. */
