@@ -1,5 +1,6 @@
 /** What our engine is given in a bench: everything on, as a scenario of single events has it. */
-import type { ArrivalPhase, EngineInput } from '#harness/engine/engine.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ArrivalPhase, EngineInput, EngineRun } from '#harness/engine/engine.ts';
 import { token } from './peers/peer.ts';
 
 const devices = 10_000;
@@ -40,4 +41,24 @@ export function engineInput({ host, port, seed, connections, ratePerSecond, phas
     spoiledAboveMs: 50,
     lateAboveMs: 100,
   };
+}
+
+export type Watching = {
+  readonly seconds: number;
+  readonly signal: AbortSignal /** A line every thirty seconds. */;
+  readonly onThirty: (line: string) => void;
+};
+
+/** Drives the first phase to its end, or to an abort; gives this process's resident bytes of each second. Rejects where the engine breaks, at once. */
+export async function residentWhileDriven(run: EngineRun, { seconds, signal, onThirty }: Watching): Promise<readonly number[]> {
+  const resident: number[] = [];
+  const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
+  signal.addEventListener('abort', run.cut, { once: true });
+  for (let second = 0; second < seconds && !signal.aborted; second++) {
+    await Promise.race([sleep(1000, undefined, { signal }).catch(() => undefined), driven]);
+    resident.push(process.memoryUsage.rss());
+    if (second % 30 === 29) onThirty(`${second + 1} s: ${Math.round((resident.at(-1) ?? 0) / 2 ** 20)} MiB`);
+  }
+  await driven;
+  return resident;
 }

@@ -2,13 +2,12 @@
  * Does the generator's memory stay? The engine with everything on at 10,000/s against a null target; its process's resident memory each
  * second. A run may keep one byte an arrival (the ledger's) and something for each second (its cells), and nothing else.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import { startNullTarget } from '#harness/engine/native/start-null-target.ts';
 import { CellFold } from '#harness/metrics/fold.ts';
 import { type Growth, growthOf, median } from '#harness/metrics/growth.ts';
 import { atMost, type Bench, round } from './bench.ts';
-import { engineInput } from './engine-load.ts';
+import { engineInput, residentWhileDriven } from './engine-load.ts';
 
 const ratePerSecond = 10_000;
 /** Two histograms of each time and operation, sparse, as numbers in arrays: a few hundred buckets each. */
@@ -22,16 +21,7 @@ async function residentEachSecond(seconds: number, say: (line: string) => void, 
     const input = engineInput({ host, port, seed: 1, connections: 64, ratePerSecond, phases: { load: seconds } });
     const run = await createNativeEngine().prepare(input, { onDelta: (delta) => fold.add(delta) });
     try {
-      const resident: number[] = [];
-      const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
-      signal.addEventListener('abort', run.cut, { once: true });
-      for (let second = 0; second < seconds && !signal.aborted; second++) {
-        // An engine that breaks ends the bench, and not after ten minutes.
-        await Promise.race([sleep(1000, undefined, { signal }).catch(() => undefined), driven]);
-        resident.push(process.memoryUsage.rss());
-        if (second % 30 === 29) say(`${second + 1} s: ${Math.round((resident.at(-1) ?? 0) / 2 ** 20)} MiB`);
-      }
-      await driven;
+      const resident = await residentWhileDriven(run, { seconds, signal, onThirty: say });
       await run.finish();
       return resident;
     } finally {

@@ -5,13 +5,12 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import { CellFold } from '#harness/metrics/fold.ts';
 import { type Growth, growthOf } from '#harness/metrics/growth.ts';
 import { atLeast, atMost, type Bench, round } from './bench.ts';
-import { engineInput } from './engine-load.ts';
+import { engineInput, residentWhileDriven } from './engine-load.ts';
 import type { FromRoughTarget } from './rough-target.ts';
 
 const ratePerSecond = 2000;
@@ -58,16 +57,7 @@ async function soak(seconds: number, say: (line: string) => void, signal: AbortS
     const input = { ...engineInput(load), timeoutMs, goodWithinMs: timeoutMs };
     const run = await createNativeEngine().prepare(input, { onDelta: (delta) => fold.add(delta) });
     try {
-      const resident: number[] = [];
-      const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
-      signal.addEventListener('abort', run.cut, { once: true });
-      for (let second = 0; second < seconds && !signal.aborted; second++) {
-        // An engine that breaks ends the bench, and not after ten minutes.
-        await Promise.race([sleep(1000, undefined, { signal }).catch(() => undefined), driven]);
-        resident.push(process.memoryUsage.rss());
-        if (second % 30 === 29) say(`${second + 1} s: ${Math.round((resident.at(-1) ?? 0) / 2 ** 20)} MiB, ${descriptors()} descriptors`);
-      }
-      await driven;
+      const resident = await residentWhileDriven(run, { seconds, signal, onThirty: (line) => say(`${line}, ${descriptors()} descriptors`) });
       const { wire } = await run.finish();
       const total = (count: 'planned' | 'good' | 'failed' | 'dropped'): number => fold.cells().reduce((sum, { counts }) => sum + counts[count], 0);
       const counts = { planned: total('planned'), good: total('good'), failed: total('failed'), dropped: total('dropped') };
