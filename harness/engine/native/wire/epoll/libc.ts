@@ -25,19 +25,31 @@ export type Libc = {
   readonly addressOf: (block: ArrayBuffer) => Address;
 };
 
+/** Arguments that no call reads: the calling conventions of both platforms let a function be given more than it asks for. */
+const four = ['i32', 'i32', 'i32', 'i32'] as const;
+const five = [...four, 'i32'] as const;
+const six = [...five, 'i32'] as const;
+const seven = [...six, 'i32'] as const;
+const eight = [...seven, 'i32'] as const;
+
+/**
+ * Nine arguments each. node:ffi lets the optimising compiler read of a function with up to eight, on a thread of its own, what is freed when the function's thread ends
+ * (Node 26.10; its `CFunctionInfo`): a thread that ended while its calls were being compiled took the whole process with it. From nine on there is nothing of that kind.
+ */
 const signatures = {
-  socket: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
-  connect: { arguments: ['i32', 'pointer', 'u32'], return: 'i32' },
-  send: { arguments: ['i32', 'pointer', 'u32', 'i32'], return: 'i32' },
-  recvmsg: { arguments: ['i32', 'pointer', 'i32'], return: 'i32' },
-  getsockopt: { arguments: ['i32', 'i32', 'i32', 'pointer', 'pointer'], return: 'i32' },
-  setsockopt: { arguments: ['i32', 'i32', 'i32', 'pointer', 'u32'], return: 'i32' },
-  close: { arguments: ['i32'], return: 'i32' },
-  epoll_create1: { arguments: ['i32'], return: 'i32' },
-  epoll_ctl: { arguments: ['i32', 'i32', 'i32', 'pointer'], return: 'i32' },
-  epoll_pwait2: { arguments: ['i32', 'pointer', 'i32', 'pointer', 'pointer'], return: 'i32' },
-  clock_nanosleep: { arguments: ['i32', 'i32', 'pointer', 'pointer'], return: 'i32' },
-  clock_gettime: { arguments: ['i32', 'pointer'], return: 'i32' },
+  socket: { arguments: ['i32', 'i32', 'i32', ...six], return: 'i32' },
+  connect: { arguments: ['i32', 'pointer', 'u32', ...six], return: 'i32' },
+  send: { arguments: ['i32', 'pointer', 'u32', 'i32', ...five], return: 'i32' },
+  recvmsg: { arguments: ['i32', 'pointer', 'i32', ...six], return: 'i32' },
+  getsockopt: { arguments: ['i32', 'i32', 'i32', 'pointer', 'pointer', ...four], return: 'i32' },
+  setsockopt: { arguments: ['i32', 'i32', 'i32', 'pointer', 'u32', ...four], return: 'i32' },
+  close: { arguments: ['i32', ...eight], return: 'i32' },
+  epoll_create1: { arguments: ['i32', ...eight], return: 'i32' },
+  epoll_ctl: { arguments: ['i32', 'i32', 'i32', 'pointer', ...five], return: 'i32' },
+  epoll_pwait2: { arguments: ['i32', 'pointer', 'i32', 'pointer', 'pointer', ...four], return: 'i32' },
+  clock_nanosleep: { arguments: ['i32', 'i32', 'pointer', 'pointer', ...five], return: 'i32' },
+  clock_gettime: { arguments: ['i32', 'pointer', ...seven], return: 'i32' },
+  /** Called once a thread, and never compiled. */
   __errno_location: { arguments: [], return: 'pointer' },
 } as const;
 
@@ -46,9 +58,24 @@ export async function loadLibc(): Promise<Libc> {
   if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64'))
     throw new Error(`it is for Linux on x64 and arm64, not ${process.platform} on ${process.arch}`);
   const { dlopen, getInt32, getRawPointer } = await import('node:ffi');
-  const { functions } = dlopen(null, signatures);
-  const errnoAt = functions.__errno_location();
-  return { ...functions, errno: () => getInt32(errnoAt), addressOf: getRawPointer };
+  const { functions: c } = dlopen(null, signatures);
+  const errnoAt = c.__errno_location();
+  return {
+    socket: (family, type, protocol) => c.socket(family, type, protocol, 0, 0, 0, 0, 0, 0),
+    connect: (descriptor, address, length) => c.connect(descriptor, address, length, 0, 0, 0, 0, 0, 0),
+    send: (descriptor, bytes, length, flags) => c.send(descriptor, bytes, length, flags, 0, 0, 0, 0, 0),
+    recvmsg: (descriptor, message, flags) => c.recvmsg(descriptor, message, flags, 0, 0, 0, 0, 0, 0),
+    getsockopt: (descriptor, level, name, value, length) => c.getsockopt(descriptor, level, name, value, length, 0, 0, 0, 0),
+    setsockopt: (descriptor, level, name, value, length) => c.setsockopt(descriptor, level, name, value, length, 0, 0, 0, 0),
+    close: (descriptor) => c.close(descriptor, 0, 0, 0, 0, 0, 0, 0, 0),
+    epoll_create1: (flags) => c.epoll_create1(flags, 0, 0, 0, 0, 0, 0, 0, 0),
+    epoll_ctl: (epoll, operation, descriptor, event) => c.epoll_ctl(epoll, operation, descriptor, event, 0, 0, 0, 0, 0),
+    epoll_pwait2: (epoll, events, max, timespec, signals) => c.epoll_pwait2(epoll, events, max, timespec, signals, 0, 0, 0, 0),
+    clock_nanosleep: (clock, flags, timespec, rest) => c.clock_nanosleep(clock, flags, timespec, rest, 0, 0, 0, 0, 0),
+    clock_gettime: (clock, timespec) => c.clock_gettime(clock, timespec, 0, 0, 0, 0, 0, 0, 0),
+    errno: () => getInt32(errnoAt),
+    addressOf: getRawPointer,
+  };
 }
 
 /** As node names it: `ECONNRESET`. */
