@@ -32,6 +32,8 @@ function wayOf({ speedMetersPerSecond, radiusDegrees, motion }: Going): Way {
 
 const lonStretch = 1 / Math.cos((52.35 * Math.PI) / 180);
 
+const fullTurn = 2 * Math.PI;
+
 /** FNV-1a. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
@@ -45,12 +47,14 @@ export function placeOf(
   { radiusDegrees, radiansPerSecond }: Way = ways.drive,
 ): { readonly lat: number; readonly lon: number; readonly bearing: number } {
   const hash = hashOf(device);
-  const angle = (wallMs / 1000) * radiansPerSecond + hash;
-  const turns = angle / (2 * Math.PI);
+  const turns = ((wallMs / 1000) * radiansPerSecond + hash) / fullTurn;
+  // Within one turn: the sine of a large angle costs several times as much.
+  const turn = turns - Math.floor(turns);
+  const angle = turn * fullTurn;
   return {
     lat: 52 + ((hash & 0xffff) / 0x10000) * 0.7 + radiusDegrees * Math.sin(angle),
     lon: 4.5 + ((hash >>> 16) / 0x10000) * 0.7 + radiusDegrees * lonStretch * Math.cos(angle),
-    bearing: 360 * (1 - (turns - Math.floor(turns))),
+    bearing: 360 * (1 - turn),
   };
 }
 

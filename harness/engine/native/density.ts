@@ -7,6 +7,8 @@ export class Density {
   #windowFromMs = 0;
   #arrivalsBefore = 0;
   dense = false;
+  /** Mean time between arrivals in the last window; Infinity: none came. */
+  gapMs = Number.POSITIVE_INFINITY;
 
   /** `napBelowMs`: mean gap between arrivals below which they are dense; 0: never. */
   constructor(napBelowMs: number) {
@@ -17,7 +19,9 @@ export class Density {
   look(nowMs: number, arrivals: number): boolean {
     const elapsedMs = nowMs - this.#windowFromMs;
     if (elapsedMs < windowMs) return this.dense;
-    this.dense = (arrivals - this.#arrivalsBefore) / elapsedMs > this.#denseAbovePerMs;
+    const came = arrivals - this.#arrivalsBefore;
+    this.dense = came / elapsedMs > this.#denseAbovePerMs;
+    this.gapMs = came === 0 ? Number.POSITIVE_INFINITY : elapsedMs / came;
     this.#windowFromMs = nowMs;
     this.#arrivalsBefore = arrivals;
     return this.dense;

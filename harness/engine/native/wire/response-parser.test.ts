@@ -78,6 +78,12 @@ describe('an answer', () => {
     expect(read(`${withLength('a')}HTTP/1.1 200 OK`)).toMatchObject({ result: 'done', body: 'a', keepAlive: false });
   });
 
+  it('is its own where its head was read before', () => {
+    const one = read(`${withLength('a')}HTTP/1.1 200 OK`);
+    const other = read(withLength('b'));
+    expect([one.body, one.keepAlive, other.body, other.keepAlive]).toEqual(['a', false, 'b', true]);
+  });
+
   it('shows its headers by lower-case name, joined where there are several', () => {
     const parser = new ResponseParser();
     read(head('HTTP/1.1 429 Too Many', 'Retry-After:  3 ', 'X-A: 1', 'x-a: 2', 'Content-Length: 0'), [], parser);

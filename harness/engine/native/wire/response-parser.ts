@@ -3,16 +3,14 @@
  * readers disagree on where an answer ends: that is the one thing a load generator must not get wrong. The usual answer, whole in
  * one read with a content-length, takes one pass over its head and two string copies.
  */
+import { bodyBytesMax, headOf } from './response-head.ts';
 
 /** Node's own servers send at most 16 KiB; a head beyond this is not an answer of any contract. */
 const headCharsMax = 65_536;
-const bodyBytesMax = 64 * 1024 * 1024;
 
 type State = 'head' | 'body-length' | 'body-until-close' | 'chunk-size' | 'chunk-data' | 'chunk-end' | 'trailer' | 'done' | 'broken';
 
 const malformed = (what: string): string => `malformed answer: ${what}`;
-const statusLine = /^HTTP\/1\.[01] ([1-5]\d\d)(?: [^\r\n]*)?$/;
-const decimal = /^\d{1,15}$/;
 const chunkSizeLine = /^([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?$/;
 
 export class ResponseParser {
@@ -113,58 +111,18 @@ export class ResponseParser {
     return bodyAt;
   }
 
-  /** From the head: how does the body end? RFC 9112 §6.3. */
   #beginBody(): void {
-    const lines = this.#head.split('\r\n');
-    const status = statusLine.exec(lines[0]!);
-    if (status === null) return this.#break('its status line');
-    this.status = Number(status[1]);
-    let length: string | undefined;
-    let encoding: string | undefined;
-    let connection = '';
-    for (let i = 1; i < lines.length; i++) {
-      const line = lines[i]!;
-      const colon = line.indexOf(':');
-      if (colon < 1 || line.charCodeAt(colon - 1) <= 0x20) return this.#break('a header without a name');
-      // Only three names matter, told apart by their length before anything is copied.
-      if (colon !== 10 && colon !== 14 && colon !== 17) continue;
-      const name = line.slice(0, colon).toLowerCase();
-      const value = line.slice(colon + 1).trim();
-      if (name === 'connection') connection += `,${value.toLowerCase()}`;
-      else if (name === 'transfer-encoding') encoding = encoding === undefined ? value.toLowerCase() : `${encoding},${value.toLowerCase()}`;
-      else if (name === 'content-length') {
-        if (length !== undefined && length !== value) return this.#break('two lengths');
-        length = value;
-      }
-    }
-    const old = lines[0]!.startsWith('HTTP/1.0');
-    this.keepAlive = old ? /,\s*keep-alive\s*(,|$)/.test(connection) : !/,\s*close\s*(,|$)/.test(connection);
-    this.#chooseFraming(length, encoding);
-  }
-
-  #chooseFraming(length: string | undefined, encoding: string | undefined): void {
-    if (this.status === 101) return this.#break('it switches protocols');
-    // An interim answer: the one that counts follows.
-    if (this.status < 200) return this.reset();
-    if (this.status === 204 || this.status === 304) {
-      this.#finish('');
-      return;
-    }
-    if (encoding !== undefined) {
-      if (length !== undefined) return this.#break('chunked and a length');
-      if (encoding !== 'chunked') return this.#break(`transfer-encoding ${encoding.slice(0, 40)}`);
-      this.#state = 'chunk-size';
-      return;
-    }
-    if (length === undefined) {
-      this.keepAlive = false;
-      this.#state = 'body-until-close';
-      return;
-    }
-    if (!decimal.test(length) || Number(length) > bodyBytesMax) return this.#break('its length');
-    this.#left = Number(length);
-    if (this.#left === 0) this.#finish('');
-    else this.#state = 'body-length';
+    const { status, keepAlive, framing } = headOf(this.#head);
+    this.status = status;
+    this.keepAlive = keepAlive;
+    if (framing.kind === 'length') {
+      this.#left = framing.bytes;
+      if (framing.bytes === 0) this.#finish('');
+      else this.#state = 'body-length';
+    } else if (framing.kind === 'chunked') this.#state = 'chunk-size';
+    else if (framing.kind === 'until-close') this.#state = 'body-until-close';
+    else if (framing.kind === 'interim') this.reset();
+    else this.#break(framing.what);
   }
 
   #readCounted(buffer: Buffer, at: number, end: number): number {
