@@ -10,8 +10,8 @@ const deafMaxMs = 0.25;
  * Where arrivals are dense, what is due within this time after a turn is fired together: the longest that keeps the dispatch delay's p99 below 0.2 ms, but not more than
  * so many mean gaps, which keeps the arrivals' dispersion below 1.3. Measured: see README, "What a wake-up costs".
  */
-const togetherMsMax = 0.14;
-const gapsTogetherMax = 1.4;
+const togetherMsMax = 0.12;
+const gapsTogetherMax = 1.1;
 
 export type OwnTurnsOptions = TurnsOptions & { readonly sleep: NonNullable<Wires['sleep']>; readonly stampsArrivals: boolean };
 
