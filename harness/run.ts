@@ -22,7 +22,7 @@ import { arrivalCount, peakPerSecond } from '#harness/pacing/rate.ts';
 import { requirePart } from '#harness/parts/find.ts';
 import { runFolderName, writeRun } from '#harness/run-folder/run-folder.ts';
 import type { CalibrationRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
-import { chainsOf, type Scenario } from '#harness/scenario.ts';
+import { chainsOf, type Scenario, timeoutMsOf } from '#harness/scenario.ts';
 import { probeNameOf } from '#harness/target/event-ids.ts';
 import { driveLoad } from './drive.ts';
 import { type DrivenWebhooks, startWebhooks } from './drive-webhooks.ts';
@@ -36,7 +36,6 @@ import { attachTarget, startTarget, type Target } from './topology/target.ts';
 import { UsageError } from './usage-error.ts';
 import { verify } from './verify.ts';
 
-const timeoutMsDefault = 10_000;
 const calibrationSecondsBefore = 3;
 const calibrationSecondsAfter = 1;
 
@@ -139,7 +138,7 @@ async function measure({ options, startedAt, target, view, interrupts, folder, o
   );
   const plannedByPhase = new Map(phases.map((phase) => [phase.name, arrivalCount(phase)]));
   const abortable = options.thresholds.filter((threshold) => threshold.abort);
-  const timeoutMs = scenario.fleet.timeoutMs ?? timeoutMsDefault;
+  const timeoutMs = timeoutMsOf(scenario.fleet);
   const driven = await driveLoad({
     scenario,
     scale: scaleOf(options.scenario),

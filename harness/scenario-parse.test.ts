@@ -112,6 +112,11 @@ describe('what is wrong is said with its place', () => {
     ['more than all devices moving', withSet('fleet.motion={"walking":0.7,"still":0.5}'), 'fleet.motion: walking and still are shares'],
     ['good later than given up', withSet('fleet.timeoutMs=100', 'fleet.goodWithinMs=200'), 'fleet.goodWithinMs: must not be more'],
     [
+      'good later than given up where nothing is said',
+      withSet('fleet.goodWithinMs=10001'),
+      'fleet.goodWithinMs: must not be more than fleet.timeoutMs (10000)',
+    ],
+    [
       'a threshold on a phase that is not there',
       withSet('thresholds[0].metric=response_ms{phase:spiek}'),
       'thresholds[0].metric: \nresponse_ms{phase:spiek}\n                  ^ unknown phase',

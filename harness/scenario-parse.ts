@@ -3,7 +3,7 @@ import { offer } from '#harness/gates/nearest.ts';
 import { formatThresholdError, type ParsedThreshold, parseThreshold } from '#harness/gates/threshold.ts';
 import { arrivalCount } from '#harness/pacing/rate.ts';
 import { floodName } from '#harness/target/storm-operations.ts';
-import { chainsOf, type Phase, type Scenario } from './scenario.ts';
+import { chainsOf, type Phase, type Scenario, timeoutMsOf } from './scenario.ts';
 import { joinPath, type ScenarioError, scenarioSchema, schemaErrors } from './scenario-schema.ts';
 import { streamErrors } from './scenario-streams.ts';
 import { webhookErrors } from './scenario-webhooks.ts';
@@ -130,8 +130,8 @@ function fleetErrors({ fleet, chains }: Scenario): readonly ScenarioError[] {
   if (fleet.motion !== undefined && fleet.motion.walking + fleet.motion.still > 1)
     errors.push({ path: 'fleet.motion', message: 'walking and still are shares of the devices, together at most 1' });
   if (fleet.accounts > fleet.devices) errors.push({ path: 'fleet.accounts', message: `must not be more than fleet.devices (${fleet.devices})` });
-  if (fleet.goodWithinMs !== undefined && fleet.timeoutMs !== undefined && fleet.goodWithinMs > fleet.timeoutMs) {
-    errors.push({ path: 'fleet.goodWithinMs', message: `must not be more than fleet.timeoutMs (${fleet.timeoutMs}): what is later is given up` });
+  if (fleet.goodWithinMs !== undefined && fleet.goodWithinMs > timeoutMsOf(fleet)) {
+    errors.push({ path: 'fleet.goodWithinMs', message: `must not be more than fleet.timeoutMs (${timeoutMsOf(fleet)}): what is later is given up` });
   }
   return errors;
 }

@@ -82,7 +82,7 @@ export const Fleet = Type.Object(
     clock: Type.Optional(Type.Object({ wrong: share, aheadMs: Type.Integer({ minimum: -86_400_000, maximum: 86_400_000 }) }, closed)),
     /** So many devices of one account more, as which `flood` sends. */
     loud: Type.Optional(Type.Object({ devices: count(10_000) }, closed)),
-    /** After how long an unanswered request is given up. */
+    /** After how long an unanswered request is given up; 10 s where nothing is said. */
     timeoutMs: Type.Optional(Type.Integer({ minimum: 10, maximum: 120_000 })),
     /** A good answer later than this counts as failed. */
     goodWithinMs: Type.Optional(Type.Integer({ minimum: 1, maximum: 120_000 })),
@@ -104,6 +104,10 @@ export const Fleet = Type.Object(
   closed,
 );
 export type Fleet = Static<typeof Fleet>;
+
+const timeoutMsDefault = 10_000;
+/** After how long an unanswered request of a fleet is given up, said or not. */
+export const timeoutMsOf = ({ timeoutMs = timeoutMsDefault }: Pick<Fleet, 'timeoutMs'>): number => timeoutMs;
 
 /** Those of one kind who listen for changes of their user's items. */
 export const Reader = Type.Object(

@@ -1,9 +1,10 @@
 /** Times and counts of streams: as seen, and between which bounds when what a stop of the generator may have caused is left open. */
 import { countOf } from '#harness/metrics/histogram.ts';
 import type { StreamCell, StreamCounts } from '#harness/run-result.ts';
+import { timeoutMsOf } from '#harness/scenario.ts';
 import { type Observation, observeWindows } from './holds.ts';
 import type { MetricSource } from './metric.ts';
-import { defaultTimeoutMs, type Figure, type JudgedData, type SampledFigure } from './samples.ts';
+import type { Figure, JudgedData, SampledFigure } from './samples.ts';
 import { bySecond, heldOf, selectStreamCells, sumSpoiled, sumStreams, sumStreamTimes } from './stream-samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 import { timeFigure } from './time-figure.ts';
@@ -35,7 +36,7 @@ function streamTimeFigure(
   const certainlyFailed = all ? missing - missingSpoiled : 0;
   const unknown = countOf(spoiled) + (all ? missingSpoiled : 0);
   // A dial has a limit; who never came back was away for longer than any time, and so is the average.
-  const timeoutMicros = source.time === 'hello' ? (run.scenario.fleet.timeoutMs ?? defaultTimeoutMs) * 1000 : Number.POSITIVE_INFINITY;
+  const timeoutMicros = source.time === 'hello' ? timeoutMsOf(run.scenario.fleet) * 1000 : Number.POSITIVE_INFINITY;
   const { samples, figure } = timeFigure({ clean, spoiled, failed, certainlyFailed, unknown, waited: 0, timeoutMicros }, aggregation);
   return { samples, figure: figure === undefined || metric.unit !== 's' ? figure : inSeconds(figure) };
 }

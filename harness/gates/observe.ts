@@ -1,23 +1,14 @@
 /** What a threshold's metric came to: as seen, and between which bounds it lies when unknown samples may have been anything. */
 import { countOf } from '#harness/metrics/histogram.ts';
 import type { TimeName } from '#harness/run-result.ts';
+import { timeoutMsOf } from '#harness/scenario.ts';
 import { type Observation, observationOf, observeWindows } from './holds.ts';
 import { observeHeld } from './observe-held.ts';
 import { observeCpu, observeDrain, observeGrowth, observeItems, observeLedger, observeResident, observeScrape } from './observe-single.ts';
 import { observeStreams, streamsCanStillHold } from './observe-streams.ts';
 import { observeWebhookLedger, observeWebhooks } from './observe-webhooks.ts';
 import { observeRecovery } from './recovery.ts';
-import {
-  defaultTimeoutMs,
-  type JudgedData,
-  phasesOf,
-  type SampledFigure,
-  type Samples,
-  type SelectedCell,
-  selectCells,
-  sumSamples,
-  unknownOf,
-} from './samples.ts';
+import { type JudgedData, phasesOf, type SampledFigure, type Samples, type SelectedCell, selectCells, sumSamples, unknownOf } from './samples.ts';
 import { withoutUnfinishedSeconds } from './stream-samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 import { timeFigure } from './time-figure.ts';
@@ -97,7 +88,7 @@ function arrivalTimeFigure({ run }: JudgedData, { aggregation }: ParsedThreshold
   const failed = failuresCount ? samples.failed : 0;
   const unknown = undelivered ? unknownOf(samples, countOf(spoiled) + samples.spoiledFailed) : countOf(spoiled);
   const certainlyFailed = Math.max(0, failed - samples.spoiledFailed);
-  const timeoutMicros = (run.scenario.fleet.timeoutMs ?? defaultTimeoutMs) * 1000;
+  const timeoutMicros = timeoutMsOf(run.scenario.fleet) * 1000;
   return timeFigure({ clean, spoiled, failed, certainlyFailed, unknown: unknown + more, waited, timeoutMicros }, aggregation);
 }
 

@@ -22,8 +22,6 @@ export type JudgedData = Pick<RunResult, 'cells' | 'phases' | 'ledger' | 'items'
   readonly webhooks?: Pick<WebhooksRecord, 'cells' | 'ledger'>;
 };
 
-export const defaultTimeoutMs = 30_000;
-
 /** Of workers and of the processes that hold streams or receive webhooks alike: who writes late makes changes late, and who reads late sees them late. */
 export function spoiledSeconds(result: Pick<RunResult, 'machine' | 'workers' | 'streams' | 'webhooks'>, limits: JudgeLimits): ReadonlySet<number> {
   const stolen = result.machine.filter((one) => (one.stealShare ?? 0) > limits.stealShareMax).map((one) => one.second);

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExportWay } from '#harness/command/run-options.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
-import { chainsOf, type Scenario } from '#harness/scenario.ts';
+import { chainsOf, type Scenario, timeoutMsOf } from '#harness/scenario.ts';
 import type { DeviceCredentials } from '#harness/target/operation.ts';
 import { bundleScript } from './bundle.ts';
 import { type K6Plan, k6OptionsOf, k6PlanOf } from './k6-plan.ts';
@@ -29,7 +29,6 @@ export type ExportInput = {
 /** `plan.json`: what folds samples into a run again. */
 export type Exported = { readonly version: 1; readonly plan: K6Plan; readonly phases: readonly ArrivalPhase[]; readonly scenario: Scenario };
 
-const timeoutMsDefault = 10_000;
 const devicesFile = 'devices.json';
 
 export async function exportScenario(input: ExportInput): Promise<readonly string[]> {
@@ -64,7 +63,7 @@ const isOfHarness = (metric: string): boolean => /^(pipeline_drain_seconds|dispa
 
 function planOf({ scenario, phases, seed, run, targetUrl }: ExportInput): K6Plan {
   const { fleet, chains } = scenario;
-  const timeoutMs = fleet.timeoutMs ?? timeoutMsDefault;
+  const timeoutMs = timeoutMsOf(fleet);
   return k6PlanOf({
     run,
     seed,
