@@ -1,9 +1,9 @@
-import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { Accounts } from './accounts/accounts.ts';
 import type { Clock } from './clock.ts';
 import { Problem } from './protocol/errors.ts';
 import { AccountAnswer, AccountBody, BackupBody } from './protocol/schemas.ts';
+import { digestOf, matchesDigest } from './protocol/secrets.ts';
 import type { Store } from './store/store.ts';
 
 /** What became of the wish to restart all workers. `alone`: there is nobody who could start another process. */
@@ -20,10 +20,10 @@ export type AdminControls = {
 export type AdminDeps = AdminControls & { readonly accounts: Accounts; readonly store: Store; readonly clock: Clock };
 
 export function adminRoutes(app: FastifyInstance, { accounts, adminToken, store, clock, startDrain, restartWorkers }: AdminDeps): void {
-  const expected = hash('sha256', `Bearer ${adminToken}`, 'buffer');
+  const expected = digestOf(`Bearer ${adminToken}`);
   app.addHook('onRequest', (request, _reply, done) => {
-    const presented = hash('sha256', request.headers.authorization ?? '', 'buffer');
-    done(timingSafeEqual(presented, expected) ? undefined : new Problem('unauthenticated', 'Give the admin token as a bearer token.'));
+    const isAdmin = matchesDigest(request.headers.authorization ?? '', expected);
+    done(isAdmin ? undefined : new Problem('unauthenticated', 'Give the admin token as a bearer token.'));
   });
   app.post('/admin/v1/accounts', { schema: { body: AccountBody, response: { 201: AccountAnswer } } }, async (request, reply) => {
     const { name, quotas = {} } = request.body as AccountBody;

@@ -1,6 +1,7 @@
 /** What an account does with its endpoints. Outcomes are values; the routes turn them into HTTP. */
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '#system/clock.ts';
+import { digestOf, matchesDigest } from '#system/protocol/secrets.ts';
 import { confirmationType, testType, type WebhookType } from '#system/protocol/webhooks.ts';
 import { type Endpoint, type EndpointKey, outwardEvent, type Store } from '#system/store/store.ts';
 import { type Guard, mayConnect } from './guard.ts';
@@ -38,8 +39,6 @@ export type WebhooksOptions = {
 const secretsKeptMax = 2;
 // Two changes of one endpoint may race; the loser reads again. More rounds than this would mean a broken store.
 const roundsMax = 10;
-
-const digestOf = (token: string): string => hash('sha256', token, 'hex');
 
 export function createWebhooks(options: WebhooksOptions): Webhooks {
   const { store, clock, settings } = options;
@@ -96,9 +95,6 @@ export function createWebhooks(options: WebhooksOptions): Webhooks {
     },
   };
 }
-
-/** Of digests, which have one length whatever was presented: letters beyond ASCII have more bytes than they count. */
-const matchesDigest = (presented: string, digest: string): boolean => timingSafeEqual(Buffer.from(digestOf(presented)), Buffer.from(digest));
 
 /** The token names its endpoint, so that nothing has to be searched; only its digest is kept beside the message that carries it. */
 function keyOfToken(token: string): EndpointKey | undefined {
