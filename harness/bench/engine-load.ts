@@ -43,9 +43,10 @@ export function engineInput({ host, port, seed, connections, ratePerSecond, phas
   };
 }
 
-export type Watching = {
+type Watching = {
   readonly seconds: number;
-  readonly signal: AbortSignal /** A line every thirty seconds. */;
+  readonly signal: AbortSignal;
+  /** A line every thirty seconds. */
   readonly onThirty: (line: string) => void;
 };
 

@@ -16,7 +16,7 @@ import type { WorkerInput } from './worker-input.ts';
 
 export type NativeEngineOptions = {
   readonly wire?: WireChoice;
-  /** No sleep is shorter: what is due within it is fired together. Shorter is more even and costs more CPU. */
+  /** No sleep is shorter: what is due within it is fired together (on the epoll wire not beyond 1.1 mean gaps). Shorter is more even and costs more CPU. */
   readonly sleepMinMs?: number;
   /** Where arrivals are nearer to each other than this on average, a thread naps by itself and is not called by the pacing thread. 0: never. */
   readonly napBelowMs?: number;
