@@ -1,10 +1,11 @@
 /** Nothing that a run started outlives it, however it ends. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { childrenOf, isRunning } from './topology/processes.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 let folder: string;
@@ -13,29 +14,19 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Parent by process, of all that run now. */
-function parents(): Map<number, number> {
-  const found = new Map<number, number>();
-  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ') as [string, string];
-      if (state !== 'Z') found.set(Number(name), Number(parent));
-    } catch {
-      // Ended between the listing and the reading.
-    }
+const descendants = (pid: number): readonly number[] => childrenOf(pid).flatMap((child) => [child, ...descendants(child)]);
+
+/** For the message where it stays. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return `process ${pid}, which had ended by then`;
   }
-  return found;
 }
 
-function descendants(pid: number): readonly number[] {
-  const table = parents();
-  const found = [pid];
-  for (let i = 0; i < found.length; i++) for (const [child, parent] of table) if (parent === found[i]) found.push(child);
-  return found.slice(1);
-}
-
-type Running = { readonly child: ChildProcess; readonly ended: Promise<number | null>; readonly others: readonly number[] };
+/** `others`: their command by process. */
+type Running = { readonly child: ChildProcess; readonly ended: Promise<number | null>; readonly others: ReadonlyMap<number, string> };
 
 /** A run that has begun to drive load, and every process that belongs to it. */
 async function startRun(scenario: string): Promise<Running> {
@@ -48,13 +39,10 @@ async function startRun(scenario: string): Promise<Running> {
       if (/planned \d/.test(text)) resolve();
     });
   });
-  return { child, ended, others: descendants(child.pid as number) };
+  return { child, ended, others: new Map(descendants(child.pid as number).map((pid) => [pid, commandOf(pid)])) };
 }
 
-const gone = (pids: readonly number[]): boolean => {
-  const table = parents();
-  return pids.every((pid) => !table.has(pid));
-};
+const leftOf = (others: Running['others']): readonly string[] => [...others].flatMap(([pid, command]) => (isRunning(pid) ? [command] : []));
 
 test.each([
   ['SIGKILL', ['SIGKILL'], [null]],
@@ -66,14 +54,14 @@ test.each([
   '%s: no process is left over',
   async (_, signals, codes, scenario: string = 'smoke', othersMin: number = 2) => {
     const { child, ended, others } = await startRun(scenario);
-    expect(others.length).toBeGreaterThanOrEqual(othersMin);
+    expect(others.size).toBeGreaterThanOrEqual(othersMin);
     for (const signal of signals) {
       child.kill(signal);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     const code = await ended;
     expect(codes as readonly (number | null)[]).toContain(code);
-    await expect.poll(() => gone(others), { timeout: 10_000, interval: 100 }).toBe(true);
+    await expect.poll(() => leftOf(others), { timeout: 10_000, interval: 100 }).toEqual([]);
   },
   40_000,
 );

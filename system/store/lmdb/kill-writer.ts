@@ -1,4 +1,4 @@
-/** A process of the kill test: appends under load and steps, and says what was acknowledged; the test kills it. */
+/** A process of the kill test: appends under load and steps, and says what was acknowledged; the test kills it, or tells it to exit. */
 import { partitionCount } from '#system/store/store.ts';
 import { openLmdbStore } from './lmdb-store.ts';
 
@@ -46,5 +46,6 @@ async function process64(): Promise<never> {
   }
 }
 
+process.once('message', () => process.exit(1));
 process.send?.('ready');
 await Promise.all([...Array.from({ length: 8 }, (_, i) => write(`d${i}`)), process64()]);

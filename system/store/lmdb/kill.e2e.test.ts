@@ -27,6 +27,20 @@ async function kill(child: ChildProcess): Promise<void> {
   await closed;
 }
 
+/** The signal that ended it; `undefined` where it stays, which ends it here. */
+async function exit(child: ChildProcess): Promise<NodeJS.Signals | null | undefined> {
+  const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    child.kill('SIGKILL');
+  }, 10_000);
+  child.send('exit');
+  const [, signal] = await closed;
+  clearTimeout(timer);
+  return late ? undefined : signal;
+}
+
 async function everything(store: Store): Promise<LogEvent[]> {
   const events: LogEvent[] = [];
   let after: LogCursor = {};
@@ -81,6 +95,23 @@ it('keeps every acknowledged event exactly once when writers are killed, one or 
       } else if (first && second) await Promise.all([kill(first), kill(second)]);
       await verify(folder, acknowledged);
     }
+    expect(acknowledged.size).toBeGreaterThan(rounds);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}, 120_000);
+
+it('lets a process that exits while it writes be gone, loses nothing of it and blocks nobody', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'exit-'));
+  const acknowledged = new Set<string>();
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const writers = ['x', 'y'].map((name) => start(folder, `${name}${round}`, acknowledged));
+      await Promise.all(writers.map(({ ready }) => ready));
+      await new Promise((resolve) => setTimeout(resolve, 30 + 10 * round));
+      expect(await Promise.all(writers.map(({ child }) => exit(child)))).not.toContain(undefined);
+    }
+    await verify(folder, acknowledged);
     expect(acknowledged.size).toBeGreaterThan(rounds);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -120,8 +120,18 @@ export async function startThread(options: ThreadOptions): Promise<Thread> {
 /** A backup writes elsewhere, beside everything else, and takes as long as the data are large. */
 const isFlushed = (message: ToThread): boolean => message.kind === 'append' || (message.kind === 'command' && message.name !== 'backup');
 
+const living = new Set<Worker>();
+
+// A process that exits cuts its threads off where they are. One that is within a transaction then holds lmdb's locks while its own
+// clean-up waits for them: the process is never gone, and no other one can write. From one that is killed lmdb takes them back.
+process.on('exit', () => {
+  if (living.size > 0) process.kill(process.pid, 'SIGKILL');
+});
+
 async function openWorker(data: ThreadData): Promise<Worker> {
   const worker = new Worker(new URL('./store-thread.ts', import.meta.url), { workerData: data, name: 'store' });
+  living.add(worker);
+  worker.once('exit', () => living.delete(worker));
   const first = await new Promise<FromThread>((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);
