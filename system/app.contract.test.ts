@@ -365,6 +365,26 @@ describe('access', () => {
     expect(bodies.size).toBe(1);
   });
 
+  test('R46: a device that is deleted has no token any more, here and where the news comes or is lost', async () => {
+    const keys = await newAccount();
+    const other = createBus();
+    const elsewhere = await buildApp({ ...deps, bus: other });
+    const lonely = await buildApp({ ...deps, bus: createBus(), streams: { ...deps.streams, positionCheckMs: 20 } });
+    const { authorization } = await newDevice(keys, 'd1');
+    const kept = await newDevice(keys, 'd2');
+    const statusAt = async (at: FastifyInstance, token = authorization): Promise<number> =>
+      (await at.inject({ method: 'POST', url: '/v1/events', headers: { authorization: token, 'content-type': 'application/json' }, payload: '[]' })).statusCode;
+    expect(await Promise.all([app, elsewhere, lonely].map((at) => statusAt(at)))).toEqual([400, 400, 400]);
+    const gone = await app.inject({ method: 'DELETE', url: '/v1/devices/d1', headers: { authorization: secretOf(keys) } });
+    expect([gone.statusCode, await statusAt(app), await statusAt(elsewhere)]).toEqual([204, 401, 400]);
+    other.receive({ kind: 'deletions' });
+    await vi.waitFor(async () => expect([await statusAt(elsewhere), await statusAt(lonely)]).toEqual([401, 401]));
+    // One that starts later knows it too.
+    const later = await buildApp(deps);
+    expect([await statusAt(later), await statusAt(later, kept.authorization), await statusAt(app, kept.authorization)]).toEqual([401, 400, 400]);
+    await Promise.all([elsewhere, lonely, later].map((at) => at.close()));
+  });
+
   test('R47: no credential reaches what is not its own', async () => {
     const [mine, other] = [await newAccount(), await newAccount()];
     const victim = await newDevice(mine, 'd1');

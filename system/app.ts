@@ -23,6 +23,7 @@ import { createHistory } from './archive/history.ts';
 import type { Vault } from './archive/vault.ts';
 import type { Bus } from './bus.ts';
 import type { Clock } from './clock.ts';
+import { createDeletedDevices, type DeletedDevices } from './devices/deleted.ts';
 import { createDevices } from './devices/devices.ts';
 import type { GraphqlBounds } from './graphql/server.ts';
 import { describeAnswers } from './protocol/answers.ts';
@@ -135,7 +136,14 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
   const app = createServer(deps, tls);
   const admission = admitTo(app, deps);
   app.decorateRequest('caller', undefined);
-  app.addHook('onRequest', (request, reply, done) => admit({ request, reply, accounts, admission, done }));
+  const deleted = createDeletedDevices({
+    store: deps.store,
+    clock: deps.clock,
+    refreshMs: deps.streams.positionCheckMs,
+    onDeleted: (refs) => hub.kick(refs),
+    onTrouble: (error) => deps.log('error', `the deleted devices: ${String(error)}`),
+  });
+  app.addHook('onRequest', (request, reply, done) => admit({ request, reply, accounts, deleted, admission, done }));
   app.addHook('preParsing', unpack);
   const { counts } = deps;
   const metering = startMetering(meteringOf(deps));
@@ -160,19 +168,21 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     quota: { perMinute: settings.deviceRegistrationsPerMinute, burst: settings.deviceRegistrationBurst },
     rememberMs: deps.streams.positionCheckMs,
     tellChanged: (ref) => deps.bus.tellRegistrations([ref]),
+    onRemoved: () => {
+      deps.bus.tellDeletions();
+      return deleted.refresh();
+    },
   });
-  const made = createHub({
-    store: deps.store,
-    clock: deps.clock,
-    settings: deps.streams,
-    onWatch: deps.bus.watch,
-    onAppeared: deps.bus.tellDevices,
-    onTrouble: (error) => deps.log('error', `a stream: ${String(error)}`),
+  const hub = hubOf(deps);
+  deps.bus.onNews((news) => {
+    if (news.kind === 'registrations') devices.forget(news.devices);
+    else if (news.kind === 'deletions') void deleted.refresh();
+    else hub.news(news);
   });
-  const hub = deps.wrapHub?.(made) ?? made;
-  deps.bus.onNews((news) => (news.kind === 'registrations' ? devices.forget(news.devices) : hub.news(news)));
+  await deleted.refresh();
   app.decorate('hub', hub);
   app.addHook('onClose', async () => {
+    deleted.close();
     await hub.close();
     await metering.close();
   });
@@ -196,6 +206,19 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     await graphqlRoutes(scope, { ...streaming, history });
   });
   return app;
+}
+
+function hubOf({ store, clock, streams, bus, log, wrapHub = (hub) => hub }: AppDeps): Hub {
+  return wrapHub(
+    createHub({
+      store,
+      clock,
+      settings: streams,
+      onWatch: bus.watch,
+      onAppeared: bus.tellDevices,
+      onTrouble: (error) => log('error', `a stream: ${String(error)}`),
+    }),
+  );
 }
 
 const usageSpikeFactorDefault = 100;
@@ -328,6 +351,7 @@ async function unpack(request: FastifyRequest, _reply: FastifyReply, payload: No
 type Asking = { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly admission: Admission };
 type Admitting = Asking & {
   readonly accounts: Accounts;
+  readonly deleted: DeletedDevices;
   readonly done: (error?: Error) => void;
 };
 
@@ -378,13 +402,14 @@ function refuse({ request, response, route, isLast, retryAfter }: Refusing): voi
   response.end(body);
 }
 
-function admit({ request, reply, accounts, admission, done }: Admitting): void {
+function admit({ request, reply, accounts, deleted, admission, done }: Admitting): void {
   const callers = request.routeOptions.config.callers;
   if (callers === undefined) {
     done();
     return;
   }
-  const settle = (caller: Caller | undefined) => {
+  const settle = (identified: Caller | undefined) => {
+    const caller = identified?.kind === 'device' && deleted.has(identified) ? undefined : identified;
     request.caller = caller;
     if (caller === undefined) done(new Problem('unauthenticated', 'Give a valid credential in the Authorization header.'));
     else if (!callers.includes(caller.kind)) done(new Problem('forbidden', 'This credential is not for this route.'));
@@ -396,7 +421,7 @@ function admit({ request, reply, accounts, admission, done }: Admitting): void {
   else settle(identified);
 }
 
-function settleQuota({ request, reply, admission, done }: Omit<Admitting, 'accounts'>): void {
+function settleQuota({ request, reply, admission, done }: Omit<Admitting, 'accounts' | 'deleted'>): void {
   if (request.routeOptions.config.spendsOnChange === true) return done();
   const told = spend({ request, reply, admission });
   if (told instanceof Promise) told.then((problem) => done(problem), done);

@@ -8,8 +8,10 @@ export type Bus = {
   /** To everybody who listens, in this process and in the others. */
   readonly poke: (keys: readonly LogKey[]) => void;
   readonly tellDevices: (devices: readonly DeviceRef[]) => void;
-  /** To the other processes only. */
+  /** To the other processes only, and so is the next. */
   readonly tellRegistrations: (devices: readonly DeviceRef[]) => void;
+  /** The store knows which. */
+  readonly tellDeletions: () => void;
   readonly onNews: (listener: (news: News) => void) => void;
   /** Of whose devices somebody here wants to hear: nobody is told of the others. */
   readonly watch: (accounts: readonly string[]) => void;
@@ -49,6 +51,7 @@ export function createBus(relay: Relay = noRelay): RelayedBus {
       if (others.length > 0) relay.news({ kind: 'devices', devices: others });
     },
     tellRegistrations: (devices) => relay.news({ kind: 'registrations', devices }),
+    tellDeletions: () => relay.news({ kind: 'deletions' }),
     poke: (keys) => {
       receive({ kind: 'poke', keys });
       if (waiting.length === 0)

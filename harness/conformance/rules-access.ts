@@ -5,7 +5,7 @@ import type { Answer, Client } from './client.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 import { ownGraphOnly } from './rules-graphql.ts';
 import { eventOf } from './rules-ingest.ts';
-import { newUser } from './user.ts';
+import { eventually, newUser } from './user.ts';
 
 const json = { 'content-type': 'application/json' };
 
@@ -26,21 +26,21 @@ function isProblem(answer: Answer, what: string): void {
 
 const credentials: Rule = {
   id: 'R46',
-  title: 'missing, broken, expired, forged and unknown credentials: one and the same 401',
+  title: 'missing, broken, expired, forged and unknown credentials, and those of a deleted device: one and the same 401',
   proves: [
     'Whatever is wrong with a credential, the answer is one and the same 401 with WWW-Authenticate, so that nobody learns from it which part was',
     'right.',
-    'A token counts only with a signature of this service, and only until it expires.',
+    'A token counts only with a signature of this service, and only until it expires or its device is deleted, whichever comes first.',
   ],
   how: [
-    'Ten credentials are sent to the route of events: none, broken, expired, with alg none, with a changed signature or claims, of an unknown',
-    'account, with a wrong secret, of another scheme.',
-    'The expired token is a real one, which was recognised while it lived.',
+    'Eleven credentials are sent to the route of events: none, broken, expired, of a deleted device, with alg none, with a changed signature or',
+    'claims, of an unknown account, with a wrong secret, of another scheme.',
+    'The expired token and that of the deleted device are real ones, which were recognised before; a deletion may take a second to be known.',
     'All have to be 401 with the header, and their bodies, but for the request id, have to be the same.',
   ],
-  redBy: ['believes-tokens', 'remembers-tokens'],
+  redBy: ['believes-tokens', 'remembers-tokens', 'forgets-deletions'],
   needs: [],
-  check: async ({ client, account, name }) => {
+  check: async ({ client, account, name, boundMs }) => {
     const token = (await client.device(account, name('device'))).slice('Bearer '.length);
     const [head, claims, signature] = token.split('.') as [string, string, string];
     const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -48,6 +48,7 @@ const credentials: Rule = {
     const expired = await expiredToken(client, account);
     const wrong = {
       'an expired token': expired,
+      'a deleted device': await deletedToken({ client, account, name, boundMs }),
       'no credential': undefined,
       'a scheme alone': 'Bearer',
       'no token at all': 'Bearer x.y.z',
@@ -83,6 +84,19 @@ async function expiredToken(client: Client, account: AccountCredentials): Promis
   return authorization;
 }
 const expiresInSeconds = 2;
+
+/** Of a device that sent an event and was deleted then. */
+async function deletedToken({ client, account, name, boundMs }: Pick<RuleContext, 'client' | 'account' | 'name' | 'boundMs'>): Promise<string> {
+  const device = name('deleted');
+  const authorization = await client.device(account, device);
+  const alive = await client.send(authorization, [eventOf(name('last'))]);
+  hold(alive.status === 202, '202 for a device that is there', `${alive.status} ${alive.text}`);
+  const gone = await client.call('DELETE', `/v1/devices/${device}`, { headers: { authorization: secretAuthorization(account) } });
+  hold(gone.status === 204, '204 for the deletion', `${gone.status} ${gone.text}`);
+  const isRefused = async (): Promise<boolean> => (await client.send(authorization, [])).status === 401;
+  await eventually("401 for a deleted device's token", isRefused, boundMs(1000));
+  return authorization;
+}
 
 type Owning = Pick<RuleContext, 'client' | 'account' | 'name'> & { readonly stranger: AccountCredentials; readonly device: string };
 

@@ -10,6 +10,7 @@ import { memoryRules } from './rules-memory.ts';
 import { overloadRules } from './rules-overload.ts';
 import { pipelineRules } from './rules-pipeline.ts';
 import { quotaRules } from './rules-quotas.ts';
+import { streamToken } from './rules-stream-token.ts';
 import { streamRules } from './rules-streams.ts';
 import { syncRules } from './rules-sync.ts';
 import { twiceOf } from './rules-twice.ts';
@@ -21,6 +22,7 @@ const once: readonly Rule[] = [
   ...ingestRules,
   ...cursorRules,
   ...streamRules,
+  streamToken,
   ...connectionRules,
   ...pipelineRules,
   ...syncRules,

@@ -1,4 +1,5 @@
-/** Whether a device is there: it is from its first sign of life until none came for a timeout. */
+/** Whether a device is there: it is from its first sign of life until none came for a timeout; and what was deleted of late. */
+import { limits } from '#system/protocol/limits.ts';
 
 export type DeviceRef = { readonly account: string; readonly device: string };
 export type Presence = {
@@ -6,6 +7,10 @@ export type Presence = {
   readonly seenAtMs: number /** Since when it is there, or when it was seen last before it went. */;
   readonly sinceMs: number;
 };
+
+export type DeletedDevice = DeviceRef & { readonly atMs: number };
+/** Its last token has ended by then, whatever the clocks of those who gave it out. */
+export const deletedKeptMs = 2 * limits.deviceTokenSeconds * 1000;
 
 export type PresenceStore = {
   /** A sign of life that is no event. True: it was offline. */
@@ -23,4 +28,6 @@ export type PresenceStore = {
   readonly readPresence: (query: DeviceRef) => Promise<Presence | undefined>;
   /** Ids of an account's devices that are registered, in their order, after `after`. */
   readonly readDevices: (query: { readonly account: string; readonly after: string; readonly limit: number }) => Promise<readonly string[]>;
+  /** Deleted at `fromMs` or later by their rows, of all accounts, in order of time; known for `deletedKeptMs` after that. */
+  readonly readDeleted: (query: { readonly fromMs: number; readonly limit: number }) => Promise<readonly DeletedDevice[]>;
 };

@@ -1,6 +1,7 @@
 /** All streams of one process: opening, telling, ending. */
 import type { Writable } from 'node:stream';
 import type { Frame } from '#system/protocol/frames.ts';
+import type { DeviceRef } from '#system/store/store.ts';
 import { encodeFrame } from './encode.ts';
 import type { HubOptions, Kit, News, Opening, StreamCounts } from './kit.ts';
 import { closingMs, forget, nextDue, push, retryMsMax, sayBye, tick } from './life.ts';
@@ -17,6 +18,8 @@ export type Hub = {
   readonly open: (opening: Opening) => void;
   readonly wait: Topics['wait'];
   readonly news: (news: News) => void;
+  /** Ends the streams of these devices' own tokens, a tick later at the latest. */
+  readonly kick: (devices: readonly DeviceRef[]) => void;
   readonly held: () => number;
   readonly counts: StreamCounts;
   /** Says goodbye to everybody, spread over the window, to come back after at most `retryMsMax` (the window without it); resolves when nobody is left. */
@@ -45,6 +48,7 @@ export function createHub(options: HubOptions): Hub {
     states: createStates({ ...options, push: (subscriber, bytes, frames) => push(kit, subscriber, bytes, frames) }),
     emptied: { notify: () => undefined },
     endSigns: new Map(),
+    kicked: new Set(),
     drain: undefined,
   };
   const topics: Topics = createTopics({
@@ -67,6 +71,9 @@ export function createHub(options: HubOptions): Hub {
     news: (news) => {
       if (news.kind === 'poke') topics.poke(news.keys);
       else if (news.kind === 'devices') kit.states.news(news.devices);
+    },
+    kick: (devices) => {
+      for (const { account, device } of devices) kit.kicked.add(`${account}\0${device}`);
     },
     held: () => kit.subscribers.size,
     counts: kit.counts,

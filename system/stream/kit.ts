@@ -75,6 +75,8 @@ export type Kit = HubOptions & {
   readonly emptied: { notify: () => void };
   /** Of streams that ended since the last tick, by account and device. */
   readonly endSigns: Map<string, Sign>;
+  /** Devices whose streams the next tick ends, by account and device. */
+  readonly kicked: Set<string>;
   /** Undefined before a drain. */
   drain: { readonly endsAtMs: number; readonly retryMsMax: number } | undefined;
 };
@@ -85,4 +87,6 @@ export type News =
   /** Their latest location or presence is another one now. */
   | { readonly kind: 'devices'; readonly devices: readonly DeviceRef[] }
   /** Their registration is another one now, or about to be. */
-  | { readonly kind: 'registrations'; readonly devices: readonly DeviceRef[] };
+  | { readonly kind: 'registrations'; readonly devices: readonly DeviceRef[] }
+  /** Devices were deleted. */
+  | { readonly kind: 'deletions' };

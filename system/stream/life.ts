@@ -55,7 +55,20 @@ export async function tick(kit: Kit): Promise<void> {
     attend(kit, subscriber);
     if (++attended % writesPerTurn === 0) await turn();
   }
+  if (kit.kicked.size > 0) await kickAll(kit);
   if (kit.endSigns.size > 0) await tellEnds(kit);
+}
+
+/** All are looked at, once a tick: who belongs to which device is worth no index of ten thousands, so seldom is it asked. */
+async function kickAll(kit: Kit): Promise<void> {
+  const kicked = new Set(kit.kicked);
+  kit.kicked.clear();
+  let said = 0;
+  for (const subscriber of kit.subscribers) {
+    if (subscriber.device === undefined || !kicked.has(`${subscriber.account}\0${subscriber.device}`)) continue;
+    sayBye(kit, subscriber, 'kick');
+    if (++said % writesPerTurn === 0) await turn();
+  }
 }
 
 function attend(kit: Kit, subscriber: Subscriber): void {

@@ -382,6 +382,22 @@ describe('streams', () => {
     expect(keysOf(again.frames)).toEqual([]);
   });
 
+  test('a device that is deleted loses its streams, and nobody else theirs', async () => {
+    const tokenOf = (device: string): string => tokens.signDevice({ account, device, user: undefined, generation: 1, expiresInSeconds: 60 });
+    const [gone, kept] = ['d1', 'd2'].map((device) => open(`ch=device:${device}`, { token: tokenOf(device) })) as [Reader, Reader];
+    const watcher = open('ch=sync:trips');
+    await Promise.all([gone, kept, watcher].map((reader) => until(reader, 'sync')));
+    app.hub.kick([
+      { account, device: 'd1' },
+      { account: 'another', device: 'd2' },
+    ]);
+    await gone.ended;
+    expect(gone.frames.at(-1)).toMatchObject({ t: 'bye', code: 'kick' });
+    await sleep(100);
+    expect([...kept.frames, ...watcher.frames].filter(({ t }) => t === 'bye')).toEqual([]);
+    expect([app.hub.held(), app.hub.counts.ended]).toEqual([2, { kick: 1 }]);
+  });
+
   test('lost pokes: the position check brings everything, in order', async () => {
     const deaf = createBus();
     await start({ bus: { ...deaf, poke: () => undefined }, streams: { ageMs: 600_000, positionCheckMs: 100, presenceTimeoutMs: 120_000 } });

@@ -203,6 +203,12 @@ export const streamFaults: readonly Fault[] = [
     apply: withOpening((opening) => ({ ...opening, expiresAtMs: undefined })),
   },
   {
+    name: 'forgets-deletions',
+    breaks: ['R33', 'R46'],
+    about: 'takes the token of a deleted device until it ends, and keeps its stream',
+    apply: withStore(() => ({ readDeleted: async () => [] })),
+  },
+  {
     name: 'waits-for-ever',
     breaks: ['R34'],
     about: 'waits as long as a client takes for its request',

@@ -4,6 +4,7 @@ import { touchDevice } from '#system/store/ordered-presence.ts';
 import { addRegistration } from '#system/store/ordered-usage.ts';
 import { outwardCommands } from '#system/store/outward-table.ts';
 import { type DeviceRow, dayOf, type OutwardCommands, type OutwardReads, type Store } from '#system/store/store.ts';
+import { noteDeleted } from './deleted.ts';
 import { ordered, type Submit } from './lmdb-changes.ts';
 import { deviceRowKey } from './reads.ts';
 import { readRow, type Tables, writeRow } from './tables.ts';
@@ -37,7 +38,8 @@ export function deviceCommands(tables: Tables, submit: Submit): Pick<Store, 'put
         if (present?.version !== expected) return { kind: 'conflict', row: present } as const;
         writeRow(tables.rows, deviceRowKey(account, device), row);
         tellRegistered(outward, { account, device, expected, row });
-        if (!row.deleted) addRegistration(ordered(tables.usage), account, dayOf(row.changedAtMs));
+        if (row.deleted) noteDeleted(tables, { account, device, atMs: row.changedAtMs });
+        else addRegistration(ordered(tables.usage), account, dayOf(row.changedAtMs));
         return { kind: 'stored' } as const;
       }),
     touch: ({ nowMs, timeoutMs, ...ref }) =>

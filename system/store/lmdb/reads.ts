@@ -25,6 +25,7 @@ import {
   StoreUnavailable,
 } from '#system/store/store.ts';
 import { maxEventsPerRecord, positionOf, sequenceKey, sequenceOf, visitRecord } from './codec.ts';
+import { readDeleted } from './deleted.ts';
 import { entriesAfter, type IndexEntry, latestIn, readRowOf, stateIn } from './device-rows.ts';
 import { type ChangeReads, changeReads, ordered } from './lmdb-changes.ts';
 import { clockKey, reasonsKey } from './steps.ts';
@@ -55,6 +56,7 @@ export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads 
     readDue: (query) => read(() => duePartitions(ordered(tables.presence), query)),
     readPresence: (query) => read(() => readPresenceOf(ordered(tables.presence), query)),
     readDevices: (query) => read(() => readDevices(tables, query)),
+    readDeleted: (query) => read(() => readDeleted(tables, query)),
     readArchive: () => read(() => readArchive(ordered(tables.archive))),
     readArchivedRuns: (query) => read(() => readArchivedRuns(ordered(tables.archive), query)),
     readUsage: (query) => read(() => readUsage(ordered(tables.usage), query)),
@@ -77,6 +79,7 @@ export type StoreReads = Pick<
   | 'readDue'
   | 'readPresence'
   | 'readDevices'
+  | 'readDeleted'
   | 'readUsage'
   | 'readArchive'
   | 'readArchivedRuns'

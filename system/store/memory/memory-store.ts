@@ -17,6 +17,7 @@ import {
   type AppendResult,
   type ClockOffset,
   type Counters,
+  type DeletedDevice,
   type DeviceRef,
   type DeviceRow,
   type Disposition,
@@ -139,6 +140,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     expire: open((command) => expire(state, command)),
     readPresence: open((query) => readPresenceOf(state.presence, query)),
     readDevices: open((query) => readDevices(state, query)),
+    readDeleted: open((query) => readDeleted(state, query)),
     putMetered: open((metered) => putMetered(state.usage, metered)),
     readUsage: open((query) => readUsage(state.usage, query)),
     readDevice: open(({ account, device }) => state.devices.get(deviceKey(account, device))),
@@ -298,6 +300,17 @@ function readDevices(state: State, { account, after, limit }: Parameters<Store['
     .map(([key]) => key.slice(account.length + 1))
     .filter((device) => device > after)
     .sort()
+    .slice(0, limit);
+}
+
+function readDeleted(state: State, { fromMs, limit }: Parameters<Store['readDeleted']>[0]): readonly DeletedDevice[] {
+  return [...state.devices]
+    .filter(([, row]) => row.deleted && row.changedAtMs >= fromMs)
+    .map(([key, { changedAtMs: atMs }]) => {
+      const [account, device] = key.split('\0') as [string, string];
+      return { account, device, atMs };
+    })
+    .sort((a, b) => a.atMs - b.atMs)
     .slice(0, limit);
 }
 

@@ -1,0 +1,59 @@
+/** R33: a stream and the token that opened it. */
+import { secretAuthorization } from '#harness/topology/provision.ts';
+import { openStream, type StreamReader } from '#harness/topology/stream-reader.ts';
+import { hold, type Rule, type RuleContext } from './rule.ts';
+import { arrived, eventually, newUser } from './user.ts';
+
+export const streamToken: Rule = {
+  id: 'R33',
+  title: 'a stream ends with its token: bye token within a second, and bye kick when its device is deleted',
+  proves: [
+    "A stream does not outlive the token that opened it: it ends with bye token within a second of the token's end, and not before.",
+    'Heartbeats say how many seconds the token has left.',
+    'The stream of a device that is deleted ends with bye kick within a second.',
+  ],
+  how: [
+    "A user's token for three seconds opens a stream with a heartbeat of a second.",
+    "The bye has to come after the token's exp and within the bound, and each heartbeat has to say from 0 to 3 seconds.",
+    'A device opens a stream of itself, another one does too, and the first is deleted: its stream has to end so, and the other one to stay.',
+  ],
+  redBy: ['keeps-expired', 'forgets-deletions'],
+  needs: [],
+  check: async ({ client, account, name, boundMs }) => {
+    const user = await newUser(client, account, name('user'), { expiresIn: 3 });
+    const { exp } = JSON.parse(Buffer.from(user.authorization.split('.')[1] as string, 'base64url').toString()) as { exp: number };
+    const reader = await user.listen('ch=sync:trips&hb=1000');
+    await eventually('bye', () => reader.frames.at(-1)?.t === 'bye', 3000 + boundMs(1000));
+    const lateMs = Date.now() - exp * 1000;
+    hold(reader.frames.at(-1)?.code === 'token', 'bye token', reader.frames.at(-1));
+    hold(lateMs >= 0 && lateMs <= boundMs(1000), 'not before the token’s end, and within a second of it', lateMs);
+    hold(
+      reader.frames.filter(({ t }) => t === 'hb').every(({ exp: left }) => Number(left) >= 0 && Number(left) <= 3),
+      'heartbeats that say how long the token lives',
+      reader.frames,
+    );
+    await kicked({ client, account, name, boundMs });
+  },
+};
+
+/** Of two devices, one is deleted. */
+async function kicked({ client, account, name, boundMs }: Pick<RuleContext, 'client' | 'account' | 'name' | 'boundMs'>): Promise<void> {
+  const devices = [name('kicked'), name('kept')];
+  const readers = await Promise.all(
+    devices.map(async (device) => {
+      const reader = openStream({ url: `${client.base()}/v1/stream?ch=device:${device}`, authorization: await client.device(account, device) });
+      await arrived(reader, 'sync');
+      return reader;
+    }),
+  );
+  const [gone, kept] = readers as [StreamReader, StreamReader];
+  try {
+    const deletion = await client.call('DELETE', `/v1/devices/${devices[0]}`, { headers: { authorization: secretAuthorization(account) } });
+    hold(deletion.status === 204, '204 for the deletion', `${deletion.status} ${deletion.text}`);
+    await eventually('bye', () => gone.frames.at(-1)?.t === 'bye', boundMs(1000));
+    hold(gone.frames.at(-1)?.code === 'kick', 'bye kick', gone.frames.at(-1));
+    hold(kept.state() === 'open' && kept.frames.every(({ t }) => t !== 'bye'), 'the stream of the other device open', kept.frames);
+  } finally {
+    for (const reader of readers) reader.close();
+  }
+}
