@@ -13,8 +13,8 @@ export type Bus = {
   /** The store knows which. */
   readonly tellDeletions: () => void;
   readonly onNews: (listener: (news: News) => void) => void;
-  /** Of whose devices somebody here wants to hear: nobody is told of the others. */
-  readonly watch: (accounts: readonly string[]) => void;
+  /** Of whose devices somebody here wants to hear: nobody is told of the others. Resolves once no news of them is missed any more, whoever has it. */
+  readonly watch: (accounts: readonly string[]) => Promise<void>;
 };
 
 export type RelayedBus = Bus & {
@@ -22,15 +22,21 @@ export type RelayedBus = Bus & {
   readonly receive: (news: News) => void;
   /** What another process wants to hear of. */
   readonly receiveWatch: (process: number, accounts: readonly string[]) => void;
+  /** The same of all others, once this process can hear: until then it tells everything. */
+  readonly receiveWatches: (all: readonly Watch[]) => void;
 };
 
-export type Relay = { readonly news: (news: News) => void; readonly watch: (accounts: readonly string[]) => void };
-export const noRelay: Relay = { news: () => undefined, watch: () => undefined };
+/** Of a process, by its number. */
+export type Watch = readonly [process: number, accounts: readonly string[]];
+/** `watch` resolves once all others know. */
+export type Relay = { readonly news: (news: News) => void; readonly watch: (accounts: readonly string[]) => Promise<void> };
+export const noRelay: Relay = { news: () => undefined, watch: async () => undefined };
 
 /** `relay` takes news to other processes, pokes gathered for a turn of the event loop. */
 export function createBus(relay: Relay = noRelay): RelayedBus {
   const listeners: ((news: News) => void)[] = [];
   const watchers = new Map<number, ReadonlySet<string>>();
+  let knowsWatchers = false;
   let own: ReadonlySet<string> = new Set();
   let waiting: LogKey[] = [];
   const receive = (news: News): void => {
@@ -39,15 +45,19 @@ export function createBus(relay: Relay = noRelay): RelayedBus {
   return {
     receive,
     receiveWatch: (process, accounts) => void watchers.set(process, new Set(accounts)),
+    receiveWatches: (all) => {
+      for (const [process, accounts] of all) watchers.set(process, new Set(accounts));
+      knowsWatchers = true;
+    },
     onNews: (listener) => void listeners.push(listener),
     watch: (accounts) => {
       own = new Set(accounts);
-      relay.watch(accounts);
+      return relay.watch(accounts);
     },
     tellDevices: (all) => {
       const mine = all.filter(({ account }) => own.has(account));
       if (mine.length > 0) receive({ kind: 'devices', devices: mine });
-      const others = all.filter(({ account }) => [...watchers.values()].some((accounts) => accounts.has(account)));
+      const others = knowsWatchers ? all.filter(({ account }) => [...watchers.values()].some((accounts) => accounts.has(account))) : all;
       if (others.length > 0) relay.news({ kind: 'devices', devices: others });
     },
     tellRegistrations: (devices) => relay.news({ kind: 'registrations', devices }),

@@ -5,6 +5,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { type Config, ConfigError, readConfig, settingNames } from './config.ts';
 import { openServiceStore, restoreServiceStore } from './service-store.ts';
+import type { DeviceRef } from './store/store.ts';
 import { createChannel } from './supervisor/channel.ts';
 import { connectionsMax } from './supervisor/descriptors.ts';
 import { portEnvironment, settlePorts, withSettledPorts } from './supervisor/ports.ts';
@@ -107,14 +108,17 @@ async function runWorker(given: Config): Promise<void> {
     void running?.drain().then(exit, exit);
   };
   try {
-    const store = await openServiceStore({ config, log, withPipeline: true, onLost, onDeviceNews: (devices) => running?.deviceNews(devices) });
+    // Who watches is not known before the worker runs, and the pipeline steps already: told to all.
+    const tellDevices = (devices: readonly DeviceRef[]) => channel.say({ kind: 'news', news: { kind: 'devices', devices } });
+    const onDeviceNews = (devices: readonly DeviceRef[]) => (running?.deviceNews ?? tellDevices)(devices);
+    const store = await openServiceStore({ config, log, withPipeline: true, onLost, onDeviceNews });
     running = await startWorker({
       config,
       adminToken: config.adminToken ?? '',
       store,
       metrics: channel.metrics,
       log,
-      relay: { news: (news) => channel.say({ kind: 'news', news }), watch: (accounts) => channel.say({ kind: 'watch', accounts }) },
+      relay: { news: (news) => channel.say({ kind: 'news', news }), watch: channel.watch },
       startDrain: () => channel.say({ kind: 'drain-wanted' }),
       restartWorkers: channel.restart,
       permits: channel.permits,

@@ -20,7 +20,7 @@ beforeEach(() => {
     clock: systemClock,
     settings: { ageMs: 600_000, positionCheckMs: 600_000, presenceTimeoutMs: 600_000 },
     onTrouble: (error) => void troubles.push(error),
-    onWatch: () => undefined,
+    onWatch: async () => undefined,
     onAppeared: () => undefined,
   });
 });

@@ -60,7 +60,7 @@ export type HubOptions = {
   readonly settings: StreamSettings;
   readonly onTrouble: (error: unknown) => void;
   /** Accounts whose devices somebody watches here. */
-  readonly onWatch: (accounts: readonly string[]) => void;
+  readonly onWatch: (accounts: readonly string[]) => Promise<void>;
   /** Devices that came online by their streams. */
   readonly onAppeared: (devices: readonly DeviceRef[]) => void;
 };

@@ -22,8 +22,8 @@ export type States = {
 export type StatesOptions = {
   readonly store: Store;
   readonly push: (subscriber: Subscriber, bytes: Buffer, frames: number) => void;
-  /** The accounts that somebody here watches. */
-  readonly onWatch: (accounts: readonly string[]) => void;
+  /** The accounts that somebody here watches. Resolves once no news of them is missed. */
+  readonly onWatch: (accounts: readonly string[]) => Promise<void>;
   readonly onTrouble: (error: unknown) => void;
 };
 
@@ -39,11 +39,13 @@ export const watchingOf = (channels: readonly Channel[]): Watching | undefined =
   return devices.length === 0 && !all ? undefined : { devices: new Set(devices), all, pending: new Map() };
 };
 
-type Kit = StatesOptions & { readonly byAccount: Map<string, Set<Subscriber>> };
+/** `heard`: from then on what is new is heard here. */
+type Watched = { readonly subscribers: Set<Subscriber>; readonly heard: Promise<void> };
+type Kit = StatesOptions & { readonly byAccount: Map<string, Watched> };
 
 export function createStates(options: StatesOptions): States {
   const { onWatch, onTrouble } = options;
-  const byAccount = new Map<string, Set<Subscriber>>();
+  const byAccount = new Map<string, Watched>();
   const kit: Kit = { ...options, byAccount };
   let dirty = new Map<string, DeviceRef>();
   const gather = (refs: Iterable<DeviceRef>, afterMs: number): void => {
@@ -62,7 +64,7 @@ export function createStates(options: StatesOptions): States {
   };
   const tellAll = async (gathered: readonly DeviceRef[]): Promise<void> => {
     const watchersOf = ({ account, device }: DeviceRef): readonly Subscriber[] =>
-      [...(byAccount.get(account) ?? [])].filter(({ watching }) => watching?.all === true || watching?.devices.has(device));
+      [...(byAccount.get(account)?.subscribers ?? [])].filter(({ watching }) => watching?.all === true || watching?.devices.has(device));
     const wanted = gathered.filter((ref) => watchersOf(ref).length > 0);
     let told = 0;
     for (let i = 0; i < wanted.length; i += devicesPerPage) {
@@ -80,19 +82,18 @@ export function createStates(options: StatesOptions): States {
     watch: async (subscriber) => {
       const { account, watching } = subscriber;
       if (watching === undefined) return;
-      const watchers = byAccount.get(account) ?? new Set();
-      watchers.add(subscriber);
-      if (!byAccount.has(account)) {
-        byAccount.set(account, watchers);
-        onWatch([...byAccount.keys()]);
-      }
+      const watched = byAccount.get(account) ?? { subscribers: new Set(), heard: onWatch([...byAccount.keys(), account]) };
+      byAccount.set(account, watched);
+      watched.subscribers.add(subscriber);
+      // Behind it: what changed before is in the snapshot, what changes after is news.
+      await watched.heard;
       await tellSnapshot(kit, subscriber, watching);
     },
     leave: (subscriber) => {
-      const watchers = byAccount.get(subscriber.account);
-      if (watchers?.delete(subscriber) !== true || watchers.size > 0) return;
+      const watched = byAccount.get(subscriber.account);
+      if (watched?.subscribers.delete(subscriber) !== true || watched.subscribers.size > 0) return;
       byAccount.delete(subscriber.account);
-      onWatch([...byAccount.keys()]);
+      void onWatch([...byAccount.keys()]);
     },
     news: (devices) => gather(devices, gatherMs),
     drained: (subscriber) => {
@@ -143,7 +144,7 @@ function tell({ push }: Kit, subscriber: Subscriber, device: string, state: Stat
 /** A page at a time, as it is read: what is behind it, sync too, comes when the client has it. */
 async function tellSnapshot(kit: Kit, subscriber: Subscriber, watching: Watching): Promise<void> {
   const { account } = subscriber;
-  const isWatching = (): boolean => kit.byAccount.get(account)?.has(subscriber) === true;
+  const isWatching = (): boolean => kit.byAccount.get(account)?.subscribers.has(subscriber) === true;
   const tellPage = async (devices: readonly string[]): Promise<void> => {
     const states = await Promise.all(devices.map((device) => readState(kit, { account, device })));
     for (const [i, device] of devices.entries()) tell(kit, subscriber, device, states[i]);

@@ -561,6 +561,21 @@ describe('states', () => {
     expect(statesOf(one)).toEqual(['device:d1 d1 online 1', 'device:d1 d1 online 3']);
   });
 
+  test('what changes before the other processes know who watches is in the snapshot, which waits for that', async () => {
+    const known = Promise.withResolvers<void>();
+    const relay = { ...createBus(), watch: () => known.promise };
+    await start({ bus: relay, accounts: { create: never, quota: async () => 100, identify: () => ({ kind: 'account', account }) } });
+    const readers = ['ch=devices', 'ch=device:d1'].map((query) => open(query, { token: secret() }));
+    await Promise.all(readers.map((reader) => until(reader, 'hello')));
+    await register('d1');
+    await step('d1', 1000, 7);
+    await sleep(100);
+    expect(readers.map(statesOf)).toEqual([[], []]);
+    known.resolve();
+    await Promise.all(readers.map((reader) => until(reader, 'sync')));
+    expect(readers.map(statesOf)).toEqual([['devices d1 online 7'], ['device:d1 d1 online 7']]);
+  });
+
   test('a device may watch itself and nobody else, and its stream keeps it online', async () => {
     await start({ streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 300 } });
     const token = tokens.signDevice({ account, device: 'd1', user: undefined, generation: 1, expiresInSeconds: 60 });

@@ -10,22 +10,23 @@ export type Channel = {
   /** One answer for all workers. */
   readonly metrics: () => Promise<string>;
   readonly restart: () => Promise<RestartOutcome>;
+  readonly watch: (accounts: readonly string[]) => Promise<void>;
   readonly permits: Permits;
   /** Hears for `worker` from now on; `exit` once it has ended as it was told to. */
   readonly serve: (worker: RunningWorker, exit: () => void) => void;
 };
 
-type Question = 'metrics-wanted' | 'restart-wanted';
+type Question = { readonly kind: 'metrics-wanted' | 'restart-wanted' } | { readonly kind: 'watch'; readonly accounts: readonly string[] };
 
 export function createChannel(worker: Pick<NodeJS.Process, 'send' | 'on'>): Channel {
   const waiting = new Map<number, (answer: unknown) => void>();
   let nextId = 0;
   const say: Channel['say'] = (message) => void worker.send?.(message);
-  const ask = <T>(kind: Question): Promise<T> =>
+  const ask = <T>(question: Question): Promise<T> =>
     new Promise((resolve) => {
       const id = nextId++;
       waiting.set(id, resolve as (answer: unknown) => void);
-      say({ kind, id });
+      say({ ...question, id });
     });
   const answer = (id: number, value: unknown): void => {
     waiting.get(id)?.(value);
@@ -38,8 +39,9 @@ export function createChannel(worker: Pick<NodeJS.Process, 'send' | 'on'>): Chan
   return {
     say,
     permits,
-    metrics: () => ask<string>('metrics-wanted'),
-    restart: () => ask<RestartOutcome>('restart-wanted'),
+    metrics: () => ask<string>({ kind: 'metrics-wanted' }),
+    restart: () => ask<RestartOutcome>({ kind: 'restart-wanted' }),
+    watch: (accounts) => ask<void>({ kind: 'watch', accounts }),
     serve: (running, exit) => {
       const end = async (ending: () => Promise<void>): Promise<void> => {
         await ending();
@@ -49,7 +51,11 @@ export function createChannel(worker: Pick<NodeJS.Process, 'send' | 'on'>): Chan
       };
       worker.on('message', (message: ToWorker) => {
         if (message.kind === 'news') running.hear(message.news);
-        else if (message.kind === 'watch') running.hearWatch(message.worker, message.accounts);
+        else if (message.kind === 'watch') {
+          running.hearWatch(message.worker, message.accounts);
+          if (message.id !== undefined) say({ kind: 'watch-known', of: message.worker, id: message.id });
+        } else if (message.kind === 'watches') running.hearWatches(message.watches);
+        else if (message.kind === 'watched') answer(message.id, undefined);
         else if (message.kind === 'snapshot-wanted') void running.snapshot().then((snapshot) => say({ kind: 'snapshot', id: message.id, snapshot }));
         else if (message.kind === 'metrics') answer(message.id, message.text);
         else if (message.kind === 'permits') permits.granted(message.id, message.granted);

@@ -1,5 +1,5 @@
 /** What supervisor and workers say to each other. An `id` is of a question: its answer has the same. */
-import type { News } from '#system/bus.ts';
+import type { News, Watch } from '#system/bus.ts';
 import type { RestartOutcome } from '#system/routes-admin.ts';
 import type { PermitWanted } from '#system/stream/permits.ts';
 import type { Snapshot } from '#system/telemetry/counts.ts';
@@ -9,7 +9,10 @@ export type ToWorker =
   | { readonly kind: 'drain' }
   | { readonly kind: 'leave' }
   | { readonly kind: 'news'; readonly news: News }
-  | { readonly kind: 'watch'; readonly worker: number; readonly accounts: readonly string[] }
+  /** With an id the supervisor wants to know that it is known. */
+  | { readonly kind: 'watch'; readonly worker: number; readonly id: number | undefined; readonly accounts: readonly string[] }
+  | { readonly kind: 'watches'; readonly watches: readonly Watch[] }
+  | { readonly kind: 'watched'; readonly id: number }
   | { readonly kind: 'snapshot-wanted'; readonly id: number }
   | { readonly kind: 'metrics'; readonly id: number; readonly text: string }
   | { readonly kind: 'permits'; readonly id: number; readonly granted: readonly boolean[] }
@@ -27,4 +30,6 @@ export type ToSupervisor =
   | { readonly kind: 'permits-back'; readonly accounts: readonly string[] }
   | { readonly kind: 'metrics-wanted'; readonly id: number }
   | { readonly kind: 'news'; readonly news: News }
-  | { readonly kind: 'watch'; readonly accounts: readonly string[] };
+  | { readonly kind: 'watch'; readonly id: number; readonly accounts: readonly string[] }
+  /** What the worker `of` asked under this id. */
+  | { readonly kind: 'watch-known'; readonly of: number; readonly id: number };

@@ -123,7 +123,7 @@ function createSwitchboard({ crew, drain, restart }: Talking) {
   return {
     greet: watches.greet,
     forget: ({ worker }: Member): void => {
-      watches.tell(worker, []);
+      watches.ended(worker);
       gatherer.ended(worker);
       permits.giveAllBack(worker.id);
     },
@@ -131,7 +131,8 @@ function createSwitchboard({ crew, drain, restart }: Talking) {
       if (message.kind === 'snapshot') gatherer.answered(worker, message.id, message.snapshot);
       else if (message.kind === 'last-snapshot') gatherer.said(worker, message.snapshot);
       else if (message.kind === 'news') crew.passOn(worker, message);
-      else if (message.kind === 'watch') watches.tell(worker, message.accounts);
+      else if (message.kind === 'watch') watches.ask(worker, message);
+      else if (message.kind === 'watch-known') watches.known(worker, message);
       else if (message.kind === 'permits-wanted')
         crew.send(worker, { kind: 'permits', id: message.id, granted: message.wanted.map((wanted) => permits.take(worker.id, wanted)) });
       else if (message.kind === 'permits-back') for (const account of message.accounts) permits.giveBack(worker.id, account);

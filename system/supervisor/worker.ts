@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { createTokens } from '#system/accounts/tokens.ts';
 import { type AppDeps, buildAdminApp, buildApp, type PlainDeps, type TlsFiles, withDefaults } from '#system/app.ts';
 import { type Archiver, startArchiver } from '#system/archive/archiver.ts';
-import { createBus, type News, type Relay } from '#system/bus.ts';
+import { createBus, type News, type Relay, type Watch } from '#system/bus.ts';
 import { systemClock } from '#system/clock.ts';
 import type { Config } from '#system/config.ts';
 import { admissionOf } from '#system/config-admission.ts';
@@ -56,6 +56,7 @@ export type RunningWorker = Addresses & {
   /** From the other workers. */
   readonly hear: (news: News) => void;
   readonly hearWatch: (worker: number, accounts: readonly string[]) => void;
+  readonly hearWatches: (all: readonly Watch[]) => void;
   /** Of this worker's own pipeline. */
   readonly deviceNews: (devices: readonly DeviceRef[]) => void;
   readonly snapshot: () => Promise<Snapshot>;
@@ -113,6 +114,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     ...addresses,
     hear: bus.receive,
     hearWatch: bus.receiveWatch,
+    hearWatches: bus.receiveWatches,
     deviceNews: deps.bus.tellDevices,
     snapshot: createSnapshots({ store: deps.store, counts, webhooks: webhookCounts, app, connections: doors.connections }),
     ...createEnding({ app, adminApp, doors: [doors, adminDoors], loops: [deliveries, dispatcher, ...startArchive(deps, config)], store, phase, windowMs }),

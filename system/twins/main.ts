@@ -8,7 +8,7 @@ import { openServiceStore, restoreServiceStore } from '#system/service-store.ts'
 import { createOwnPermits } from '#system/stream/permits.ts';
 import { connectionsMax } from '#system/supervisor/descriptors.ts';
 import { readyLine } from '#system/supervisor/ready-line.ts';
-import { startWorker } from '#system/supervisor/worker.ts';
+import { type RunningWorker, startWorker } from '#system/supervisor/worker.ts';
 import { createPrinter } from '#system/telemetry/prometheus.ts';
 import { faults } from './faults.ts';
 
@@ -37,7 +37,16 @@ const log = (level: 'info' | 'error', text: string): void => void process.stderr
 if (config.restoreFrom !== undefined && fault.keepsEpoch === true) cpSync(config.restoreFrom, config.dataFolder, { recursive: true });
 else await restoreServiceStore(config);
 const pipeline = fault.pipeline === undefined ? undefined : `${import.meta.resolve('./faulty-pipeline.ts')}?fault=${fault.pipeline}`;
-const store = await openServiceStore({ config, log, withPipeline: true, pipeline, flush: fault.flush, onDeviceNews: (devices) => worker.deviceNews(devices) });
+// What the pipeline steps before it runs is news to nobody: no stream is open yet.
+let running: RunningWorker | undefined;
+const store = await openServiceStore({
+  config,
+  log,
+  withPipeline: true,
+  pipeline,
+  flush: fault.flush,
+  onDeviceNews: (devices) => running?.deviceNews(devices),
+});
 const printer = createPrinter();
 const worker = await startWorker({
   config,
@@ -52,6 +61,7 @@ const worker = await startWorker({
   connectionsMax: fault.acceptsAll === true ? undefined : connectionsMax(),
   customise: fault.apply,
 });
+running = worker;
 const drain = () => void worker.drain().then(() => process.exit(0));
 process.on('SIGTERM', drain);
 process.on('SIGINT', drain);
