@@ -130,6 +130,11 @@ test('news of devices cross workers: whoever steps over an event, whoever listen
       expect(answer.statusCode, await answer.body.text()).toBe(202);
     }
     for (const watcher of watchers) await expect.poll(() => new Set(keys(watcher)).size, { timeout: 5000 }).toBe(20);
+    // What a worker knew that is killed was perhaps told to nobody: all is told again.
+    const before = watchers.map((watcher) => keys(watcher).length);
+    process.kill(service.workerPids()[0] as number, 'SIGKILL');
+    const isToldAgain = (watcher: StreamReader, i: number): boolean => watcher.state() === 'ended' || new Set(keys(watcher).slice(before[i])).size === 20;
+    await expect.poll(() => watchers.every(isToldAgain), { timeout: 10_000 }).toBe(true);
   } finally {
     await service.stop();
   }

@@ -88,5 +88,7 @@ export type News =
   | { readonly kind: 'devices'; readonly devices: readonly DeviceRef[] }
   /** Their registration is another one now, or about to be. */
   | { readonly kind: 'registrations'; readonly devices: readonly DeviceRef[] }
+  /** A process ended that may have had news of devices. */
+  | { readonly kind: 'lost' }
   /** Devices were deleted. */
   | { readonly kind: 'deletions' };

@@ -16,6 +16,8 @@ export type States = {
   readonly watch: (subscriber: Subscriber) => Promise<void>;
   readonly leave: (subscriber: Subscriber) => void;
   readonly news: (devices: readonly DeviceRef[]) => void;
+  /** All that is watched here is read and told as if it were new: news of it may have been lost. */
+  readonly tellAgain: () => Promise<void>;
   readonly drained: (subscriber: Subscriber) => void;
 };
 
@@ -96,6 +98,13 @@ export function createStates(options: StatesOptions): States {
       void onWatch([...byAccount.keys()]);
     },
     news: (devices) => gather(devices, gatherMs),
+    tellAgain: async () => {
+      for (const [account, { subscribers }] of [...byAccount]) {
+        const watched = [...subscribers].flatMap(({ watching }) => watching ?? []);
+        for (const { devices } of watched) gather(refsOf(account, devices), gatherMs);
+        if (watched.some(({ all }) => all)) for await (const page of pagesOf(kit, account)) gather(refsOf(account, page), gatherMs);
+      }
+    },
     drained: (subscriber) => {
       const pending = subscriber.watching?.pending;
       while (pending !== undefined && pending.size > 0 && subscriber.undrainedSinceMs === 0) {
@@ -151,10 +160,20 @@ async function tellSnapshot(kit: Kit, subscriber: Subscriber, watching: Watching
     while (isWatching() && watching.pending.size > 0) await drained(subscriber);
   };
   await tellPage([...watching.devices]);
-  for (let after: string | undefined = ''; watching.all && after !== undefined && isWatching(); ) {
-    const devices = await kit.store.readDevices({ account, after, limit: devicesPerPage });
+  if (!watching.all) return;
+  for await (const devices of pagesOf(kit, account)) {
     if (!isWatching()) return;
     await tellPage(devices);
+  }
+}
+
+const refsOf = (account: string, devices: Iterable<string>): readonly DeviceRef[] => Array.from(devices, (device) => ({ account, device }));
+
+/** The devices of an account. */
+async function* pagesOf({ store }: Pick<Kit, 'store'>, account: string): AsyncGenerator<readonly string[]> {
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const devices: readonly string[] = await store.readDevices({ account, after, limit: devicesPerPage });
+    yield devices;
     after = devices.length < devicesPerPage ? undefined : devices.at(-1);
   }
 }

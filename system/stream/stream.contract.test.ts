@@ -561,6 +561,24 @@ describe('states', () => {
     expect(statesOf(one)).toEqual(['device:d1 d1 online 1', 'device:d1 d1 online 3']);
   });
 
+  test('what was told to nobody, since whoever knew it is gone, is told once that is known', async () => {
+    await start({ accounts: { create: never, quota: async () => 100, identify: () => ({ kind: 'account', account }) } });
+    const devices = Array.from({ length: 450 }, (_, i) => `d${1000 + i}`);
+    for (const device of devices) await register(device);
+    const readers = ['ch=devices', 'ch=device:d1001,inbox', 'ch=inbox'].map((query) => open(query, { token: secret() }));
+    await Promise.all(readers.map((reader) => until(reader, 'sync')));
+    const { tellDevices } = bus;
+    Object.assign(bus, { tellDevices: () => undefined });
+    await step('d1001', 1000, 1);
+    await step('d1449', 1000, 2);
+    Object.assign(bus, { tellDevices });
+    await sleep(200);
+    expect(readers.map(statesOf)).toEqual([[], [], []]);
+    bus.receive({ kind: 'lost' });
+    await Promise.all([until(readers[0] as Reader, 'put', 2), until(readers[1] as Reader, 'put')]);
+    expect(readers.map(statesOf)).toEqual([['devices d1001 online 1', 'devices d1449 online 2'], ['device:d1001 d1001 online 1'], []]);
+  });
+
   test('what changes before the other processes know who watches is in the snapshot, which waits for that', async () => {
     const known = Promise.withResolvers<void>();
     const relay = { ...createBus(), watch: () => known.promise };
