@@ -174,8 +174,7 @@ async function getSnapshot(request: FastifyRequest, reply: FastifyReply, { store
   if (begun !== undefined && begun.position < page.floor)
     throw new Problem('snapshot-expired', 'Deletions since its first page are forgotten: begin the snapshot anew.');
   const cursor = encodeCursor(begun ?? { epoch: page.epoch, position: page.head }, log);
-  const last = page.items.at(-1)?.key;
-  const next = page.atEnd || last === undefined ? '' : `,"page_token":${JSON.stringify(`${cursor}.${last}`)}`;
+  const next = page.nextAfterKey === undefined ? '' : `,"page_token":${JSON.stringify(`${cursor}.${page.nextAfterKey}`)}`;
   const items = page.items.map(
     ({ key, version, atMs, bytes }) => `{"k":${JSON.stringify(key)},"ver":${version},"ts":"${new Date(atMs).toISOString()}","d":${textOf(bytes)}}`,
   );

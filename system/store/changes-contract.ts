@@ -50,8 +50,8 @@ async function snapshot(store: Store, limit = 2): Promise<Map<string, { version:
   for (let afterKey = ''; ; ) {
     const page = await store.readSnapshot({ ...log, channel, afterKey, limit });
     for (const { key, version, bytes } of page.items) state.set(key, { version, text: Buffer.from(bytes).toString() });
-    if (page.atEnd) return state;
-    afterKey = page.items.at(-1)?.key ?? afterKey;
+    if (page.nextAfterKey === undefined) return state;
+    afterKey = page.nextAfterKey;
   }
 }
 
@@ -149,6 +149,17 @@ function retained(factory: (retention: Retention) => Promise<Store>): void {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it('reads a snapshot in bounded pages where nearly all is deleted', async () => {
+    const store = await factory({ wholeChanges: 100_000, deletionsMs: hour });
+    const keys = Array.from({ length: 5000 }, (_, i) => `k${10_000 + i}`);
+    for (const text of ['x', undefined]) await Promise.all(keys.map((key) => put(store, { key, text })));
+    await put(store, { key: 'z', text: 'last' });
+    const first = await store.readSnapshot({ ...log, channel, afterKey: '', limit: 10 });
+    expect([first.items, first.nextAfterKey]).toEqual([[], 'k14095']);
+    expect([...(await snapshot(store)).keys()]).toEqual(['z']);
+    await store.close();
   });
 
   it('calls a point expired that a forgotten deletion lies behind', async () => {

@@ -77,7 +77,8 @@ export type SnapshotPage = {
   /** Positions before it may have lost a deletion. */
   readonly floor: ChangePosition;
   readonly items: readonly (ItemState & { readonly key: string })[];
-  readonly atEnd: boolean;
+  /** What the next page comes after; undefined at the end. A page may be empty and not the last: what is deleted costs reading too. */
+  readonly nextAfterKey: string | undefined;
 };
 
 export type Share = {
@@ -111,7 +112,7 @@ export type ChangeStore = {
   /** Of many principals at once: what a position check costs. */
   readonly readHeads: (keys: readonly LogKey[]) => Promise<{ readonly epoch: string; readonly heads: readonly ChangePosition[] }>;
   readonly readItem: (query: LogKey & { readonly channel: string; readonly key: string }) => Promise<ItemRead>;
-  /** Live items by key, after `afterKey`. */
+  /** Live items by key, after `afterKey`: at most `limit`, about 256 KiB, and what 4,096 rows hold. */
   readonly readSnapshot: (query: LogKey & { readonly channel: string; readonly afterKey: string; readonly limit: number }) => Promise<SnapshotPage>;
   /** Where the data went back in time every cursor given out before is void. Only where the epoch is still `expected`. */
   readonly renewEpoch: (command: { readonly expected: string }) => Promise<string>;

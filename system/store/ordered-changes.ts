@@ -74,6 +74,8 @@ const compactionsAtOnce = 8;
 const forgottenAtOnce = 8;
 /** Well below what a stream may have pending: a page goes out at once. */
 const pageBytesMax = 2 ** 18;
+/** The thread that writes reads them, deleted ones too. */
+const snapshotRowsMax = 4096;
 
 export const principalDigest = ({ account, principal }: LogKey): Buffer => digestKey(account, principal);
 export const rowKey = (digest: Buffer, kind: 'L' | 'c' | 'i' | 's' | 't', rest?: Buffer): Buffer =>
@@ -291,22 +293,26 @@ export function readSnapshotPage(
   const channel = channelDigest(query.channel);
   const items: SnapshotPage['items'][number][] = [];
   let bytesSum = 0;
-  let atEnd = true;
+  let rows = 0;
+  let lastKey = query.afterKey;
+  let nextAfterKey: string | undefined;
   // Keys are ASCII: 0xff stands behind each of them.
   const bounds = {
     start: rowKey(digest, 'i', Buffer.concat([channel, Buffer.from(query.afterKey), Buffer.from([0])])),
     end: rowKey(digest, 'i', Buffer.concat([channel, Buffer.from([0xff])])),
   };
   for (const { key, value } of table.range(bounds)) {
-    if (items.length >= query.limit || bytesSum >= pageBytesMax) {
-      atEnd = false;
+    if (items.length >= query.limit || bytesSum >= pageBytesMax || rows >= snapshotRowsMax) {
+      nextAfterKey = lastKey;
       break;
     }
+    rows++;
+    lastKey = key.toString('utf8', 25);
     const row = JSON.parse(value.toString()) as ItemRow;
     if (row.deleted) continue;
     const { atMs, bytes = new Uint8Array() } = lastChange(table, digest, row);
     bytesSum += bytes.length;
-    items.push({ key: key.toString('utf8', 25), version: row.version, atMs, bytes });
+    items.push({ key: lastKey, version: row.version, atMs, bytes });
   }
-  return { epoch, head: positionText(log.head), floor: positionText(log.floor), items, atEnd };
+  return { epoch, head: positionText(log.head), floor: positionText(log.floor), items, nextAfterKey };
 }
