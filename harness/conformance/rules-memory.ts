@@ -4,6 +4,7 @@ import type { Client } from './client.ts';
 import { openMany } from './many-streams.ts';
 import { readMetrics } from './reading.ts';
 import { hold, type Rule } from './rule.ts';
+import { smallHeap } from './small-heap.ts';
 import { eventually, newUser } from './user.ts';
 
 const streams = 2000;
@@ -12,8 +13,6 @@ const bytesPerStreamMax = 20 * 1024;
 /** Over the rounds after the first: 1.6 KB of each stream that came and went. */
 const growthBytesMax = 16 * 2 ** 20;
 const settleMs = 500;
-/** A heap that is small and young: with Node's own sizes it collects nothing for a dozen rounds, and garbage looks like a leak. */
-const smallHeap = '--max-old-space-size=80 --max-semi-space-size=2';
 
 type Held = { readonly residentBytes: number; readonly streams: number; readonly connections: number };
 
@@ -35,7 +34,7 @@ const memory: Rule = {
   redBy: ['keeps-what-ended', 'lavish'],
   needs: ['own service'],
   check: async ({ service, name }) => {
-    await service?.withService({ env: { NODE_OPTIONS: smallHeap } }, async ({ client, account }) => {
+    await service?.withService({ env: smallHeap }, async ({ client, account }) => {
       const { authorization } = await newUser(client, account, name('user'));
       const url = `${client.base()}/v1/stream?ch=sync:trips`;
       const before = await readHeld(client);

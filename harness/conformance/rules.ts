@@ -5,6 +5,7 @@ import { connectionRules, edgeRules } from './rules-connections.ts';
 import { cursorRules } from './rules-cursors.ts';
 import { deviceRules } from './rules-devices.ts';
 import { graphqlRules } from './rules-graphql.ts';
+import { gzipRules } from './rules-gzip.ts';
 import { ingestRules } from './rules-ingest.ts';
 import { memoryRules } from './rules-memory.ts';
 import { overloadRules } from './rules-overload.ts';
@@ -20,6 +21,7 @@ import { webhookRules } from './rules-webhooks.ts';
 
 const once: readonly Rule[] = [
   ...ingestRules,
+  ...gzipRules,
   ...cursorRules,
   ...streamRules,
   streamToken,
@@ -39,4 +41,4 @@ const once: readonly Rule[] = [
   ...overloadRules,
 ];
 
-export const rules: readonly Rule[] = [...once, twiceOf([...ingestRules, ...syncRules, ...accessRules])];
+export const rules: readonly Rule[] = [...once, twiceOf([...ingestRules, ...gzipRules, ...syncRules, ...accessRules])];

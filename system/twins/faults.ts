@@ -30,6 +30,8 @@ const noticeIngest = (deps: PlainDeps): PlainDeps => ({
 const pretend = (accepted: number): AppendReceipt & { kind: 'appended' } => ({ kind: 'appended', accepted, duplicate: 0, position: '0000000000000001' });
 
 let appended = 0;
+const keptBombs: Buffer[] = [];
+const keptBombBytes = 8 * 2 ** 20;
 
 const answerConstant = (deps: PlainDeps): PlainDeps => ({
   ...deps,
@@ -103,6 +105,14 @@ export const faults: readonly Fault[] = [
     about: 'answers 400 where 413 is right',
     apply: withHook((reply) => {
       if (reply.statusCode === 413) reply.code(400);
+    }),
+  },
+  {
+    name: 'keeps-bombs',
+    breaks: ['R8'],
+    about: 'has memory for each body that it refuses as too large, and keeps it',
+    apply: withHook((reply) => {
+      if (reply.statusCode === 413) keptBombs.push(Buffer.alloc(keptBombBytes, 1));
     }),
   },
   {
