@@ -60,14 +60,21 @@ async function runBench({ name, json, runs, seconds }: BenchArguments): Promise<
   }
   const bench = await load();
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  process.once('SIGINT', () => {
+    say('stopping when what is being measured is over; press Ctrl-C again to end at once');
+    stop.abort();
+  });
   const result = await bench.run({
     runs: runs ?? bench.runs,
     seconds: seconds ?? bench.seconds,
-    say: (line) => process.stderr.write(`${line}\n`),
+    say,
     signal: stop.signal,
   });
-  if (stop.signal.aborted) return 130;
+  if (stop.signal.aborted) {
+    say('stopped: what was measured until then stands above; figures and bars are those of a whole bench only');
+    return 130;
+  }
   process.stderr.write(describe(result));
   if (json) process.stdout.write(`${JSON.stringify({ name: result.name, figures: result.figures, bars: result.bars })}\n`);
   return result.bars.every(({ holds }) => holds) ? 0 : 1;
