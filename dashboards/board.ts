@@ -23,7 +23,9 @@ const refresh = '30s';
 
 export function grafanaJson(board: Board): string {
   const built = board.rows.reduce(addRow, emptyBoard(board)).build();
-  return `${JSON.stringify(built, null, 2)}\n`;
+  // The SDK leaves ids to Grafana, which would give them anew: a link to one panel has to stay good.
+  const panels = built.panels?.map((panel, i) => ({ ...panel, id: i + 1 }));
+  return `${JSON.stringify({ ...built, panels }, null, 2)}\n`;
 }
 
 function emptyBoard({ uid, title, description }: Board): DashboardBuilder {

@@ -2,9 +2,16 @@
 import {
   GraphThresholdsStyleConfigBuilder,
   GraphThresholdsStyleMode,
+  LegendDisplayMode,
+  LegendPlacement,
+  ReduceDataOptionsBuilder,
+  SortOrder,
   StackingConfigBuilder,
   StackingMode,
+  TooltipDisplayMode,
   VisibilityMode,
+  VizLegendOptionsBuilder,
+  VizTooltipOptionsBuilder,
 } from '@grafana/grafana-foundation-sdk/common';
 import { type Threshold, ThresholdsConfigBuilder, ThresholdsMode } from '@grafana/grafana-foundation-sdk/dashboard';
 import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus';
@@ -51,25 +58,30 @@ export type Panel = {
 export const source = { type: 'prometheus', uid: '${datasource}' } as const;
 
 /** Of Grafana's 24 columns. */
-const columns = { figure: 6, lines: 8 } as const;
-const rowsHigh = 8;
+const sizes = { figure: { columns: 6, rows: 4 }, lines: { columns: 8, rows: 8 } } as const;
+/** 99.95 % and 100 % are not the same promise. */
+const ratioDecimals = 3;
 
 export function panelBuilder(panel: Panel): StatBuilder | TimeseriesBuilder {
   const { title, description, unit, queries, as } = panel;
-  const builder = as === 'figure' ? new StatBuilder().span(columns.figure) : lines(panel).span(columns.lines);
-  builder.title(title).description(description).unit(units[unit]).height(rowsHigh).datasource(source).thresholds(thresholdsOf(panel));
+  const { columns, rows } = sizes[as === 'figure' ? 'figure' : 'lines'];
+  const builder = as === 'figure' ? figure(panel) : lines(panel);
+  builder.title(title).description(description).unit(units[unit]).span(columns).height(rows).datasource(source).thresholds(thresholdsOf(panel));
   for (const [i, query] of queries.entries()) builder.withTarget(targetOf(query, i, as === 'figure'));
   return builder;
 }
 
+function figure({ unit }: Panel): StatBuilder {
+  const builder = new StatBuilder().reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']));
+  return unit === 'ratio' ? builder.decimals(ratioDecimals) : builder;
+}
+
 /** A gap is a scrape that failed, and is shown as one; a line that begins at zero shows how large its changes are. */
 function lines({ as, brokenAbove, brokenBelow }: Panel): TimeseriesBuilder {
-  const builder = new TimeseriesBuilder()
-    .showPoints(VisibilityMode.Never)
-    .fillOpacity(as === 'stacked' ? 30 : 5)
-    .axisSoftMin(0)
-    .spanNulls(false);
-  if (as === 'stacked') builder.stacking(new StackingConfigBuilder().mode(StackingMode.Normal).group('A'));
+  const builder = new TimeseriesBuilder().showPoints(VisibilityMode.Never).axisSoftMin(0).spanNulls(false);
+  builder.legend(new VizLegendOptionsBuilder().showLegend(true).displayMode(LegendDisplayMode.List).placement(LegendPlacement.Bottom));
+  builder.tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending));
+  if (as === 'stacked') builder.fillOpacity(30).stacking(new StackingConfigBuilder().mode(StackingMode.Normal).group('A'));
   if ((brokenAbove ?? brokenBelow) === undefined) return builder;
   return builder.thresholdsStyle(new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed));
 }
