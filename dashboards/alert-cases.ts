@@ -59,12 +59,14 @@ const without = (...gone: readonly string[]): Seen => Object.fromEntries(Object.
 /** What makes it break, and what else breaks with it. */
 export const breaking: Readonly<Record<AlertName, readonly Omit<Case, 'name'>[]>> = {
   HeadroomErrorBudgetBurnsFast: [
-    { seen: but({ [requests('failed')]: steadily(120) }), fires: ['HeadroomErrorBudgetBurnsFast', 'HeadroomErrorBudgetBurnsSlowly'] },
+    { seen: but({ [requests('failed')]: `0x${minutes - 51} 120+120x49` }), fires: ['HeadroomErrorBudgetBurnsFast', 'HeadroomErrorBudgetBurnsSlowly'] },
     { seen: but({ [requests('failed')]: steadily(42) }), fires: ['HeadroomErrorBudgetBurnsFast', 'HeadroomErrorBudgetBurnsSlowly'] },
   ],
   HeadroomErrorBudgetBurnsSlowly: [
     { seen: but({ [requests('failed')]: steadily(21) }), fires: ['HeadroomErrorBudgetBurnsSlowly'] },
     { seen: but({ [requests('failed')]: steadily(9) }), fires: ['HeadroomErrorBudgetBurnsSlowly'] },
+    // Enough in an hour to page for, and over.
+    { seen: but({ [requests('failed')]: `0x${minutes - 26} 600+600x9 6000x15` }), fires: ['HeadroomErrorBudgetBurnsSlowly'] },
   ],
   HeadroomIngestSlow: [{ seen: but(answering(6000, 5900)), fires: ['HeadroomIngestSlow'] }],
   HeadroomIngestShed: [{ seen: but({ [requests('shed')]: steadily(12) }), fires: ['HeadroomIngestShed'] }],
@@ -95,10 +97,9 @@ export const sparing: readonly Omit<Case, 'fires'>[] = [
   { name: 'one request of a quiet night that fails', seen: quiet(onceFailed) },
   { name: 'one request of a quiet night that is slow', seen: but(answering(1, 0.5)) },
   { name: 'a stall now and then', seen: but({ [loopDelay]: repeated([0.02, 0.02, 2]) }) },
-  { name: 'failures that are over', seen: but({ [requests('failed')]: `0+60x10 603+3x${minutes - 11}` }) },
-  { name: 'an event that waits while a partition finds a new owner', seen: but({ [series('pipelineLagSeconds')]: `0x${minutes - 1} 12` }) },
+  { name: 'an event that waits while a partition finds a new owner', seen: but({ [series('pipelineLagSeconds')]: `0x${minutes - 2} 12x1` }) },
   {
-    name: 'one change that was faster than its poke',
-    seen: but({ [series('streamCatchUps')]: `0x${minutes - 5} 1x5`, [series('streamFrames')]: steadily(401) }),
+    name: 'a change now and then that was faster than its poke',
+    seen: but({ [series('streamCatchUps')]: steadily(0.1), [series('streamFrames')]: steadily(401) }),
   },
 ];
