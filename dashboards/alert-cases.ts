@@ -70,6 +70,9 @@ export const breaking: Readonly<Record<AlertName, readonly Omit<Case, 'name'>[]>
   ],
   HeadroomIngestSlow: [{ seen: but(answering(6000, 5900)), fires: ['HeadroomIngestSlow'] }],
   HeadroomIngestShed: [{ seen: but({ [requests('shed')]: steadily(12) }), fires: ['HeadroomIngestShed'] }],
+  HeadroomIngestRefused: [
+    { seen: but({ [requests('good')]: always(7), [requests('shed')]: steadily(6000) }), fires: ['HeadroomIngestRefused', 'HeadroomIngestShed'] },
+  ],
   HeadroomPipelineLags: [{ seen: but({ [series('pipelineLagSeconds')]: always(11) }), fires: ['HeadroomPipelineLags'] }],
   HeadroomEventsUnaccounted: [
     { seen: but({ [series('eventsKept')]: steadily(5900, -3) }), fires: ['HeadroomEventsUnaccounted'] },

@@ -174,7 +174,7 @@ const books: Row = {
     {
       title: 'Conservation',
       description:
-        'received − accepted − duplicate − rejected, and accepted − pending − kept − filtered: 0 at rest. Under load the second is off by a few to either side, since a scrape reads twice. To one side for good: an event is lost or counted twice; see HeadroomEventsUnaccounted.',
+        'received − accepted − duplicate − rejected, and accepted − pending − kept − filtered: 0 at rest. With several workers a scrape may be off by a few, since it reads twice while they write. To one side for good: an event is lost or counted twice; see HeadroomEventsUnaccounted.',
       unit: 'count',
       queries: [
         { legend: 'received', expr: [stored('eventsReceived'), stored('eventsAccepted'), stored('eventsDuplicate'), stored('eventsRejected')].join('\n- ') },
