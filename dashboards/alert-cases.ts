@@ -63,7 +63,6 @@ export const breaking: Readonly<Record<AlertName, readonly Omit<Case, 'name'>[]>
     { seen: but({ [requests('failed')]: steadily(42) }), fires: ['HeadroomErrorBudgetBurnsFast', 'HeadroomErrorBudgetBurnsSlowly'] },
   ],
   HeadroomErrorBudgetBurnsSlowly: [
-    { seen: but({ [requests('failed')]: steadily(21) }), fires: ['HeadroomErrorBudgetBurnsSlowly'] },
     { seen: but({ [requests('failed')]: steadily(9) }), fires: ['HeadroomErrorBudgetBurnsSlowly'] },
     // Enough in an hour to page for, and over.
     { seen: but({ [requests('failed')]: `0x${minutes - 26} 600+600x9 6000x15` }), fires: ['HeadroomErrorBudgetBurnsSlowly'] },

@@ -49,7 +49,7 @@ const requestAlerts = [
     expr: anyBurning(burns.fast),
     for: '2m',
     severity: 'page',
-    summary: '{{ $value | humanizePercentage }} of requests fail: the error budget of 30 days is gone within five',
+    summary: '{{ $value | humanizePercentage }} of requests fail: the error budget of 30 days would not last five',
     description:
       'Answers 5xx other than 503. Look at "Failed by lane" for the lane, and at the log of the workers for what they threw; if it began with a release, go back to the one before.',
   },

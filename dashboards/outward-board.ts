@@ -23,7 +23,7 @@ const streams: Row = {
       title: 'Opened and ended',
       description:
         'Equal at rest: each stream ends itself after 10 to 20 minutes and comes again. Opened far above: a herd comes back, see "Shed by lane" whether it is let in.',
-      unit: 'framesPerSecond',
+      unit: 'perSecond',
       queries: [
         { legend: 'opened', expr: summed('streamsOpened') },
         { legend: 'ended', expr: summed('streamsEnded') },
@@ -33,7 +33,7 @@ const streams: Row = {
       title: 'Ended by code',
       description:
         'age is health, client a device that left. slow: readers that do not read (or a network that does not carry). token: tokens run out, so the app does not refresh them. drain: a deploy. error: look at the log of the workers.',
-      unit: 'framesPerSecond',
+      unit: 'perSecond',
       as: 'stacked',
       queries: [{ legend: '{{code}}', expr: `sum by (code) (${rate('streamsEnded')})` }],
     },
@@ -41,7 +41,7 @@ const streams: Row = {
       title: 'Frames',
       description:
         'Heartbeats are what silence costs: streams held divided by 25 s. They missing while streams are held: a worker stalls, and a balancer will cut what is silent for 60 s.',
-      unit: 'framesPerSecond',
+      unit: 'perSecond',
       as: 'stacked',
       queries: [
         { legend: 'news', expr: `${summed('streamFrames')} - ${summed('streamHeartbeats')}` },

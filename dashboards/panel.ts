@@ -33,7 +33,7 @@ export const units = {
   bytesPerSecond: BytesPerSecondSI,
   count: Short,
   eventsPerSecond: EventsPerSecond,
-  framesPerSecond: CountsPerSecond,
+  perSecond: CountsPerSecond,
   ratio: PercentUnit,
   requestsPerSecond: RequestsPerSecond,
   seconds: Seconds,

@@ -7,7 +7,7 @@ export type MetricKey = keyof typeof metricNames;
 export const jobName = 'headroom';
 
 /** Whose samples a query takes: a board's variables, or the job. */
-export type Choice = 'board' | 'job';
+type Choice = 'board' | 'job';
 
 const choices: Readonly<Record<Choice, string>> = { board: 'job="$job",instance=~"$instance"', job: `job="${jobName}"` };
 
@@ -29,5 +29,3 @@ export const storedRate = (key: MetricKey): string => `max(${rate(key)})`;
 
 /** A counter's label value has no series before it occurred: that is 0, as long as the metric itself is there. */
 export const orZero = (expression: string, of: string): string => `(${expression} or 0 * ${of})`;
-
-export const divided = (expressions: readonly string[]): string => expressions.join('\n/\n');

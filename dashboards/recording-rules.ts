@@ -4,7 +4,7 @@ import { orZero, samples } from './promql.ts';
 
 export type RecordingRule = { readonly record: string; readonly expr: string };
 
-const windows = ['5m', '30m', '1h', '2h', '6h', '1d', '3d'] as const;
+const windows = ['5m', '30m', '1h', '6h', '3d'] as const;
 type Window = (typeof windows)[number];
 
 /** Failed requests as a part of all; no sample where there was no request, so that idleness is no verdict. */
