@@ -17,6 +17,15 @@ export type Part = {
 /** Where parts that are built here go: beside the packages, and never in the repository. */
 export const builtPath = (name: string): string => join(import.meta.dirname, '..', '..', '.parts', name);
 
+/** One package has both programs. */
+const prometheusPackages = {
+  'apt-get': ['prometheus'],
+  dnf: ['golang-github-prometheus'],
+  apk: ['prometheus'],
+  pacman: ['prometheus'],
+  brew: ['prometheus'],
+} as const;
+
 export const parts = [
   {
     name: 'chromium',
@@ -48,6 +57,20 @@ export const parts = [
     commands: [builtPath('kubeconform'), 'kubeconform'],
     packages: {},
     go: { module: 'kubeconform', package: 'github.com/yannh/kubeconform/cmd/kubeconform' },
+  },
+  {
+    name: 'prometheus',
+    purpose: 'scrapes the service and runs our rules in tests',
+    variable: 'HEADROOM_PROMETHEUS',
+    commands: ['prometheus'],
+    packages: prometheusPackages,
+  },
+  {
+    name: 'promtool',
+    purpose: 'checks and tries our rules in tests',
+    variable: 'HEADROOM_PROMTOOL',
+    commands: ['promtool'],
+    packages: prometheusPackages,
   },
   {
     name: 'versitygw',

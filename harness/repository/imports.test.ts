@@ -35,6 +35,8 @@ test.each([
   ['system/pipeline/planted.ts', '#system/store/lmdb/lmdb-store.ts'],
   ['harness/pacing/planted.ts', 'node:fs'],
   ['harness/gates/planted.ts', 'node:fs'],
+  ['dashboards/planted.ts', '#harness/metrics/prometheus-text.ts'],
+  ['dashboards/planted.ts', '#system/telemetry/counts.ts'],
 ])('%s may not import %s', (path, specifier) => {
   const { passes, said } = lint(path, importing(specifier));
   expect(passes, said).toBe(false);
@@ -45,6 +47,7 @@ test.each([
   ['harness/topology/planted.ts', '#system/protocol/limits.ts'],
   ['harness/topology/planted.ts', './accounts.ts'],
   ['system/pipeline/planted.ts', '#system/store/store.ts'],
+  ['dashboards/planted.ts', '#system/protocol/metric-names.ts'],
 ])('%s may import %s', (path, specifier) => {
   const { passes, said } = lint(path, importing(specifier));
   expect(passes, said).toBe(true);
