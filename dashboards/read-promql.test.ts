@@ -5,8 +5,8 @@ test('selectors with their labels, and groupings, of a query as Grafana sends it
   const query = filled('sum by (lane) (rate(a_total{job="$job",lane=~"x|y"}[$__rate_interval])) / on (job) b', '5s');
   expect(query).toContain('a_total{job="headroom",lane=~"x|y"}[5s]');
   expect(selectionsOf(query)).toEqual([
-    { metric: 'a_total', selector: 'a_total{job="headroom",lane=~"x|y"}', labels: ['job', 'lane'] },
-    { metric: 'b', selector: 'b', labels: [] },
+    { metric: 'a_total', labels: ['job', 'lane'] },
+    { metric: 'b', labels: [] },
   ]);
   expect(groupingsOf(query)).toEqual(['lane', 'job']);
 });

@@ -1,7 +1,7 @@
 /** What a query asks for, by the parser of the Prometheus project: the tests trust it, and not our own way of writing queries. */
 import { parser } from '@prometheus-io/lezer-promql';
 
-export type Selection = { readonly metric: string; readonly selector: string; readonly labels: readonly string[] };
+export type Selection = { readonly metric: string; readonly labels: readonly string[] };
 
 type Node = ReturnType<typeof parser.parse>['topNode'];
 
@@ -14,7 +14,7 @@ export function selectionsOf(query: string): readonly Selection[] {
   return nodesOf(query, 'VectorSelector').map((node) => {
     const metric = node.getChild('Identifier');
     if (metric === null) throw new Error(`a selector without a metric: ${query}`);
-    return { metric: textOf(query, metric), selector: textOf(query, node), labels: namesIn(query, node) };
+    return { metric: textOf(query, metric), labels: namesIn(query, node) };
   });
 }
 

@@ -62,7 +62,7 @@ const promises: Row = {
     },
     {
       title: 'Failed by lane',
-      description: '5xx other than 503: a fault of the service. Any line here has a stack trace in the log of a worker. Empty: there never was one.',
+      description: '5xx other than 503: a fault of the service. Any line here has a stack trace in the log of a worker.',
       unit: 'requestsPerSecond',
       as: 'stacked',
       queries: [{ legend: '{{lane}}', expr: byLane('outcome="failed"') }],

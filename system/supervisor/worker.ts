@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import { createTokens } from '#system/accounts/tokens.ts';
+import { laneNames } from '#system/admission/lanes.ts';
 import { type AppDeps, buildAdminApp, buildApp, type PlainDeps, type TlsFiles, withDefaults } from '#system/app.ts';
 import { type Archiver, startArchiver } from '#system/archive/archiver.ts';
 import { createBus, type News, type Relay, type Watch } from '#system/bus.ts';
@@ -74,7 +75,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const { config, adminToken, store, metrics, log, relay, startDrain, restartWorkers, permits, connectionsMax, customise } = options;
   const clock = systemClock;
   const key = config.signingKey ?? (await store.settle({ name: 'signing-key', candidate: randomBytes(32).toString('base64url') }));
-  const counts = createCounts();
+  const counts = createCounts(laneNames);
   const phase: Phase = { draining: false, closing: false };
   const bus = createBus(relay);
   const plain: PlainDeps = {

@@ -3,7 +3,8 @@
 /** Upper bounds in seconds, around the budgets that are gated: 250 ms for ingest. */
 export const requestBucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10] as const;
 
-export type Outcome = 'good' | 'shed' | 'failed';
+const outcomes = ['good', 'shed', 'failed'] as const;
+export type Outcome = (typeof outcomes)[number];
 /** A histogram over `requestBucketsSeconds`, one bucket more for what is beyond. */
 export type DurationCounts = { readonly buckets: number[]; sumSeconds: number };
 
@@ -72,8 +73,9 @@ function addTo(counts: DurationCounts, elapsedMs: number): void {
   counts.sumSeconds += seconds;
 }
 
-export function createCounts(): Counts {
-  const requests: Record<string, number> = {};
+/** `laneNames`: counted from 0 on, since what a series began with is no increase to whoever reads it. */
+export function createCounts(laneNames: readonly string[] = []): Counts {
+  const requests: Record<string, number> = Object.fromEntries(laneNames.flatMap((lane) => outcomes.map((outcome) => [`${lane} ${outcome}`, 0])));
   const lanes: Record<string, DurationCounts> = {};
   const appends = noCounts();
   let spikes = 0;

@@ -4,7 +4,7 @@ import { createCounts, mergePast, type Snapshot } from './counts.ts';
 import { createPrinter } from './prometheus.ts';
 
 const snapshotOf = (worker: number, record: (counts: ReturnType<typeof createCounts>) => void): Snapshot => {
-  const counts = createCounts();
+  const counts = createCounts(['ingest', 'read']);
   record(counts);
   const { requests, lanes, appends } = counts;
   const store = {
@@ -37,6 +37,8 @@ test('every name of the protocol is printed, with what all workers counted toget
   await printer.close();
   for (const name of Object.values(metricNames)) expect(text).toMatch(new RegExp(`^${name}(_count)?[ {]`, 'm'));
   expect(text).toMatch(/^headroom_requests_total\{lane="ingest",outcome="good"\} 2$/m);
+  // From 0 on: who reads a counter would not see what it began with.
+  for (const outcome of ['good', 'shed', 'failed']) expect(text).toMatch(new RegExp(`^headroom_requests_total\\{lane="read",outcome="${outcome}"\\} 0$`, 'm'));
   expect(text).toMatch(/^headroom_request_duration_seconds_bucket\{lane="ingest",le="0.005"\} 1$/m);
   expect(text).toMatch(/^headroom_store_flush_duration_seconds_bucket\{le="0.05"\} 2$/m);
   expect(text).toMatch(/^headroom_store_flush_duration_seconds_sum 0.042$/m);
