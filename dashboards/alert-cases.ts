@@ -97,6 +97,10 @@ export const sparing: readonly Omit<Case, 'fires'>[] = [
   { name: 'a service of which nobody wants anything', seen: { ...idle, ...books } },
   { name: 'a service that has just begun and counted nothing', seen: { [up]: always(1), [series('eventsAccepted')]: always(0) } },
   { name: 'one request of a quiet night that fails', seen: quiet(onceFailed) },
+  {
+    name: 'a client over its quota, refused a few times, in a night in which nobody else comes',
+    seen: but({ [requests('good')]: always(7), [requests('shed')]: `0x${minutes - 4} 1 2 3 3`, [requests('failed')]: always(0) }),
+  },
   { name: 'one request of a quiet night that is slow', seen: but(answering(1, 0.5)) },
   { name: 'a stall now and then', seen: but({ [loopDelay]: repeated([0.02, 0.02, 2]) }) },
   { name: 'an event that waits while a partition finds a new owner', seen: but({ [series('pipelineLagSeconds')]: `0x${minutes - 2} 12x1` }) },

@@ -25,7 +25,7 @@ export type AlertingRule = {
 const job = (key: Parameters<typeof samples>[0], chosen: Samples = {}): string => samples(key, { ...chosen, of: 'job' });
 const increase = (selector: string, window: string): string => `sum by (job) (increase(${selector}[${window}]))`;
 
-/** One unlucky request in a quiet night is a large part of the few there were, and no incident. */
+/** One unlucky or refused request in a quiet night is a large part of the few there were, and no incident. */
 const failedMin = 10;
 /** The p99 of fewer is their maximum. */
 const requestsMin = 100;
@@ -42,6 +42,7 @@ const burning = ({ long, short, rate }: Burn): string =>
 const anyBurning = (all: readonly Burn[]): string => all.map((burn) => `(\n${burning(burn)}\n)`).join('\nor\n');
 
 const ingest = 'lane="ingest"';
+const shedEnough = `${increase(job('requests', { where: `${ingest},outcome="shed"` }), '5m')} >= ${failedMin}`;
 
 const requestAlerts = [
   {
@@ -78,7 +79,7 @@ const requestAlerts = [
     alert: 'HeadroomIngestShed',
     expr: [
       `sum by (job) (rate(${job('requests', { where: `${ingest},outcome="shed"` })}[5m]))`,
-      `sum by (job) (rate(${job('requests', { where: ingest })}[5m])) > ${errorBudgetRatio}`,
+      `sum by (job) (rate(${job('requests', { where: ingest })}[5m])) > ${errorBudgetRatio}\nand\n${shedEnough}`,
     ].join('\n/\n'),
     for: '10m',
     severity: 'ticket',
@@ -88,7 +89,7 @@ const requestAlerts = [
   },
   {
     alert: 'HeadroomIngestRefused',
-    expr: `sum by (job) (rate(${job('requests', { where: `${ingest},outcome="shed"` })}[5m])) > 0\nunless\nsum by (job) (rate(${job('requests', { where: `${ingest},outcome="good"` })}[5m])) > 0`,
+    expr: `sum by (job) (rate(${job('requests', { where: `${ingest},outcome="shed"` })}[5m])) > 0\nunless\nsum by (job) (rate(${job('requests', { where: `${ingest},outcome="good"` })}[5m])) > 0\nand\n${shedEnough}`,
     for: '5m',
     severity: 'page',
     summary: 'Ingest refuses all of {{ $value | humanize }} requests/s',

@@ -63,7 +63,8 @@ export default defineScenario({
     { metric: 'descriptors_growth{process:generator}', expression: 'value<=1.1' },
     { metric: 'response_ms', expression: 'p(99)<250 over 60s' },
     { metric: 'failed', expression: 'rate<0.001' },
-    { metric: 'streams_held{phase:day}', expression: 'min>=600' },
+    // From its tenth minute on a stream ends by its age, and is back within three seconds: a few of the 600 are always on their way.
+    { metric: 'streams_held{phase:day}', expression: 'min>=580' },
     { metric: 'heartbeats_missed', expression: 'count==0' },
     { metric: 'events_lost', expression: 'count==0' },
     { metric: 'events_duplicated', expression: 'count==0' },

@@ -377,8 +377,9 @@ describe('access', () => {
     expect(await Promise.all([app, elsewhere, lonely].map((at) => statusAt(at)))).toEqual([400, 400, 400]);
     const gone = await app.inject({ method: 'DELETE', url: '/v1/devices/d1', headers: { authorization: secretOf(keys) } });
     expect([gone.statusCode, await statusAt(app), await statusAt(elsewhere)]).toEqual([204, 401, 400]);
-    other.receive({ kind: 'deletions' });
-    await vi.waitFor(async () => expect([await statusAt(elsewhere), await statusAt(lonely)]).toEqual([401, 401]));
+    other.receive({ kind: 'deletions', devices: [{ account: keys.account_id, device: 'd1' }] });
+    expect(await statusAt(elsewhere)).toBe(401);
+    await vi.waitFor(async () => expect(await statusAt(lonely)).toBe(401));
     // One that starts later knows it too.
     const later = await buildApp(deps);
     expect([await statusAt(later), await statusAt(later, kept.authorization), await statusAt(app, kept.authorization)]).toEqual([401, 400, 400]);

@@ -168,15 +168,15 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     quota: { perMinute: settings.deviceRegistrationsPerMinute, burst: settings.deviceRegistrationBurst },
     rememberMs: deps.streams.positionCheckMs,
     tellChanged: (ref) => deps.bus.tellRegistrations([ref]),
-    onRemoved: () => {
-      deps.bus.tellDeletions();
-      return deleted.refresh();
+    onRemoved: (ref) => {
+      deleted.add([ref]);
+      deps.bus.tellDeletions([ref]);
     },
   });
   const hub = hubOf(deps);
   deps.bus.onNews((news) => {
     if (news.kind === 'registrations') devices.forget(news.devices);
-    else if (news.kind === 'deletions') void deleted.refresh();
+    else if (news.kind === 'deletions') deleted.add(news.devices);
     else hub.news(news);
   });
   await deleted.refresh();

@@ -31,7 +31,7 @@ export const benchCommand: CommandModule<object, BenchArguments> = {
       .option('runs', { type: 'number', describe: 'rounds; figures are medians over them (5, for a long bench 1)' })
       .option('seconds', { type: 'number', describe: 'length of one measurement' })
       .option('json', { type: 'boolean', default: false, describe: 'end with one line {name, figures, bars} on stdout' })
-      .epilogue('Exit code 0 when every bar holds, 1 when one is missed, 2 for a usage error.') as Argv<BenchArguments>,
+      .epilogue('Exit code 0 when every bar holds, 1 when one is missed, 2 for a usage error, 130 when Ctrl-C ended it.') as Argv<BenchArguments>,
   handler: async ({ name, json, runs, seconds }) => {
     process.exitCode = await runBench({ name, json, runs, seconds });
   },

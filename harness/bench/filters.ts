@@ -18,7 +18,7 @@ export const filtersBench: Bench = {
     const costs: Cost[] = [];
     const kept: number[] = [];
     for (let run = 0; run < runs && !signal.aborted; run++) {
-      const { stdout } = await promisify(execFile)(process.execPath, [entry, String(Math.ceil(seconds))], { signal });
+      const { stdout } = await promisify(execFile)(process.execPath, [entry, String(Math.ceil(seconds))]);
       const printed = JSON.parse(stdout) as Printed;
       costs.push(...printed.measured);
       kept.push(printed.kept);

@@ -48,7 +48,7 @@ test.each([...new Set(rules.map(({ redBy }) => redBy[0]))])('twin %s breaks what
 /** Each of the twins that show a part of a rule red, with what that part says. */
 const parts = [
   ['R8', 'keeps-bombs', 'bytes more memory'],
-  ['R33', 'forgets-deletions', 'bye'],
+  ['R33', 'forgets-deletions', 'bye kick'],
   ['R45', 'forgets-the-end', 'after the stream’s end'],
   ['R46', 'forgets-deletions', "401 for a deleted device's token"],
   ['R46', 'remembers-tokens', '401 for an expired token'],

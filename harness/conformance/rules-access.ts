@@ -5,7 +5,7 @@ import type { Answer, Client } from './client.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 import { ownGraphOnly } from './rules-graphql.ts';
 import { eventOf } from './rules-ingest.ts';
-import { eventually, newUser } from './user.ts';
+import { deletionKnownMs, eventually, newUser } from './user.ts';
 
 const json = { 'content-type': 'application/json' };
 
@@ -35,7 +35,7 @@ const credentials: Rule = {
   how: [
     'Eleven credentials are sent to the route of events: none, broken, expired, of a deleted device, with alg none, with a changed signature or',
     'claims, of an unknown account, with a wrong secret, of another scheme.',
-    'The expired token and that of the deleted device are real ones, which were recognised before; a deletion may take a second to be known.',
+    'The expired token and that of the deleted device are real ones, which were recognised before; a deletion may take the position check to be known.',
     'All have to be 401 with the header, and their bodies, but for the request id, have to be the same.',
   ],
   redBy: ['believes-tokens', 'remembers-tokens', 'forgets-deletions'],
@@ -94,7 +94,7 @@ async function deletedToken({ client, account, name, boundMs }: Pick<RuleContext
   const gone = await client.call('DELETE', `/v1/devices/${device}`, { headers: { authorization: secretAuthorization(account) } });
   hold(gone.status === 204, '204 for the deletion', `${gone.status} ${gone.text}`);
   const isRefused = async (): Promise<boolean> => (await client.send(authorization, [])).status === 401;
-  await eventually("401 for a deleted device's token", isRefused, boundMs(1000));
+  await eventually("401 for a deleted device's token", isRefused, boundMs(deletionKnownMs));
   return authorization;
 }
 

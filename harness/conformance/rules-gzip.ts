@@ -5,6 +5,7 @@ import { readMetrics } from './reading.ts';
 import { hold, type Rule } from './rule.ts';
 import { eventOf } from './rules-ingest.ts';
 import { smallHeap } from './small-heap.ts';
+import { eventually } from './user.ts';
 
 const gzip = { 'content-encoding': 'gzip' };
 const bombBytes = 64 * 2 ** 20;
@@ -19,23 +20,29 @@ async function throwBombs(client: Client, authorization: string): Promise<void> 
   }
 }
 
-const readResident = async (client: Client): Promise<number> => (await readMetrics(client))('headroom_worker_resident_bytes') ?? Number.NaN;
+/** Asked again where the worker was too late to be in the answer. */
+async function readResident(client: Client): Promise<number> {
+  let bytes: number | undefined;
+  await eventually('headroom_worker_resident_bytes', async () => {
+    bytes = (await readMetrics(client))('headroom_worker_resident_bytes');
+    return bytes !== undefined;
+  });
+  return bytes as number;
+}
 
 /** The most that the service's memory stood above where it was before `work`, in bytes, as often as it can be asked meanwhile. */
 async function growthDuring(client: Client, work: () => Promise<void>): Promise<number> {
   const before = await readResident(client);
-  let most = 0;
+  let most = before;
   let isOver = false;
-  const watching = (async () => {
-    while (!isOver) most = Math.max(most, (await readResident(client)) - before);
-  })();
-  try {
-    await work();
-  } finally {
+  const watch = async (): Promise<void> => {
+    while (!isOver) most = Math.max(most, await readResident(client));
+  };
+  const end = (): void => {
     isOver = true;
-    await watching;
-  }
-  return Math.max(most, (await readResident(client)) - before);
+  };
+  await Promise.all([watch(), work().finally(end)]);
+  return Math.max(most, await readResident(client)) - before;
 }
 
 const gzipBomb: Rule = {

@@ -83,6 +83,9 @@ async function readSnapshot(
   }
 }
 
+/** At a node that was not told: its next position check, which is every ten seconds, and what that takes. */
+export const deletionKnownMs = 11_000;
+
 /** Waits for the next that `holds`; breaks the rule where it never does. */
 export async function eventually(what: string, holds: () => boolean | Promise<boolean>, withinMs = patienceMs): Promise<void> {
   const endMs = performance.now() + withinMs;

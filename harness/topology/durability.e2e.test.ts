@@ -1,6 +1,6 @@
 /** The promise of a 202, with real processes: killed, drained, refused a start. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -173,7 +173,9 @@ test('metrics are one answer for all workers', { timeout: 60_000 }, async () => 
   }
 });
 
-test('a port that is taken, a folder that cannot be, a setting that makes no sense: a sentence and a code', { timeout: 60_000 }, async () => {
+test('a port that is taken, a folder that cannot be, data that are damaged, a setting that makes no sense: a sentence and a code', {
+  timeout: 60_000,
+}, async () => {
   const run = (...args: string[]) => spawnSync(process.execPath, ['system/main.ts', ...args], { cwd: root, encoding: 'utf8', timeout: 30_000 });
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
@@ -185,6 +187,12 @@ test('a port that is taken, a folder that cannot be, a setting that makes no sen
   const noFolder = run('--port=0', '--admin-port=0', `--data=${folder}/file/data`);
   expect(noFolder.status).toBe(1);
   expect(noFolder.stderr).toContain(`${folder}/file/data`);
+  mkdirSync(join(folder, 'damaged'));
+  writeFileSync(join(folder, 'damaged', 'data.mdb'), 'no data');
+  const damaged = run('--port=0', '--admin-port=0', `--data=${folder}/damaged`);
+  expect([damaged.status, damaged.stderr]).toEqual([1, expect.stringContaining(`${folder}/damaged/data.mdb is not the data of this service`)]);
+  const backup = run('--port=0', '--admin-port=0', `--data=${folder}/b`, `--restore-from=${folder}/damaged`);
+  expect([backup.status, backup.stderr]).toEqual([2, expect.stringContaining(`no backup in ${folder}/damaged`)]);
   const wrong = run('--workers=many');
   expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining('--workers: expected a whole number')]);
 });

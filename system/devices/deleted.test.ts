@@ -55,25 +55,41 @@ test('one that was stamped before another and stored after it is found', async (
   expect(known.has(bornMs(1000))).toBe(true);
 });
 
-test('who asks while something is read gets what is there now, and one reading serves all who wait', async () => {
+test('one that is added is known at once, without the store', () => {
   const known = start();
-  const first = known.refresh();
-  rows = [bornMs(1)];
-  const waiting = [known.refresh(), known.refresh(), known.refresh()];
-  await first;
-  expect(known.has(bornMs(1))).toBe(false);
-  await Promise.all(waiting);
-  expect(known.has(bornMs(1))).toBe(true);
-  expect(asked).toHaveLength(2);
+  known.add([bornMs(1)]);
+  expect([known.has(bornMs(1)), told, asked]).toEqual([true, [bornMs(1)], []]);
+});
+
+test('a row of a clock that was ahead hides nothing that comes after it', async () => {
+  const known = start();
+  rows = [bornMs(3_600_000)];
+  await known.refresh();
+  nowMs += 60_000;
+  rows = [bornMs(59_000), bornMs(3_600_000)];
+  await known.refresh();
+  expect(known.has(bornMs(59_000))).toBe(true);
+});
+
+test('what is old is not told again with each look', async () => {
+  const known = start();
+  rows = [bornMs(0)];
+  await known.refresh();
+  nowMs += 31_000;
+  await known.refresh();
+  told = [];
+  await known.refresh();
+  expect([told, known.has(bornMs(0))]).toEqual([[], true]);
 });
 
 test('a deletion is forgotten when its tokens have ended', async () => {
   const known = start();
-  rows = [bornMs(0), bornMs(deletedKeptMs)];
+  known.add([bornMs(0)]);
+  nowMs = startMs + deletedKeptMs;
+  known.add([bornMs(1)]);
+  nowMs++;
   await known.refresh();
-  nowMs = startMs + deletedKeptMs + 1;
-  await known.refresh();
-  expect([known.has(bornMs(0)), known.has(bornMs(deletedKeptMs))]).toEqual([false, true]);
+  expect([known.has(bornMs(0)), known.has(bornMs(1))]).toEqual([false, true]);
 });
 
 test('a store in trouble is said, and asked again by itself', async () => {

@@ -31,7 +31,7 @@ export type DevicesOptions = {
   /** To all other workers, before and after a change: they forget it. */
   readonly tellChanged: (ref: DeviceKey) => void;
   /** Once a deletion is stored, and before it is answered. */
-  readonly onRemoved: () => Promise<void>;
+  readonly onRemoved: (ref: DeviceKey) => void;
 };
 
 export type RemoveOutcome = { readonly kind: 'removed' | 'missing' } | { readonly kind: 'other-version'; readonly version: number };
@@ -68,7 +68,7 @@ export function createDevices(options: DevicesOptions): Devices {
     remove: async (input) => {
       for (let attempt = 0; attempt < attemptsMax; attempt++) {
         const outcome = await tryRemove(input, parts);
-        if (outcome?.kind === 'removed') await options.onRemoved();
+        if (outcome?.kind === 'removed') options.onRemoved({ account: input.account, device: input.device });
         if (outcome !== undefined) return outcome;
       }
       throw new Error(`device ${input.device} was changed ${attemptsMax} times while it was being deleted`);

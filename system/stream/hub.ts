@@ -71,7 +71,7 @@ export function createHub(options: HubOptions): Hub {
     news: (news) => {
       if (news.kind === 'poke') topics.poke(news.keys);
       else if (news.kind === 'devices') kit.states.news(news.devices);
-      else if (news.kind === 'lost') kit.states.tellAgain().catch(options.onTrouble);
+      else if (news.kind === 'lost') kit.states.tellAgain();
     },
     kick: (devices) => {
       for (const { account, device } of devices) kit.kicked.add(`${account}\0${device}`);

@@ -90,5 +90,5 @@ export type News =
   | { readonly kind: 'registrations'; readonly devices: readonly DeviceRef[] }
   /** A process ended that may have had news of devices. */
   | { readonly kind: 'lost' }
-  /** Devices were deleted. */
-  | { readonly kind: 'deletions' };
+  /** They are gone for good. */
+  | { readonly kind: 'deletions'; readonly devices: readonly DeviceRef[] };

@@ -17,7 +17,7 @@ export type States = {
   readonly leave: (subscriber: Subscriber) => void;
   readonly news: (devices: readonly DeviceRef[]) => void;
   /** All that is watched here is read and told as if it were new: news of it may have been lost. */
-  readonly tellAgain: () => Promise<void>;
+  readonly tellAgain: () => void;
   readonly drained: (subscriber: Subscriber) => void;
 };
 
@@ -50,19 +50,29 @@ export function createStates(options: StatesOptions): States {
   const byAccount = new Map<string, Watched>();
   const kit: Kit = { ...options, byAccount };
   let dirty = new Map<string, DeviceRef>();
-  const gather = (refs: Iterable<DeviceRef>, afterMs: number): void => {
-    const isIdle = dirty.size === 0;
+  /** Or about to: two at once could tell an older state after a younger one. */
+  let isTelling = false;
+  const tellSoon = (afterMs: number): void => {
+    if (isTelling || dirty.size === 0) return;
+    isTelling = true;
+    setTimeout(() => void tellGathered(), afterMs);
+  };
+  const gather = (refs: Iterable<DeviceRef>): void => {
     for (const ref of refs) dirty.set(`${ref.account}\0${ref.device}`, ref);
-    if (isIdle && dirty.size > 0) setTimeout(() => void tellGathered(), afterMs);
+    tellSoon(gatherMs);
   };
   /** What could not be read is read later: the state of a device is told by its news alone. */
   const tellGathered = async (): Promise<void> => {
-    const gathered = [...dirty.values()];
+    const gathered = dirty;
     dirty = new Map();
-    await tellAll(gathered).catch((error: unknown) => {
+    let pauseMs = gatherMs;
+    await tellAll([...gathered.values()]).catch((error: unknown) => {
       onTrouble(error);
-      gather(gathered, troublePauseMs);
+      for (const [name, ref] of gathered) dirty.set(name, ref);
+      pauseMs = troublePauseMs;
     });
+    isTelling = false;
+    tellSoon(pauseMs);
   };
   const tellAll = async (gathered: readonly DeviceRef[]): Promise<void> => {
     const watchersOf = ({ account, device }: DeviceRef): readonly Subscriber[] =>
@@ -71,15 +81,29 @@ export function createStates(options: StatesOptions): States {
     let told = 0;
     for (let i = 0; i < wanted.length; i += devicesPerPage) {
       const page = wanted.slice(i, i + devicesPerPage);
+      // Who comes while this is read and told reads for itself, and may not get this behind it.
+      const watchers = page.map(watchersOf);
       const states = await Promise.all(page.map((ref) => readState(kit, ref)));
       for (const [j, ref] of page.entries()) {
-        for (const subscriber of watchersOf(ref)) {
+        for (const subscriber of watchers[j] as readonly Subscriber[]) {
           tell(kit, subscriber, ref.device, states[j]);
           if (++told % writesPerTurn === 0) await turn();
         }
       }
     }
   };
+  const gatherWatched = async (): Promise<void> => {
+    for (const [account, { subscribers }] of [...byAccount]) {
+      const watched = [...subscribers].flatMap(({ watching }) => watching ?? []);
+      for (const { devices } of watched) gather(refsOf(account, devices));
+      if (watched.some(({ all }) => all)) for await (const page of pagesOf(kit, account)) gather(refsOf(account, page));
+    }
+  };
+  const tellAgain = (): void =>
+    void gatherWatched().catch((error: unknown) => {
+      onTrouble(error);
+      setTimeout(tellAgain, troublePauseMs).unref();
+    });
   return {
     watch: async (subscriber) => {
       const { account, watching } = subscriber;
@@ -97,14 +121,8 @@ export function createStates(options: StatesOptions): States {
       byAccount.delete(subscriber.account);
       void onWatch([...byAccount.keys()]);
     },
-    news: (devices) => gather(devices, gatherMs),
-    tellAgain: async () => {
-      for (const [account, { subscribers }] of [...byAccount]) {
-        const watched = [...subscribers].flatMap(({ watching }) => watching ?? []);
-        for (const { devices } of watched) gather(refsOf(account, devices), gatherMs);
-        if (watched.some(({ all }) => all)) for await (const page of pagesOf(kit, account)) gather(refsOf(account, page), gatherMs);
-      }
-    },
+    news: gather,
+    tellAgain,
     drained: (subscriber) => {
       const pending = subscriber.watching?.pending;
       while (pending !== undefined && pending.size > 0 && subscriber.undrainedSinceMs === 0) {

@@ -36,32 +36,42 @@ export function createChannel(worker: Pick<NodeJS.Process, 'send' | 'on'>): Chan
     want: (id, wanted) => say({ kind: 'permits-wanted', id, wanted }),
     giveBack: (accounts) => say({ kind: 'permits-back', accounts }),
   });
+  let running: RunningWorker | undefined;
+  let end: (ending: () => Promise<void>) => Promise<void> = async () => undefined;
+  // From the start: what a worker asks while its listeners are still being opened is answered too. What it is asked then is asked again once it listens.
+  worker.on('message', (message: ToWorker) => {
+    if (message.kind === 'metrics') answer(message.id, message.text);
+    else if (message.kind === 'permits') permits.granted(message.id, message.granted);
+    else if (message.kind === 'restart') answer(message.id, message.outcome);
+    else if (message.kind === 'watched') answer(message.id, undefined);
+    else if (running !== undefined) hear(running, message);
+  });
+  const hear = (by: RunningWorker, message: Told): void => {
+    if (message.kind === 'news') by.hear(message.news);
+    else if (message.kind === 'watch') {
+      by.hearWatch(message.worker, message.accounts);
+      if (message.id !== undefined) say({ kind: 'watch-known', of: message.worker, id: message.id });
+    } else if (message.kind === 'watches') by.hearWatches(message.watches);
+    else if (message.kind === 'snapshot-wanted') void by.snapshot().then((snapshot) => say({ kind: 'snapshot', id: message.id, snapshot }));
+    else void end(message.kind === 'drain' ? by.drain : by.leave);
+  };
   return {
     say,
     permits,
     metrics: () => ask<string>({ kind: 'metrics-wanted' }),
     restart: () => ask<RestartOutcome>({ kind: 'restart-wanted' }),
     watch: (accounts) => ask<void>({ kind: 'watch', accounts }),
-    serve: (running, exit) => {
-      const end = async (ending: () => Promise<void>): Promise<void> => {
+    serve: (by, exit) => {
+      running = by;
+      end = async (ending) => {
         await ending();
-        const snapshot = await running.snapshot();
+        const snapshot = await by.snapshot();
         // The process ends once this is out: what it counted is counted on.
         worker.send?.({ kind: 'last-snapshot', snapshot } satisfies ToSupervisor, undefined, {}, exit);
       };
-      worker.on('message', (message: ToWorker) => {
-        if (message.kind === 'news') running.hear(message.news);
-        else if (message.kind === 'watch') {
-          running.hearWatch(message.worker, message.accounts);
-          if (message.id !== undefined) say({ kind: 'watch-known', of: message.worker, id: message.id });
-        } else if (message.kind === 'watches') running.hearWatches(message.watches);
-        else if (message.kind === 'watched') answer(message.id, undefined);
-        else if (message.kind === 'snapshot-wanted') void running.snapshot().then((snapshot) => say({ kind: 'snapshot', id: message.id, snapshot }));
-        else if (message.kind === 'metrics') answer(message.id, message.text);
-        else if (message.kind === 'permits') permits.granted(message.id, message.granted);
-        else if (message.kind === 'restart') answer(message.id, message.outcome);
-        else void end(message.kind === 'drain' ? running.drain : running.leave);
-      });
     },
   };
 }
+
+/** What is no answer. */
+type Told = Exclude<ToWorker, { readonly kind: 'metrics' | 'permits' | 'restart' | 'watched' }>;

@@ -50,8 +50,8 @@ export function supervise(options: SupervisorOptions): Supervisor {
     },
     onEnded: (member, reason) => {
       forget(member);
-      // One that left told all that it had.
-      if (member.state === 'listening') crew.passOn(member.worker, { kind: 'news', news: { kind: 'lost' } });
+      // One that went as it was told to had told all that it knew.
+      if (!draining && !(member.state === 'leaving' && reason === '0')) crew.passOn(member.worker, { kind: 'news', news: { kind: 'lost' } });
       if (draining) {
         if (crew.members().length === 0) end(0);
       } else if (!isReady) end(1);

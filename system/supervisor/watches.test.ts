@@ -43,6 +43,11 @@ test('one that ended is not waited for, and one that hangs not for long', () => 
   watches.ask(workerOf(1), { id: 8, accounts: ['a', 'b'] });
   vi.advanceTimersByTime(1000);
   expect(answers()).toEqual([7, 8].map((id) => [1, { kind: 'watched', id }]));
+  sent = [];
+  // What it told nobody before it knew is told again.
+  watches.known(workerOf(2), { of: 1, id: 8 });
+  watches.known(workerOf(2), { of: 1, id: 8 });
+  expect(sent).toEqual([[1, { kind: 'news', news: { kind: 'lost' } }]]);
 });
 
 test('who is alone is answered at once', () => {

@@ -13,36 +13,41 @@ export type Watches = {
   readonly ended: (worker: Worker) => void;
 };
 
-/** One that hangs is not waited for longer. */
+/** One that hangs is not waited for longer; once it knows, what it may have kept to itself is told again. */
 const knownTimeoutMs = 1000;
 
-type Asked = { readonly missing: Set<number>; readonly answer: () => void };
+type Asked = { readonly asker: Worker; readonly id: number; readonly missing: Set<number>; isLate: boolean };
 
 export function createWatches({ live, send, passOn }: Pick<Crew, 'live' | 'send' | 'passOn'>): Watches {
   const byWorker = new Map<number, readonly string[]>();
   /** Those that can hear; the others tell everything. */
   const greeted = new Set<number>();
-  const open = new Map<string, Asked>();
-  const without = (name: string, worker: number): void => {
-    const asked = open.get(name);
-    if (asked?.missing.delete(worker) === true && asked.missing.size === 0) asked.answer();
+  const open = new Set<Asked>();
+  const answer = ({ asker, id }: Asked): void => send(asker, { kind: 'watched', id });
+  const settle = (asked: Asked): void => {
+    if (asked.missing.size > 0 || !open.delete(asked)) return;
+    if (asked.isLate) send(asked.asker, { kind: 'news', news: { kind: 'lost' } });
+    else answer(asked);
+  };
+  const goOnWithout = (asked: Asked): void => {
+    if (!open.has(asked)) return;
+    asked.isLate = true;
+    answer(asked);
   };
   return {
     ask: (worker, { id, accounts }) => {
       if (accounts.length === 0) byWorker.delete(worker.id);
       else byWorker.set(worker.id, accounts);
-      const name = nameOf(worker.id, id);
       const others = live().filter((other) => other.id !== worker.id && greeted.has(other.id));
-      const answer = (): void => {
-        clearTimeout(late);
-        if (open.delete(name)) send(worker, { kind: 'watched', id });
-      };
-      const late = setTimeout(answer, knownTimeoutMs);
-      open.set(name, { missing: new Set(others.map((other) => other.id)), answer });
+      const asked: Asked = { asker: worker, id, missing: new Set(others.map((other) => other.id)), isLate: false };
+      open.add(asked);
       for (const other of others) send(other, { kind: 'watch', worker: worker.id, id, accounts });
-      if (others.length === 0) answer();
+      setTimeout(goOnWithout, knownTimeoutMs, asked);
+      settle(asked);
     },
-    known: (worker, { of, id }) => without(nameOf(of, id), worker.id),
+    known: (worker, { of, id }) => {
+      for (const asked of open) if (asked.asker.id === of && asked.id === id && asked.missing.delete(worker.id)) settle(asked);
+    },
     greet: (worker) => {
       greeted.add(worker.id);
       send(worker, { kind: 'watches', watches: [...byWorker].filter(([id]) => id !== worker.id) });
@@ -50,9 +55,10 @@ export function createWatches({ live, send, passOn }: Pick<Crew, 'live' | 'send'
     ended: (worker) => {
       greeted.delete(worker.id);
       if (byWorker.delete(worker.id)) passOn(worker, { kind: 'watch', worker: worker.id, id: undefined, accounts: [] });
-      for (const name of [...open.keys()]) without(name, worker.id);
+      for (const asked of open) {
+        if (asked.asker.id === worker.id) open.delete(asked);
+        else if (asked.missing.delete(worker.id)) settle(asked);
+      }
     },
   };
 }
-
-const nameOf = (worker: number, id: number): string => `${worker}/${id}`;

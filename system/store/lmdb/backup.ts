@@ -1,6 +1,7 @@
 /** A copy of the environment, and its life after one. */
 import { closeSync, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { isEnvironment } from './data-file.ts';
 import { readEpoch, settleEpoch } from './lmdb-changes.ts';
 import { openTables, type Tables } from './tables.ts';
 
@@ -25,6 +26,7 @@ export async function backUp(tables: Tables, folder: string): Promise<{ readonly
  */
 export async function restoreBackup({ from, to }: { readonly from: string; readonly to: string }): Promise<string> {
   if (!existsSync(join(from, dataFile))) throw new RangeError(`There is no backup in ${from}: it has no ${dataFile}.`);
+  if (!isEnvironment(join(from, dataFile))) throw new RangeError(`There is no backup in ${from}: its ${dataFile} is damaged, or something else.`);
   if (existsSync(join(to, dataFile))) throw new RangeError(`The data folder ${to} has data already: a backup is restored into an empty one.`);
   const aside = join(to, 'restoring');
   rmSync(aside, { recursive: true, force: true });

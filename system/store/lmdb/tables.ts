@@ -2,6 +2,7 @@
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { digestKey } from '#system/store/digest.ts';
 import { leaseTokens, type Position, partitionCount, positionStart, type QuotaGrant, type QuotaLease, type QuotaRow } from '#system/store/store.ts';
+import { assertOpenable } from './data-file.ts';
 
 export type Table = Database<Buffer, Buffer>;
 export type Tables = {
@@ -31,6 +32,7 @@ const addressBytes = 64 * 2 ** 30;
 
 /** Without `overlappingSync`: with it, killed processes made the others lose transactions (README, "No overlapping sync"). */
 export function openTables(folder: string, noSync: boolean): Tables {
+  assertOpenable(folder);
   const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
   const root = open<Buffer, Buffer>({
     path: folder,

@@ -135,8 +135,13 @@ async function openWorker(data: ThreadData): Promise<Worker> {
   const first = await new Promise<FromThread>((resolve, reject) => {
     worker.once('message', resolve);
     worker.once('error', reject);
+  }).catch((error: unknown) => {
+    living.delete(worker);
+    throw error;
   });
   if (first.kind === 'opened') return worker;
+  // It holds nothing, and the process may end as it wants to.
+  living.delete(worker);
   const error = errorOf(first.kind === 'not-opened' ? first.failure : { trouble: undefined, text: first.kind });
   throw error instanceof StoreUnavailable ? error : new StoreUnavailable('unwritable', `The store cannot be opened: ${error.message}`);
 }
