@@ -168,10 +168,7 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     quota: { perMinute: settings.deviceRegistrationsPerMinute, burst: settings.deviceRegistrationBurst },
     rememberMs: deps.streams.positionCheckMs,
     tellChanged: (ref) => deps.bus.tellRegistrations([ref]),
-    onRemoved: (ref) => {
-      deleted.add([ref]);
-      deps.bus.tellDeletions([ref]);
-    },
+    onRemoved: (ref) => deps.bus.tellDeletions([ref]),
   });
   const hub = hubOf(deps);
   deps.bus.onNews((news) => {

@@ -8,9 +8,9 @@ export type Bus = {
   /** To everybody who listens, in this process and in the others. */
   readonly poke: (keys: readonly LogKey[]) => void;
   readonly tellDevices: (devices: readonly DeviceRef[]) => void;
-  /** To the other processes only, and so is the next. */
-  readonly tellRegistrations: (devices: readonly DeviceRef[]) => void;
   readonly tellDeletions: (devices: readonly DeviceRef[]) => void;
+  /** To the other processes only. */
+  readonly tellRegistrations: (devices: readonly DeviceRef[]) => void;
   readonly onNews: (listener: (news: News) => void) => void;
   /** Of whose devices somebody here wants to hear: nobody is told of the others. Resolves once no news of them is missed any more, whoever has it. */
   readonly watch: (accounts: readonly string[]) => Promise<void>;
@@ -60,7 +60,10 @@ export function createBus(relay: Relay = noRelay): RelayedBus {
       if (others.length > 0) relay.news({ kind: 'devices', devices: others });
     },
     tellRegistrations: (devices) => relay.news({ kind: 'registrations', devices }),
-    tellDeletions: (devices) => relay.news({ kind: 'deletions', devices }),
+    tellDeletions: (devices) => {
+      receive({ kind: 'deletions', devices });
+      relay.news({ kind: 'deletions', devices });
+    },
     poke: (keys) => {
       receive({ kind: 'poke', keys });
       if (waiting.length === 0)

@@ -40,7 +40,7 @@ const credentials: Rule = {
   ],
   redBy: ['believes-tokens', 'remembers-tokens', 'forgets-deletions'],
   needs: [],
-  check: async ({ client, account, name, boundMs }) => {
+  check: async ({ client, account, name }) => {
     const token = (await client.device(account, name('device'))).slice('Bearer '.length);
     const [head, claims, signature] = token.split('.') as [string, string, string];
     const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -48,7 +48,7 @@ const credentials: Rule = {
     const expired = await expiredToken(client, account);
     const wrong = {
       'an expired token': expired,
-      'a deleted device': await deletedToken({ client, account, name, boundMs }),
+      'a deleted device': await deletedToken({ client, account, name }),
       'no credential': undefined,
       'a scheme alone': 'Bearer',
       'no token at all': 'Bearer x.y.z',
@@ -86,7 +86,7 @@ async function expiredToken(client: Client, account: AccountCredentials): Promis
 const expiresInSeconds = 2;
 
 /** Of a device that sent an event and was deleted then. */
-async function deletedToken({ client, account, name, boundMs }: Pick<RuleContext, 'client' | 'account' | 'name' | 'boundMs'>): Promise<string> {
+async function deletedToken({ client, account, name }: Pick<RuleContext, 'client' | 'account' | 'name'>): Promise<string> {
   const device = name('deleted');
   const authorization = await client.device(account, device);
   const alive = await client.send(authorization, [eventOf(name('last'))]);
@@ -94,7 +94,7 @@ async function deletedToken({ client, account, name, boundMs }: Pick<RuleContext
   const gone = await client.call('DELETE', `/v1/devices/${device}`, { headers: { authorization: secretAuthorization(account) } });
   hold(gone.status === 204, '204 for the deletion', `${gone.status} ${gone.text}`);
   const isRefused = async (): Promise<boolean> => (await client.send(authorization, [])).status === 401;
-  await eventually("401 for a deleted device's token", isRefused, boundMs(deletionKnownMs));
+  await eventually("401 for a deleted device's token", isRefused, deletionKnownMs);
   return authorization;
 }
 

@@ -206,7 +206,7 @@ export const streamFaults: readonly Fault[] = [
     name: 'forgets-deletions',
     breaks: ['R33', 'R46'],
     about: 'takes the token of a deleted device until it ends, and keeps its stream',
-    apply: withStore(() => ({ readDeleted: async () => [] })),
+    apply: (deps) => withStore(() => ({ readDeleted: async () => [] }))({ ...deps, bus: { ...deps.bus, tellDeletions: () => undefined } }),
   },
   {
     name: 'waits-for-ever',
