@@ -34,6 +34,8 @@ export type Watched = {
 /** Where ports are concerned once in five seconds is enough, since reading the kernel's table costs with its length. */
 const portsEverySeconds = 5;
 
+const earlyMsMax = 20;
+
 export class Watch {
   readonly #input: WatchInput;
   readonly #processes = new Map<number, { process: WatchedProcess; seconds: ProcessSecond[]; before: ProcessReading }>();
@@ -100,7 +102,8 @@ export class Watch {
   /** To the next whole second of the run, so that figures and cells share their seconds. */
   #arm(): void {
     if (this.#stopped) return;
-    const toNextMs = 1000 - (this.#input.sinceOriginMs() % 1000);
+    // A timer may be up to a millisecond early: the second that is about to end was read already then.
+    const toNextMs = 1000 - ((this.#input.sinceOriginMs() + earlyMsMax) % 1000) + earlyMsMax;
     this.#timer = setTimeout(() => this.#tick(), toNextMs);
   }
 
