@@ -112,8 +112,11 @@ export class ServiceNode {
     const service = this.running();
     const before = new Set(service.workerPids());
     await askAdmin(service, { path: '/admin/v1/restart-workers', expected: 202 });
-    const others = (): readonly number[] => service.workerPids().filter((pid) => !before.has(pid));
-    const isRestarted = (): boolean => others().length >= workers && ![...before].some(isRunning);
+    // A process may be gone before its supervisor has said so.
+    const isRestarted = (): boolean => {
+      const now = service.workerPids();
+      return now.length >= workers && !now.some((pid) => before.has(pid)) && ![...before].some(isRunning);
+    };
     await waitUntil(isRestarted, { limitMs: workers * (drainTimeoutMs + workerStartMs), what: `the restart of all workers of ${name}` });
   }
 
