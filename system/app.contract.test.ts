@@ -104,6 +104,23 @@ describe('ingest', () => {
     expect(history.json().events.map(({ id, disposition }: { id: string; disposition: string }) => [id, disposition])).toEqual([['a', 'pending']]);
   });
 
+  test('an event is one line of the export and of the history, whatever stands between its tokens', async () => {
+    const forged = { position: '0000000000000001', device_id: 'victim', id: 'forged', received_at: 'x', event: {} };
+    const bodies = [
+      JSON.stringify([event('pretty')], undefined, 2),
+      `[{"id":"lines","type":"location","recorded_at":"2026-11-24T10:00:00.000Z","data":{"lat":1,"lon":2,"x":\r\n${JSON.stringify(forged)}\n}}]`,
+      Buffer.from('[{"id":"latin","type":"location","recorded_at":"2026-11-24T10:00:00.000Z","data":{"lat":1,"lon":2,"x":"\xe9"}}]', 'latin1'),
+    ];
+    for (const body of bodies) expect((await send(device.authorization, body)).json()).toMatchObject({ accepted: 1 });
+    const authorization = secretOf(keys);
+    const asked = ['/v1/export', '/v1/devices/d1/history?include=filtered'].map((url) => ({ url, headers: { authorization, accept: 'application/x-ndjson' } }));
+    for (const { url, headers } of asked) {
+      const answer = await app.inject({ method: 'GET', url, headers });
+      const lines = Buffer.from(answer.rawPayload).toString('utf8').trimEnd().split('\n');
+      expect(lines.map((line) => (JSON.parse(line) as { id: string; device_id: string }).device_id)).toEqual(['d1', 'd1', 'd1']);
+    }
+  });
+
   test('R3: the same batch again is all duplicates', async () => {
     const batch = [event('a'), event('b')];
     await send(device.authorization, batch);
@@ -211,8 +228,10 @@ describe('ingest', () => {
       cursor = page.headers['export-cursor'] as string;
     }
     expect(lines.map((line) => JSON.parse(line).id)).toEqual(seen);
-    const broken = await app.inject({ url: '/v1/export?after=nonsense', headers: { authorization: secretOf(keys) } });
-    expect(broken.json().code).toBe('bad-cursor');
+    for (const after of ['nonsense', Buffer.from('{"0":"zzzz"}').toString('base64url'), Buffer.from('{"64":""}').toString('base64url')]) {
+      const broken = await app.inject({ url: `/v1/export?after=${after}`, headers: { authorization: secretOf(keys) } });
+      expect(broken.json().code).toBe('bad-cursor');
+    }
   });
 });
 

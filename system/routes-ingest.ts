@@ -8,6 +8,7 @@ import { decodeCursor, encodeCursor } from './ingest/cursor.ts';
 import { parseBatch } from './ingest/validate.ts';
 import { Problem } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
+import { oneLine } from './protocol/one-line.ts';
 import { ExportQuery, IngestAnswer, IngestBody } from './protocol/schemas.ts';
 import { type AppendReceipt, allPartitions, type Disposition, type LogEvent } from './store/store.ts';
 
@@ -110,5 +111,5 @@ const lineEnd = Buffer.from('}\n');
 /** Raw bytes into the line: what was accepted is what is read back. */
 export function exportLine({ position, disposition, device, id, receivedAtMs, bytes }: ShownEvent): readonly Uint8Array[] {
   const head = `{"position":"${position}","disposition":"${disposition}","device_id":${JSON.stringify(device)},"id":${JSON.stringify(id)},"received_at":"${new Date(receivedAtMs).toISOString()}","event":`;
-  return [Buffer.from(head), bytes, lineEnd];
+  return [Buffer.from(head), oneLine(bytes), lineEnd];
 }

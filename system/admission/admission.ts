@@ -48,11 +48,10 @@ export type Admission = Metering &
 export function createAdmission({ leaseQuota, clock, settings, quota, routeOf, refuse, onRefused, overrides = {} }: AdmissionOptions): Admission {
   const signals = createSignals(settings, clock.monotonicMs);
   const pressure = createPressure();
-  const timer = setInterval(() => pressure.tick(signals.read()), tickMs).unref();
+  const timer = setInterval(() => pressure.tick(signals.read(gate.pendingBytes())), tickMs).unref();
   const gate = createGate({
     places: createPlaces(settings.placesMax),
     pressure: { ...pressure, ...overrides },
-    signals,
     routeOf,
     refuse,
     onRefused,

@@ -16,20 +16,14 @@ let shares = 0;
 let served = 0;
 let refused = 0;
 let answer: () => Promise<void> = async () => undefined;
-let pendingBytes = 0;
 
 beforeEach(async () => {
   shares = 0;
-  [part, served, refused, pendingBytes, answer] = [1, 0, 0, 0, async () => undefined];
+  [part, served, refused, answer] = [1, 0, 0, async () => undefined];
   places = createPlaces(10);
   gate = createGate({
     places,
     pressure: { letIn: () => part, takeShare: () => shares-- > 0 },
-    signals: {
-      addPendingBytes: (bytes) => {
-        pendingBytes += bytes;
-      },
-    },
     routeOf: (_, url) => ({ lane: laneOf(url.slice(1)), url }),
     onRefused: () => refused++,
     refuse: (_, response, __, isLast) => response.writeHead(503, isLast ? { connection: 'close' } : {}).end(),
@@ -69,9 +63,22 @@ test('a lane that is shed is refused in its part, late, and without the listener
   expect([await ask('registration'), await ask('registration')], 'its share, and no more').toEqual([200, 503]);
 });
 
+test('of a body counts what has come, and not what was announced', async () => {
+  answer = () => new Promise(() => undefined);
+  const socket = connect(port(), '127.0.0.1');
+  socket.write('POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 4194304\r\n\r\n');
+  await expect.poll(() => places.taken().read).toBe(1);
+  await sleep(50);
+  expect(gate.pendingBytes()).toBe(0);
+  socket.write(Buffer.alloc(10_000));
+  await expect.poll(() => gate.pendingBytes()).toBe(10_000);
+  socket.destroy();
+  await expect.poll(() => [places.taken().read, gate.pendingBytes()]).toEqual([0, 0]);
+});
+
 test('a place is left with the answer, with the connection, and by who says so', async () => {
   expect(await ask('read', 'abc')).toBe(200);
-  await expect.poll(() => [places.taken().read, pendingBytes]).toEqual([0, 0]);
+  await expect.poll(() => [places.taken().read, gate.pendingBytes()]).toEqual([0, 0]);
   answer = () => new Promise(() => undefined);
   const socket = connect(port(), '127.0.0.1');
   socket.write('GET /read HTTP/1.1\r\nHost: x\r\n\r\n');

@@ -3,7 +3,6 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Lane } from './lanes.ts';
 import type { Places } from './places.ts';
 import type { Pressure } from './pressure.ts';
-import type { SignalSource } from './signals.ts';
 
 /** `lane` and `url` of the route that a request is for; undefined where there is none. */
 export type FoundRoute = { readonly lane: Lane; readonly url: string };
@@ -11,7 +10,6 @@ export type FoundRoute = { readonly lane: Lane; readonly url: string };
 export type GateOptions = {
   readonly places: Places;
   readonly pressure: Pick<Pressure, 'letIn' | 'takeShare'>;
-  readonly signals: Pick<SignalSource, 'addPendingBytes'>;
   readonly routeOf: (method: string, url: string) => FoundRoute;
   /** Head and body of a refusal. */
   readonly refuse: (request: IncomingMessage, response: ServerResponse, route: FoundRoute, isLast: boolean) => void;
@@ -27,34 +25,47 @@ export type Gate = {
   readonly guard: (server: Server) => void;
   /** Before its answer: what goes on without work of its own, as a stream. */
   readonly leave: (request: IncomingMessage) => void;
+  /** Of bodies whose requests are in work: what has come of them. What was only announced has cost nothing yet, and may never come. */
+  readonly pendingBytes: () => number;
   readonly close: () => void;
 };
 
 const held = Symbol('place');
 type Placed = IncomingMessage & { [held]?: () => void };
 
+/** `readBefore`: of the connection, in bytes. */
+type Body = { readonly bytes: number; readonly readBefore: number };
+
 const holdTickMs = 50;
 const heldMax = 4096;
 
-export function createGate({ places, pressure, signals, routeOf, refuse, onRefused, random, holdMs }: GateOptions): Gate {
+export function createGate({ places, pressure, routeOf, refuse, onRefused, random, holdMs }: GateOptions): Gate {
   const refusals = createHeldRefusals(holdMs, (refusal, isLast) => {
     onRefused(refusal.route);
     if (isGone(refusal.request)) refusal.request.socket.destroy();
     else refuse(refusal.request, refusal.response, refusal.route, isLast);
   });
   const leave = (request: IncomingMessage): void => (request as Placed)[held]?.();
+  const bodies = new Map<IncomingMessage, Body>();
   const enter = (request: Placed, response: ServerResponse, route: FoundRoute): void => {
-    const bytes = Number(request.headers['content-length'] ?? 0) || 0;
-    if (bytes > 0) signals.addPendingBytes(bytes);
+    const { 'transfer-encoding': encoding, 'content-length': length } = request.headers;
+    const bytes = encoding === undefined ? Number(length ?? 0) || 0 : Number.POSITIVE_INFINITY;
+    if (bytes > 0) bodies.set(request, { bytes, readBefore: request.socket.bytesRead });
     request[held] = () => {
       delete request[held];
       places.leave(route.lane);
-      if (bytes > 0) signals.addPendingBytes(-bytes);
+      bodies.delete(request);
     };
     response.once('close', () => leave(request));
   };
   return {
     leave,
+    pendingBytes: () => {
+      let sum = 0;
+      // What came together with the head is not counted: at most 64 KiB each.
+      for (const [{ socket }, { bytes, readBefore }] of bodies) sum += Math.min(bytes, socket.bytesRead - readBefore);
+      return sum;
+    },
     close: refusals.close,
     guard: (server) => {
       const listeners = server.listeners('request');

@@ -6,9 +6,8 @@ export type SignalLimits = { readonly shedDelayMs: number; readonly shedLogAgeMs
 
 export type SignalSource = {
   /** Everything since the last reading. */
-  readonly read: () => Signals;
+  readonly read: (pendingBytes: number) => Signals;
   readonly appendBegan: () => () => void;
-  readonly addPendingBytes: (bytes: number) => void;
   readonly close: () => void;
 };
 
@@ -17,7 +16,6 @@ const sampleMs = 20;
 export function createSignals({ shedDelayMs, shedLogAgeMs, pendingBytesMax }: SignalLimits, monotonicMs: () => number): SignalSource {
   let delayMsMax = 0;
   let lastMs = monotonicMs();
-  let pendingBytes = 0;
   const appends = new Set<{ readonly beganMs: number }>();
   const timer = setInterval(() => {
     const nowMs = monotonicMs();
@@ -26,15 +24,12 @@ export function createSignals({ shedDelayMs, shedLogAgeMs, pendingBytesMax }: Si
   }, sampleMs).unref();
   return {
     close: () => clearInterval(timer),
-    addPendingBytes: (bytes) => {
-      pendingBytes += bytes;
-    },
     appendBegan: () => {
       const append = { beganMs: monotonicMs() };
       appends.add(append);
       return () => void appends.delete(append);
     },
-    read: () => {
+    read: (pendingBytes) => {
       // A set keeps the order of insertion: the first is the oldest.
       const [oldest] = appends;
       const heap = getHeapStatistics();

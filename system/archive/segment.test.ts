@@ -36,6 +36,15 @@ test('what is packed comes back to the byte, each event in the segment of its da
   );
 });
 
+test('an event that is no single line, as older logs may have, is packed as one', () => {
+  const [one] = logged([{ device: 'd', id: 'i', note: 'n', receivedAtMs: Date.parse('2026-11-25T10:00:00Z') }]) as [LogEvent];
+  const bytes = Buffer.from('{"id":"i",\n"data":{"x":\r\n{"position":"9","account_id":"b"}\n}}');
+  const [packed] = packSlice({ bucket: 7, from: '', to: 'z', name: 'n', events: [{ ...one, bytes }] }, 1000);
+  expect(plain(unpackSegment(packed?.bytes ?? Buffer.alloc(0), 7))).toEqual(
+    plain([{ ...one, bytes: Buffer.from(JSON.stringify(JSON.parse(bytes.toString()))) }]),
+  );
+});
+
 test('a manifest of another kind, and a segment that ends within a line, are refused', () => {
   expect(() => unpackManifest(Buffer.from('{"version":2}'))).toThrow('no manifest');
   const [packed] = packSlice({ bucket: 1, from: '', to: 'z', name: 'n', events: logged([{ device: 'd', id: 'i', note: '', receivedAtMs: 0 }]) }, 100);

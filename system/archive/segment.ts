@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { oneLine } from '#system/protocol/one-line.ts';
 import type { LogEvent, Position } from '#system/store/store.ts';
 
 const Segment = Type.Object({
@@ -79,7 +80,7 @@ function parts(events: readonly LogEvent[], bytesMax: number): readonly (readonl
 
 function lineOf({ position, account, device, id, receivedAtMs, bytes }: LogEvent): Buffer {
   const head = JSON.stringify({ position, account_id: account, device_id: device, id, received_ms: receivedAtMs });
-  return Buffer.concat([Buffer.from(`${head.slice(0, -1)},"event":`), bytes, lineEnd]);
+  return Buffer.concat([Buffer.from(`${head.slice(0, -1)},"event":`), oneLine(bytes), lineEnd]);
 }
 const lineEnd = Buffer.from('}\n');
 const eventMark = Buffer.from(',"event":');

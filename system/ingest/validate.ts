@@ -1,5 +1,6 @@
 /** From a body's bytes to accepted events and named rejections. Pure. */
 import { limits } from '#system/protocol/limits.ts';
+import { oneLine } from '#system/protocol/one-line.ts';
 import { eventTypes, type RejectionCode } from '#system/protocol/schemas.ts';
 import type { AppendEvent } from '#system/store/store.ts';
 
@@ -49,7 +50,7 @@ export function parseBatch(body: Buffer): Batch {
 const instantOf = (text: unknown): number | undefined => (typeof text === 'string' && timestamp.test(text) ? Date.parse(text) : undefined);
 
 /** The bytes of the one object in `[ {…} ]`: valid JSON, so the brackets are where they have to be. */
-const onlyItem = (body: Buffer): Buffer => body.subarray(body.indexOf(0x7b), body.lastIndexOf(0x7d) + 1);
+const onlyItem = (body: Buffer): Uint8Array => oneLine(body.subarray(body.indexOf(0x7b), body.lastIndexOf(0x7d) + 1));
 
 const idOf = (item: unknown): string | null => {
   const id = (item as { id?: unknown } | null)?.id;

@@ -274,6 +274,10 @@ function stateRules(store: () => Store): void {
 }
 
 function rowRules(store: () => Store): void {
+  it('ends a scan from what is no position', async () => {
+    expect((await store().readLog({ partitions: every, after: { 0: 'zzzz' }, limitEvents: 10 })).atEnd).toBe(true);
+  });
+
   it('compares and sets device rows, keeps the first account and the first settled candidate', async () => {
     const row = { version: 1, secretDigest: 's', generation: 0, deleted: false, registeredAtMs: 1, changedAtMs: 1, attributes: { name: 'x' } };
     const put = { account: 'a', device: 'd', expected: undefined, row };

@@ -29,7 +29,8 @@ function hex(value: number, digits: number): string {
 const zeros = '0000000000000000';
 
 export function sequenceOf(position: Position): number {
-  return position === '' ? 0 : Number.parseInt(position.slice(0, 12), 16);
+  // What is no position lies before all of them: a scan from NaN has no end.
+  return Number.parseInt(position.slice(0, 12), 16) || 0;
 }
 
 export function sequenceKey(sequence: number): Buffer {
