@@ -221,14 +221,20 @@ describe('ingest', () => {
     }
     expect(seen).toEqual(['e0', 'e1', 'e2', 'e3', 'e4', 'e5', 'e6']);
     const lines: string[] = [];
-    for (let cursor = ''; ; ) {
+    let last = '';
+    for (let cursor = ''; ; last = cursor) {
       const page = await app.inject({ url: `/v1/export?limit=2${cursor === '' ? '' : `&after=${cursor}`}`, headers: { authorization: secretOf(keys) } });
       if (page.body === '') break;
       lines.push(...page.body.trim().split('\n'));
       cursor = page.headers['export-cursor'] as string;
     }
     expect(lines.map((line) => JSON.parse(line).id)).toEqual(seen);
-    for (const after of ['nonsense', Buffer.from('{"0":"zzzz"}').toString('base64url'), Buffer.from('{"64":""}').toString('base64url')]) {
+    const { epoch } = await store.readHeads([]);
+    await store.renewEpoch({ expected: epoch });
+    const old = await app.inject({ url: `/v1/export?after=${last}`, headers: { authorization: secretOf(keys) } });
+    expect([old.statusCode, old.json().code]).toEqual([410, 'epoch-changed']);
+    const wrong = ['{"p":{}}', '{"e":"k","p":{"0":"zzzz"}}', '{"e":"k","p":{"64":""}}', '{"e":"k","p":[]}', 'null'];
+    for (const after of ['nonsense', ...wrong.map((text) => Buffer.from(text).toString('base64url'))]) {
       const broken = await app.inject({ url: `/v1/export?after=${after}`, headers: { authorization: secretOf(keys) } });
       expect(broken.json().code).toBe('bad-cursor');
     }

@@ -99,10 +99,12 @@ function readIdempotencyKey(request: FastifyRequest): string | undefined {
 
 async function sendExport(request: FastifyRequest, reply: FastifyReply, { store }: AppDeps): Promise<FastifyReply> {
   const { after, limit = limits.exportPageMax } = request.query as { after?: string; limit?: number };
-  const cursor = after === undefined ? {} : decodeCursor(after);
+  const { epoch } = await store.readHeads([]);
+  const cursor = after === undefined ? { epoch, positions: {} } : decodeCursor(after);
   if (cursor === undefined) throw new Problem('bad-cursor', 'This cursor was not given out by the export.');
-  const page = await store.readLog({ partitions: allPartitions, after: cursor, limitEvents: limit, account: accountOf(request) });
-  reply.header('export-cursor', encodeCursor(page.cursor)).type('application/x-ndjson; charset=utf-8');
+  if (cursor.epoch !== epoch) throw new Problem('epoch-changed', 'The data went back to a backup since: begin the export anew.');
+  const page = await store.readLog({ partitions: allPartitions, after: cursor.positions, limitEvents: limit, account: accountOf(request) });
+  reply.header('export-cursor', encodeCursor({ epoch, positions: page.cursor })).type('application/x-ndjson; charset=utf-8');
   return reply.send(Buffer.concat(page.events.flatMap(exportLine)));
 }
 

@@ -1,4 +1,6 @@
 /** R12 to R21: cursors, replay, snapshots. */
+
+import { secretAuthorization } from '#harness/topology/provision.ts';
 import { decodeCursor, encodeCursor } from '#system/protocol/cursor.ts';
 import type { Answer } from './client.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
@@ -213,7 +215,7 @@ const restored: Rule = {
   ],
   how: [
     'One item is written before a backup and one after it, and another service is started from that backup.',
-    'The cursors of both writes have to be 410 epoch-changed, and the snapshot has to hold the first item alone.',
+    'The cursors of both writes, and one of the export, have to be 410 epoch-changed, and the snapshot has to hold the first item alone.',
     "A stream from the snapshot's cursor has to tell the next change.",
   ],
   redBy: ['keeps-its-epoch'],
@@ -224,6 +226,8 @@ const restored: Rule = {
       const early = String((await before.put('trips', 'a', { n: 1 })).header('sync-cursor'));
       await first.admin({ path: '/admin/v1/backup', body: { folder: `${first.folder}/backup` }, expected: 201 });
       const late = String((await before.put('trips', 'b', { n: 2 })).header('sync-cursor'));
+      const exporting = { headers: { authorization: secretAuthorization(first.account) } };
+      const exported = (await first.client.call('GET', '/v1/export', exporting)).header('export-cursor');
       await first.stop();
       await service.withService({ env: { HEADROOM_RESTORE_FROM: `${first.folder}/backup` } }, async ({ client }) => {
         const user = await newUser(client, first.account, name('user'));
@@ -231,6 +235,8 @@ const restored: Rule = {
           const answer = await user.get(`/v1/sync/trips?since=${cursor}`);
           hold(answer.status === 410 && answer.json?.code === 'epoch-changed', '410 epoch-changed for a cursor from before', `${answer.status} ${answer.text}`);
         }
+        const page = await client.call('GET', `/v1/export?after=${exported}`, exporting);
+        hold(page.status === 410 && page.json?.code === 'epoch-changed', '410 epoch-changed for a cursor of the export', `${page.status} ${page.text}`);
         const { state, cursor } = await user.snapshot('trips');
         hold(shownState(state) === '[["a",{"version":1,"data":{"n":1}}]]', 'the state of the backup', shownState(state));
         const reader = await user.listen(`ch=sync:trips&since=${cursor}`);
