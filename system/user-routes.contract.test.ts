@@ -1,4 +1,4 @@
-/** What a user's credential does over routes: long polls over a kept-alive connection. */
+/** What a user's credential does over routes: shares by its scopes, long polls over a kept-alive connection. */
 import { once } from 'node:events';
 import { Agent, get } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -39,6 +39,30 @@ afterEach(() => app.close());
 
 const authorizationOf = (scope: string): string => `Bearer ${tokens.signUser({ account, user: 'u', scopes: [scope], expiresInSeconds: 3600 })}`;
 const ask = (scope: string, options: InjectOptions) => app.inject({ ...options, headers: { authorization: authorizationOf(scope) } });
+
+async function shareItem(collection: string): Promise<string> {
+  await ask('ch:*', { method: 'PUT', url: `/v1/sync/${collection}/i`, payload: {} });
+  const answer = await ask('ch:*', { method: 'POST', url: '/v1/shares', payload: { collection, item: 'i', to: { user: 'v' } } });
+  expect(answer.statusCode).toBe(201);
+  return answer.json().share_id;
+}
+
+test('scopes hold for shares: what is not covered is neither listed nor read nor revoked', async () => {
+  const [trips, notes] = await Promise.all([shareItem('trips'), shareItem('notes')]);
+  const scope = 'ch:sync:trips';
+  const [first, second] = [trips, notes].sort();
+  const page = await ask(scope, { url: '/v1/shares?limit=1' });
+  const next = await ask(scope, { url: `/v1/shares?limit=1&pagination_token=${page.json().pagination_token}` });
+  expect(page.json().pagination_token).toBe(first);
+  expect(next.json().pagination_token).toBe(second);
+  expect([...page.json().shares, ...next.json().shares]).toMatchObject([{ share_id: trips }]);
+  const statuses = async (id: string) => {
+    const url = `/v1/shares/${id}`;
+    return [(await ask(scope, { url })).statusCode, (await ask(scope, { method: 'DELETE', url })).statusCode, (await ask('ch:*', { url })).statusCode];
+  };
+  expect(await statuses(notes)).toEqual([404, 404, 200]);
+  expect(await statuses(trips)).toEqual([200, 204, 404]);
+});
 
 test('a long poll leaves nothing at the connection that goes on after it', async () => {
   await ask('ch:*', { method: 'PUT', url: '/v1/sync/trips/i', payload: {} });
