@@ -320,6 +320,15 @@ function rowRules(store: () => Store): void {
     expect(await lease(100, 60_000)).toEqual({ granted: 5, left: 0 });
   });
 
+  it('fills a bucket at its rate again once the clock was put back, and not twice for clocks that differ a little', async () => {
+    const lease = (wanted: number, nowMs: number) => store().leaseQuota({ name: 'q', ratePerSecond: 10, burst: 5, wanted, spent: 0, nowMs });
+    expect(await lease(5, 3_600_000)).toEqual({ granted: 5, left: 0 });
+    expect(await lease(5, 3_597_000)).toEqual({ granted: 0, left: 0 });
+    expect(await lease(5, 3_600_100)).toEqual({ granted: 1, left: 0 });
+    expect(await lease(5, 1000)).toEqual({ granted: 0, left: 0 });
+    expect(await lease(5, 1200)).toEqual({ granted: 2, left: 0 });
+  });
+
   it('refuses work after close', async () => {
     await store().close();
     await expect(store().append(command('d', ['1']))).rejects.toMatchObject({ trouble: 'closed' });
