@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Agent, get } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { FastifyInstance, InjectOptions } from 'fastify';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createTokens, type Tokens } from './accounts/tokens.ts';
 import { buildApp } from './app.ts';
 import { createBus } from './bus.ts';
@@ -82,4 +82,16 @@ test('a long poll leaves nothing at the connection that goes on after it', async
   expect(await poll()).toBe(listenersAfterOne);
   expect(sockets).toHaveLength(1);
   agent.destroy();
+});
+
+test('a long poll ends with its reader', async () => {
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const waits = vi.spyOn(app.hub, 'wait');
+  const path = '/v1/stream?ch=sync:trips&mode=longpoll&since=now&hb=25000';
+  const polling = get({ port, path, headers: { authorization: authorizationOf('ch:*') } }).on('error', () => undefined);
+  await expect.poll(() => waits.mock.results.length, { timeout: 10_000 }).toBe(1);
+  polling.destroy();
+  await waits.mock.results[0]?.value;
+  expect(waits.mock.calls[0]?.[1]?.aborted).toBe(true);
 });
