@@ -19,18 +19,18 @@ export function shareRoutes(app: FastifyInstance, deps: AppDeps): void {
     const { limit = sharesPageDefault, pagination_token: afterId = '' } = request.query as SharesQuery;
     const log = ownLog(request);
     const shares = await store.readShares({ ...log, afterId, limit });
+    // From what was read, not from what is shown: a page may be empty with more behind it.
     const next = shares.length === limit ? shares.at(-1)?.id : undefined;
-    return reply.send({ shares: shares.map((share) => shown(share, log)), ...(next === undefined ? {} : { pagination_token: next }) });
+    const covered = shares.filter((share) => mayUseShare(request, share));
+    return reply.send({ shares: covered.map((share) => shown(share, log)), ...(next === undefined ? {} : { pagination_token: next }) });
   });
   app.get('/v1/shares/:id', { config, schema: { summary: 'A share', security, params: ShareParams } }, async (request, reply) => {
-    const log = ownLog(request);
-    const share = await store.readShare({ ...log, id: (request.params as ShareParams).id });
-    if (share === undefined) throw new Problem('not-found', 'There is no such share.');
-    return reply.send(shown(share, log));
+    return reply.send(shown(await readCovered(request, deps), ownLog(request)));
   });
   app.delete('/v1/shares/:id', { config, schema: { summary: 'Revoke a share', security, params: ShareParams } }, async (request, reply) => {
-    const { kind } = await store.unshare({ ...ownLog(request), id: (request.params as ShareParams).id, atMs: clock.wallMs() });
-    if (kind === 'missing') throw new Problem('not-found', 'There is no such share.');
+    const { id } = await readCovered(request, deps);
+    const { kind } = await store.unshare({ ...ownLog(request), id, atMs: clock.wallMs() });
+    if (kind === 'missing') throw noSuchShare();
     return reply.code(204).send();
   });
 }
@@ -40,6 +40,20 @@ function ownLog(request: FastifyRequest): LogKey {
   const log = caller === undefined ? undefined : logOf(caller);
   if (log === undefined) throw new Problem('forbidden', 'This device belongs to no user, and items belong to users.');
   return log;
+}
+
+const noSuchShare = (): Problem => new Problem('not-found', 'There is no such share.');
+
+/** A scope that does not cover the item does not cover its shares. */
+function mayUseShare({ caller }: FastifyRequest, share: Share): boolean {
+  const channel = parseChannel(share.channel);
+  return caller !== undefined && channel !== undefined && mayUse(caller, channel);
+}
+
+async function readCovered(request: FastifyRequest, { store }: AppDeps): Promise<Share> {
+  const share = await store.readShare({ ...ownLog(request), id: (request.params as ShareParams).id });
+  if (share === undefined || !mayUseShare(request, share)) throw noSuchShare();
+  return share;
 }
 
 async function shareItem(request: FastifyRequest, reply: FastifyReply, { store, clock }: AppDeps): Promise<FastifyReply> {

@@ -225,7 +225,7 @@ async function longPoll({ request, reply, deps, admitted, since }: Polling): Pro
   if (log === undefined) throw new Problem('bad-request', 'A long poll is for sync:{collection} and inbox: the others have no cursor.');
   const filter = new Set(channels);
   deps.leavePlace(request);
-  const deadline = AbortSignal.any([AbortSignal.timeout(heartbeatMs), closedSignal(request)]);
+  const deadline = AbortSignal.any([AbortSignal.timeout(heartbeatMs), closedSignal(request, reply)]);
   for (let from = since; ; ) {
     const { page } = await readSince({ deps, log, channels, since: from, limit: changesPerRead });
     const own = page.changes.filter(({ channel }) => filter.has(channel));
@@ -241,11 +241,12 @@ async function longPoll({ request, reply, deps, admitted, since }: Polling): Pro
   }
 }
 
-function closedSignal(request: FastifyRequest): AbortSignal {
+/** Of this exchange alone: a listener at the socket would stay, with its request, for as long as that is kept alive. */
+function closedSignal(request: FastifyRequest, reply: FastifyReply): AbortSignal {
   const stop = new AbortController();
   request.raw.once('close', () => {
     if (!request.raw.complete || request.raw.destroyed) stop.abort();
   });
-  request.raw.socket.once('close', () => stop.abort());
+  reply.raw.once('close', () => stop.abort());
   return stop.signal;
 }

@@ -32,6 +32,7 @@ export function describeArchive(name: string, factory: () => Promise<Vault>): vo
     sharesWork(fixture);
     pausesWithoutWork(fixture);
     stopsInsideOfARun(fixture);
+    goesOnAfterAStepBack(fixture);
     survivesTheDead(fixture);
     readsOver(fixture);
     holdsThePruning(fixture);
@@ -264,6 +265,24 @@ function stopsInsideOfARun(fixture: () => Fixture): void {
     expect(await use.archived()).toEqual([]);
     use.wait(hourMs);
     await use.archiveAll({ owner: 'next' });
+    expect(idsOf(await use.archived())).toEqual(use.keptIds());
+  });
+}
+
+function goesOnAfterAStepBack(fixture: () => Fixture): void {
+  test('a clock that was put back does not end archiving: what ended in the future counts for nothing', async () => {
+    const use = fixture();
+    await use.send(12);
+    await use.stepOver();
+    await use.archiveAll();
+    use.wait(-hourMs);
+    await use.send(12);
+    await use.stepOver();
+    const everyMs = 10;
+    const archiver = startArchiver(use.options({ everyMs }));
+    use.wait(everyMs);
+    await expect.poll(async () => (await use.store.readArchive()).totals.events, { interval: everyMs, timeout: 10_000 }).toBe(use.sent());
+    await archiver.stop();
     expect(idsOf(await use.archived())).toEqual(use.keptIds());
   });
 }

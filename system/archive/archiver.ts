@@ -1,6 +1,6 @@
 /** Takes what the pipeline kept from the log into the vault. */
 import { type Clock, createPause } from '#system/clock.ts';
-import { allPartitions, type LogCursor, type LogEvent, type LogPage, type Position, type Store } from '#system/store/store.ts';
+import { allPartitions, clockSkewMsMax, type LogCursor, type LogEvent, type LogPage, type Position, type Store } from '#system/store/store.ts';
 import { manifestKey, packManifest, packSlice, type Slice } from './segment.ts';
 import type { Vault } from './vault.ts';
 
@@ -34,8 +34,8 @@ export function startArchiver(options: ArchiverOptions): Archiver {
     while (!stopping) {
       try {
         const { partitions } = await options.store.readArchive();
-        const endedAtMs = Math.max(begunMs, ...partitions.map((partition) => partition.endedAtMs));
-        if (options.clock.wallMs() - endedAtMs >= options.everyMs) while (await archiveOnce(options, working));
+        const endsMs = [begunMs, ...partitions.map(({ endedAtMs }) => endedAtMs)];
+        if (isDue(endsMs, { nowMs: options.clock.wallMs(), everyMs: options.everyMs })) while (await archiveOnce(options, working));
         await working.wait(lookEveryMs);
       } catch (error) {
         options.onTrouble(error);
@@ -51,6 +51,12 @@ export function startArchiver(options: ArchiverOptions): Archiver {
       return running;
     },
   };
+}
+
+/** An end in the future is of before the clock was put back, and says nothing. */
+function isDue(endsMs: readonly number[], { nowMs, everyMs }: { readonly nowMs: number; readonly everyMs: number }): boolean {
+  const last = Math.max(...endsMs.filter((endedAtMs) => endedAtMs <= nowMs + clockSkewMsMax));
+  return nowMs - last >= everyMs;
 }
 
 type Working = { readonly wait: (ms: number) => Promise<void>; readonly isStopping: () => boolean };

@@ -12,16 +12,23 @@ export type S3Settings = {
   readonly secretKey: string | undefined;
 };
 
-const requestTimeoutMs = 30_000;
+const silenceMsMaxDefault = 30_000;
 const connectionTimeoutMs = 5000;
 const attemptsMax = 3;
 
-/** Without keys the SDK looks where it always does: environment, profile, the machine's role. */
-export function createS3Vault({ bucket, prefix, endpoint, region, accessKey, secretKey }: S3Settings): Vault {
+/**
+ * Without keys the SDK looks where it always does: environment, profile, the machine's role. An endpoint that is silent for longer than
+ * `silenceMsMax` is given up, after `attemptsMax` tries.
+ */
+export function createS3Vault(
+  { bucket, prefix, endpoint, region, accessKey, secretKey }: S3Settings,
+  { silenceMsMax = silenceMsMaxDefault }: { readonly silenceMsMax?: number } = {},
+): Vault {
   const client = new S3Client({
     region,
     maxAttempts: attemptsMax,
-    requestHandler: { requestTimeout: requestTimeoutMs, connectionTimeout: connectionTimeoutMs },
+    // The SDK's requestTimeout only warns, and would cut off an upload that is slow but goes on.
+    requestHandler: { socketTimeout: silenceMsMax, connectionTimeout: connectionTimeoutMs },
     // Other servers than AWS's do not know its newer checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',

@@ -5,6 +5,7 @@
  *      r · partition 1 · position   a run, by where it ends
  */
 import type { ArchivedRun, ArchiveStore, ArchiveTotals, PlanResult } from './archived.ts';
+import { isHeld } from './clock-skew.ts';
 import { type OrderedTable, readJson, writeJson } from './ordered-changes.ts';
 import { partitionCount } from './partition.ts';
 import type { Position } from './store.ts';
@@ -24,7 +25,7 @@ export function planArchive(table: OrderedTable, command: Parameters<ArchiveStor
   const { partition, owner, nowMs } = command;
   const row = rowOf(table, partition);
   const { plan, through } = row;
-  if (plan !== undefined && plan.owner !== owner && plan.untilMs > nowMs) return { kind: 'idle' };
+  if (plan !== undefined && plan.owner !== owner && isHeld(plan.untilMs, command)) return { kind: 'idle' };
   const wanted = command.to < checkpoint ? command.to : checkpoint;
   if (plan === undefined && wanted <= through) return { kind: 'idle' };
   const { to, name } = plan ?? { to: wanted, name: command.name };

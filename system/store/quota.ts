@@ -1,4 +1,5 @@
 /** Token buckets that hold over workers and nodes: what a worker may spend it leases here, in quanta. */
+import { clockSkewMsMax } from './clock-skew.ts';
 
 export type QuotaRow = { readonly tokens: number; readonly atMs: number };
 
@@ -20,9 +21,13 @@ export type QuotaStore = {
   readonly leaseQuota: (lease: QuotaLease) => Promise<QuotaGrant>;
 };
 
-/** A bucket that nobody asked of is full. Time that goes back, as between two nodes' clocks, fills nothing and takes nothing. */
+/**
+ * A bucket that nobody asked of is full. Time that goes back a little, as between two nodes' clocks, fills nothing and takes nothing; a row from
+ * beyond that was written before the clock was put back, and goes on from now: else nothing would be filled for the length of the step.
+ */
 export function filledTo(row: QuotaRow | undefined, { ratePerSecond, burst, nowMs }: Pick<QuotaLease, 'ratePerSecond' | 'burst' | 'nowMs'>): QuotaRow {
   if (row === undefined) return { tokens: burst, atMs: nowMs };
+  if (row.atMs - nowMs > clockSkewMsMax) return { tokens: Math.min(burst, row.tokens), atMs: nowMs };
   const elapsedMs = Math.max(0, nowMs - row.atMs);
   return { tokens: Math.min(burst, row.tokens + (elapsedMs * ratePerSecond) / 1000), atMs: Math.max(nowMs, row.atMs) };
 }

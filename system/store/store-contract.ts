@@ -211,6 +211,21 @@ function stepRules(store: () => Store, factory: () => Promise<Store>): void {
     expect((await hold(store(), 5, 'one', 1002)).checkpoint).toBe('0001');
   });
 
+  it('takes a lease and a plan over once the clock was put back, and not for clocks that differ a little', async () => {
+    const hourMs = 3_600_000;
+    const lease = (owner: string, nowMs: number) => store().lease({ partition: 5, owner, nowMs, ttlMs: 1000 });
+    const { fence } = await hold(store(), 5, 'one', hourMs);
+    expect(await lease('two', hourMs - 3000)).toMatchObject({ kind: 'taken' });
+    expect(await store().step({ partition: 5, from: '', to: '0001', devices: [], fence })).toEqual({ kind: 'stepped' });
+    expect(await lease('two', 1000)).toMatchObject({ kind: 'held', checkpoint: '0001' });
+    expect(await lease('one', 1000)).toMatchObject({ kind: 'taken', owner: 'two' });
+    const plan = (owner: string, nowMs: number) => store().planArchive({ partition: 5, owner, name: owner, to: '0001', nowMs, ttlMs: 1000 });
+    expect(await plan('one', hourMs)).toMatchObject({ kind: 'planned', name: 'one' });
+    expect(await plan('two', hourMs - 3000)).toEqual({ kind: 'idle' });
+    expect(await plan('two', 1000)).toMatchObject({ kind: 'planned', name: 'one' });
+    expect(await plan('one', 1000)).toEqual({ kind: 'idle' });
+  });
+
   it('moves latest forward only, whatever the order, ties by id', async () => {
     const points = ['1/a', '2/a', '2/b', '3/a', '3/c', '3/b'];
     await fc.assert(
@@ -322,6 +337,15 @@ function rowRules(store: () => Store): void {
     expect(await lease(1, 2250, 3)).toMatchObject({ granted: 1, left: 1 });
     expect(await lease(1, 2250, 100)).toMatchObject({ granted: 0, left: -5 });
     expect(await lease(100, 60_000)).toEqual({ granted: 5, left: 0 });
+  });
+
+  it('fills a bucket at its rate again once the clock was put back, and not twice for clocks that differ a little', async () => {
+    const lease = (wanted: number, nowMs: number) => store().leaseQuota({ name: 'q', ratePerSecond: 10, burst: 5, wanted, spent: 0, nowMs });
+    expect(await lease(5, 3_600_000)).toEqual({ granted: 5, left: 0 });
+    expect(await lease(5, 3_597_000)).toEqual({ granted: 0, left: 0 });
+    expect(await lease(5, 3_600_100)).toEqual({ granted: 1, left: 0 });
+    expect(await lease(5, 1000)).toEqual({ granted: 0, left: 0 });
+    expect(await lease(5, 1200)).toEqual({ granted: 2, left: 0 });
   });
 
   it('refuses work after close', async () => {

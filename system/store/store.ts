@@ -16,6 +16,7 @@ import type { UsageStore } from './usage.ts';
 
 export * from './archived.ts';
 export * from './changes.ts';
+export { clockSkewMsMax } from './clock-skew.ts';
 export * from './outward.ts';
 export * from './outward-event.ts';
 export { allPartitions, partitionCount, partitionOf } from './partition.ts';

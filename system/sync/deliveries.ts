@@ -14,6 +14,8 @@ export type Deliveries = { readonly stop: () => Promise<void> };
 const pauseMs = 50;
 const troublePauseMs = 1000;
 const recordsAtOnce = 256;
+/** Shares that were said to be lost to a full inbox; beyond it all are forgotten, and may be said again. */
+const toldSharesMax = 1000;
 
 /**
  * Every worker runs one: the condition on the recipient's item makes a record that two deliver the same as one, so no lease has to be waited for
@@ -22,10 +24,11 @@ const recordsAtOnce = 256;
 export function startDeliveries(options: DeliveryOptions): Deliveries {
   let stopping = false;
   const pause = createPause();
+  const onDropped = tellOnce(options.onTrouble);
   const run = async (): Promise<void> => {
     while (!stopping) {
       try {
-        const busy = await deliverOnce(options);
+        const busy = await deliverOnce({ ...options, onDropped });
         if (!busy) await pause.for(pauseMs);
       } catch (error) {
         options.onTrouble(error);
@@ -43,8 +46,22 @@ export function startDeliveries(options: DeliveryOptions): Deliveries {
   };
 }
 
+/** Each share once: a recipient whose inbox is full would otherwise have a line of log for every change of every item. */
+function tellOnce(onTrouble: DeliveryOptions['onTrouble']): (record: OutboxRecord) => void {
+  const told = new Set<string>();
+  return ({ account, share, to }) => {
+    if (told.has(share)) return;
+    if (told.size >= toldSharesMax) told.clear();
+    told.add(share);
+    onTrouble(new Error(`the inbox of ${to} of ${account} is full: a delivery of share ${share} was dropped`));
+  };
+}
+
+/** `onDropped`: the recipient's inbox is full. */
+type Delivering = DeliveryOptions & { readonly onDropped?: (record: OutboxRecord) => void };
+
 /** True: there may be more at once. */
-export async function deliverOnce({ store, clock, poke }: DeliveryOptions): Promise<boolean> {
+export async function deliverOnce({ store, clock, poke, onDropped }: Delivering): Promise<boolean> {
   const records = await store.readOutbox({ partitions: allPartitions, limit: recordsAtOnce });
   if (records.length === 0) return false;
   // Submitted in order and at once: the store runs them in this order.
@@ -52,6 +69,7 @@ export async function deliverOnce({ store, clock, poke }: DeliveryOptions): Prom
   await Promise.all(
     [...Map.groupBy(records, ({ partition }) => partition)].map(([partition, of]) => store.dropOutbox({ partition, sources: of.map(({ source }) => source) })),
   );
+  for (const record of records.filter((_, i) => results[i]?.kind === 'full')) onDropped?.(record);
   const changed = records.filter((_, i) => results[i]?.kind === 'changed');
   const keys = new Map(changed.map(({ account, to }) => [`${account}\0${to}`, { account, principal: to }]));
   if (keys.size > 0) poke([...keys.values()]);

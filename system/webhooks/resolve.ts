@@ -1,14 +1,18 @@
 import { promises as dns } from 'node:dns';
 import { isIP } from 'node:net';
+import { systemClock } from '#system/clock.ts';
+import { boundLookups } from './lookups.ts';
 
 /** All addresses of a name; an address is its own. Rejects where there is none. */
 export type Resolve = (host: string) => Promise<readonly string[]>;
 
 const lookupTimeoutMs = 5000;
 const triesMax = 2;
+const quickMsMax = 1000;
 
 export function createResolve(server: string | undefined): Resolve {
-  const ask = server === undefined ? askMachine : askServer(server);
+  const ask =
+    server === undefined ? boundLookups(askMachine, { timeoutMs: lookupTimeoutMs, quickMsMax, monotonicMs: systemClock.monotonicMs }) : askServer(server);
   return async (host) => {
     const bare = host.replace(/^\[|\]$/g, '');
     return isIP(bare) === 0 ? ask(bare) : [bare];

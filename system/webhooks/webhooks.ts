@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '#system/clock.ts';
 import { digestOf, matchesDigest } from '#system/protocol/secrets.ts';
 import { confirmationType, testType, type WebhookType } from '#system/protocol/webhooks.ts';
-import { type Endpoint, type EndpointKey, outwardEvent, type Store } from '#system/store/store.ts';
+import { type Endpoint, type EndpointKey, endpointsPerAccountMax, outwardEvent, type Store } from '#system/store/store.ts';
 import { type Guard, mayConnect } from './guard.ts';
 import type { Resolve } from './resolve.ts';
 import type { WebhookSettings } from './settings.ts';
@@ -45,6 +45,8 @@ export function createWebhooks(options: WebhooksOptions): Webhooks {
   const allowed = (url: string): Promise<boolean> => mayBeTold(url, options);
   return {
     create: async (account, { url, types, description }, reached) => {
+      // Before the lookup, which costs more than all else; the store asks again.
+      if ((await store.readEndpoints({ account })).length >= endpointsPerAccountMax) return { kind: 'full' };
       if (!(await allowed(url))) return { kind: 'forbidden-url' };
       const nowMs = clock.wallMs();
       const base = { version: 1, account, id: `wh_${randomBytes(12).toString('hex')}`, url, types, createdAtMs: nowMs, secrets: [{ secret: newSecret() }] };
@@ -57,7 +59,10 @@ export function createWebhooks(options: WebhooksOptions): Webhooks {
       return { kind: 'stored', row: first };
     },
     change: async (key, patch, reached) => {
-      if (patch.url !== undefined && !(await allowed(patch.url))) return { kind: 'forbidden-url' };
+      if (patch.url !== undefined) {
+        if ((await store.readEndpoint(key)) === undefined) return { kind: 'missing' };
+        if (!(await allowed(patch.url))) return { kind: 'forbidden-url' };
+      }
       let token: string | undefined;
       const outcome = await update(options, key, (row, nowMs) => {
         const { next, token: fresh } = patched(row, patch, nowMs + settings.handshakeSeconds * 1000);

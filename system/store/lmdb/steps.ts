@@ -1,4 +1,5 @@
 /** Leases and the step unit: checkpoint, latest, history index and counters of one partition, in one transaction. */
+import { isHeld } from '#system/store/clock-skew.ts';
 import { tellLatest, tellPresence } from '#system/store/device-happenings.ts';
 import { expireDevices, sawEvent } from '#system/store/ordered-presence.ts';
 import {
@@ -22,7 +23,7 @@ export function reasonsKey(partition: number, position: Position): Buffer {
 
 export function lease(tables: Tables, command: Parameters<Store['lease']>[0]): LeaseResult {
   const row = readPartition(tables, command.partition);
-  if (row.owner !== undefined && row.owner !== command.owner && row.untilMs > command.nowMs) {
+  if (row.owner !== undefined && row.owner !== command.owner && isHeld(row.untilMs, command)) {
     return { kind: 'taken', owner: row.owner, untilMs: row.untilMs };
   }
   const fence = row.owner === command.owner ? row.fence : row.fence + 1;

@@ -3,6 +3,7 @@
  * the LMDB store about everything but durability: store-contract.ts runs on both.
  */
 import { type Clock, systemClock } from '#system/clock.ts';
+import { isHeld } from '#system/store/clock-skew.ts';
 import { tellLatest, tellPresence, tellRegistered } from '#system/store/device-happenings.ts';
 import { isLater } from '#system/store/latest.ts';
 import { commitArchive, planArchive, readArchive, readArchivedRuns } from '#system/store/ordered-archive.ts';
@@ -229,7 +230,7 @@ function readLog(state: State, query: Parameters<Store['readLog']>[0]): LogPage 
 
 function lease(state: State, command: Parameters<Store['lease']>[0]): LeaseResult {
   const row = partitionRow(state, command.partition);
-  if (row.owner !== undefined && row.owner !== command.owner && row.untilMs > command.nowMs) {
+  if (row.owner !== undefined && row.owner !== command.owner && isHeld(row.untilMs, command)) {
     return { kind: 'taken', owner: row.owner, untilMs: row.untilMs };
   }
   if (row.owner !== command.owner) row.fence++;
