@@ -107,7 +107,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   // The descriptors that no client gets are there for this one too.
   const adminDoors = createDoors({ connectionsMax: undefined, onTrouble });
   const addresses = await listenEverywhere({ config, app, adminApp, doors, adminDoors });
-  const deliveries = startDeliveries({ store: deps.store, clock, poke: bus.poke, onTrouble: (error) => log('error', `deliveries pause: ${String(error)}`) });
+  const deliveries = startDeliveries({ store: deps.store, clock, poke: bus.poke, onTrouble: (error) => log('error', `deliveries: ${String(error)}`) });
   const webhookCounts = noWebhookCounts();
   const dispatcher = startWebhooks(deps, webhookCounts);
   const windowMs = Math.max(0, Math.min(config.drainWindowMs, config.drainTimeoutMs - closingMsMax));
