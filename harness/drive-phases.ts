@@ -82,13 +82,22 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
     return { endMs: Math.max(sinceOriginMs(), startMs), settled: abortedBy === undefined && !input.signal.aborted, abortedBy };
   };
   const aborted = new Promise<void>((resolve) => input.signal.addEventListener('abort', () => resolve(), { once: true }));
+  let broken: { readonly error: unknown } | undefined;
+  // Heard at once, since nobody awaits a drive while its phase is watched: an unheard rejection would end the process without a word of ours.
+  const breaking = new Promise<void>((resolve) => {
+    driven.catch((error: unknown) => {
+      broken = { error };
+      resolve();
+    });
+  });
   for (;;) {
     const leftMs = plannedEndMs - sinceOriginMs();
     if (leftMs <= leadMs + 50) break;
-    await Promise.race([sleep(Math.min(leftMs - leadMs, 1000 - (sinceOriginMs() % 1000) + 150)), aborted]);
+    await Promise.race([sleep(Math.min(leftMs - leadMs, 1000 - (sinceOriginMs() % 1000) + 150)), aborted, breaking]);
     if (input.signal.aborted) return cutNow();
     const trouble = streams?.trouble() ?? input.webhooks?.trouble();
     if (trouble !== undefined) throw new Error(trouble);
+    if (broken !== undefined) throw broken.error;
     // Workers hand over a second once it is past, and answers of it are still coming: the one before is whole.
     const second = Math.floor(sinceOriginMs() / 1000) - 2;
     const cells = fold.cellsOfSecond(second);
@@ -118,7 +127,6 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
     if (metric !== undefined) return cutNow(metric);
   }
   // Not awaited to its last arrival: the next phase is announced before this one ends, so that they join without a gap.
-  void driven.catch(() => undefined);
   return { endMs: plannedEndMs, settled, abortedBy: undefined };
 }
 
@@ -126,7 +134,7 @@ type Warming = {
   readonly phase: ArrivalPhase;
   readonly warm: WarmSecond[];
   readonly cells: readonly Cell[];
-  readonly watch: Watch;
+  readonly watch: Pick<Watch, 'coresOf'>;
   readonly streams: DrivenStreams | undefined;
 };
 
