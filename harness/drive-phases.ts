@@ -77,7 +77,7 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
   const warm: WarmSecond[] = [];
   let settled = false;
   const cutNow = async (abortedBy?: string): Promise<PhaseEnd> => {
-    run.cut();
+    run.cut(index);
     await driven;
     return { endMs: Math.max(sinceOriginMs(), startMs), settled: abortedBy === undefined && !input.signal.aborted, abortedBy };
   };
