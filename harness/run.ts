@@ -21,7 +21,7 @@ import { planHash } from '#harness/pacing/plan-hash.ts';
 import { arrivalCount, peakPerSecond } from '#harness/pacing/rate.ts';
 import { requirePart } from '#harness/parts/find.ts';
 import { runFolderName, writeRun } from '#harness/run-folder/run-folder.ts';
-import type { CalibrationRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
+import type { CalibrationRecord, ItemLedgerRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
 import { chainsOf, type Scenario, timeoutMsOf } from '#harness/scenario.ts';
 import { probeNameOf } from '#harness/target/event-ids.ts';
 import { driveLoad } from './drive.ts';
@@ -171,12 +171,16 @@ async function measure({ options, startedAt, target, view, interrupts, folder, o
   const result = assemble({ options, folder, startedAt, target, run, phases, driven, ledger: verified.ledger, calibration, interrupted: signal.aborted });
   return {
     ...result,
-    ...(verified.items === undefined ? {} : { items: verified.items }),
+    ...(verified.items === undefined ? {} : { items: withTrouble(verified.items, driven.streams?.trouble()) }),
     ...(streams === undefined ? {} : { streams }),
     ...(webhooks === undefined ? {} : { webhooks: { ...(await webhooks.finish()), ledger: verified.webhooks } }),
     ...(scenario.faults === undefined ? {} : { faults: driven.faults }),
   };
 }
+
+/** A holder that died after what it saw had been compared took its last counts along: what readers saw of leaks and order is not whole. */
+const withTrouble = (items: ItemLedgerRecord, trouble: string | undefined): ItemLedgerRecord =>
+  trouble === undefined || items.incomplete !== undefined ? items : { ...items, incomplete: trouble };
 
 function listenersText({ streams, phases }: Scenario): string {
   if (streams === undefined) return '';
