@@ -34,11 +34,7 @@ export async function drivePhases(driving: Driving): Promise<Driven> {
     const ended = await watchPhase({ ...driving, index, startMs, records, driven });
     abortedBy = ended.abortedBy;
     records.push({
-      name: phase.name,
-      measured: phase.measured,
-      startSeconds: startMs / 1000,
-      endSeconds: ended.endMs / 1000,
-      planned: arrivalCount(phase),
+      ...recordOf(phase, { startMs, endMs: ended.endMs }),
       ...(input.scenario.phases[index]?.untilSettled === true ? { settled: ended.settled } : {}),
     });
     // The next phase begins where this one ended, or as soon as it can be announced.
@@ -64,6 +60,24 @@ export async function drivePhases(driving: Driving): Promise<Driven> {
     pipelineDrainSeconds,
     abortedBy,
   };
+}
+
+const recordOf = (phase: ArrivalPhase, { startMs, endMs }: { readonly startMs: number; readonly endMs: number }): PhaseRecord => ({
+  name: phase.name,
+  measured: phase.measured,
+  startSeconds: startMs / 1000,
+  endSeconds: endMs / 1000,
+  planned: arrivalCount(phase),
+});
+
+function recordsToCome(phases: readonly ArrivalPhase[], fromMs: number): readonly PhaseRecord[] {
+  let startMs = fromMs;
+  return phases.map((phase) => {
+    const endMs = startMs + phase.durationSeconds * 1000;
+    const record = recordOf(phase, { startMs, endMs });
+    startMs = endMs;
+    return record;
+  });
 }
 
 type Phasing = Driving & { readonly index: number; readonly startMs: number; readonly records: readonly PhaseRecord[]; readonly driven: Promise<void> };
@@ -118,10 +132,7 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
       if (run.endsPhasesEarly ?? true) return cutNow();
       settled = true;
     }
-    const soFar = [
-      ...records,
-      { name: phase.name, measured: phase.measured, startSeconds: startMs / 1000, endSeconds: sinceOriginMs() / 1000, planned: arrivalCount(phase) },
-    ];
+    const soFar = [...records, recordOf(phase, { startMs, endMs: sinceOriginMs() }), ...recordsToCome(input.phases.slice(index + 1), plannedEndMs)];
     const told = { cells: () => fold.cells(), streamCells: () => streams?.cells() ?? [], webhookCells: () => input.webhooks?.cells() ?? [] };
     const metric = input.abortedBy(told, soFar);
     if (metric !== undefined) return cutNow(metric);
