@@ -28,6 +28,7 @@ import { driveLoad } from './drive.ts';
 import { type DrivenWebhooks, startWebhooks } from './drive-webhooks.ts';
 import type { Driven } from './driving.ts';
 import { accountsWanted } from './fleet-accounts.ts';
+import { InterruptedError } from './interrupted-error.ts';
 import { type Interrupts, watchInterrupts } from './interrupts.ts';
 import { phasesFor, randomName } from './run-phases.ts';
 import { provision } from './run-provision.ts';
@@ -39,7 +40,7 @@ import { verify } from './verify.ts';
 const calibrationSecondsBefore = 3;
 const calibrationSecondsAfter = 1;
 
-/** Rejects only where there is nothing to report: the service did not start, the target does not answer, the folder cannot be written. */
+/** Rejects only where there is nothing to report: the service did not start, the target does not answer, the folder cannot be written, the user ended it before the load. */
 export async function runScenario(options: RunOptions): Promise<Verdict> {
   if (options.engine === 'k6') checkK6();
   const startedAt = new Date();
@@ -132,7 +133,7 @@ async function measure({ options, startedAt, target, view, interrupts, folder, o
   // After the fleet: nobody is told of devices that were there before the load.
   const webhooks = await startWebhooks({ scenario, target, view, signal, onKill: interrupts.onKill });
   if (webhooks !== undefined) onWebhooks(webhooks);
-  if (signal.aborted) throw new Error('stopped before anything was measured');
+  if (signal.aborted) throw new InterruptedError('stopped before anything was measured');
   view.note(
     `registered ${fleet.devices.length} devices; driving ${phases.reduce((sum, phase) => sum + arrivalCount(phase), 0)} arrivals${listenersText(scenario)}`,
   );
