@@ -34,11 +34,7 @@ export async function drivePhases(driving: Driving): Promise<Driven> {
     const ended = await watchPhase({ ...driving, index, startMs, records, driven });
     abortedBy = ended.abortedBy;
     records.push({
-      name: phase.name,
-      measured: phase.measured,
-      startSeconds: startMs / 1000,
-      endSeconds: ended.endMs / 1000,
-      planned: arrivalCount(phase),
+      ...recordOf(phase, { startMs, endMs: ended.endMs }),
       ...(input.scenario.phases[index]?.untilSettled === true ? { settled: ended.settled } : {}),
     });
     // The next phase begins where this one ended, or as soon as it can be announced.
@@ -66,6 +62,24 @@ export async function drivePhases(driving: Driving): Promise<Driven> {
   };
 }
 
+const recordOf = (phase: ArrivalPhase, { startMs, endMs }: { readonly startMs: number; readonly endMs: number }): PhaseRecord => ({
+  name: phase.name,
+  measured: phase.measured,
+  startSeconds: startMs / 1000,
+  endSeconds: endMs / 1000,
+  planned: arrivalCount(phase),
+});
+
+function recordsToCome(phases: readonly ArrivalPhase[], fromMs: number): readonly PhaseRecord[] {
+  let startMs = fromMs;
+  return phases.map((phase) => {
+    const endMs = startMs + phase.durationSeconds * 1000;
+    const record = recordOf(phase, { startMs, endMs });
+    startMs = endMs;
+    return record;
+  });
+}
+
 type Phasing = Driving & { readonly index: number; readonly startMs: number; readonly records: readonly PhaseRecord[]; readonly driven: Promise<void> };
 type PhaseEnd = { readonly endMs: number; readonly settled: boolean; readonly abortedBy: string | undefined };
 
@@ -77,18 +91,27 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
   const warm: WarmSecond[] = [];
   let settled = false;
   const cutNow = async (abortedBy?: string): Promise<PhaseEnd> => {
-    run.cut();
+    run.cut(index);
     await driven;
     return { endMs: Math.max(sinceOriginMs(), startMs), settled: abortedBy === undefined && !input.signal.aborted, abortedBy };
   };
   const aborted = new Promise<void>((resolve) => input.signal.addEventListener('abort', () => resolve(), { once: true }));
+  let broken: { readonly error: unknown } | undefined;
+  // Heard at once, since nobody awaits a drive while its phase is watched: an unheard rejection would end the process without a word of ours.
+  const breaking = new Promise<void>((resolve) => {
+    driven.catch((error: unknown) => {
+      broken = { error };
+      resolve();
+    });
+  });
   for (;;) {
     const leftMs = plannedEndMs - sinceOriginMs();
     if (leftMs <= leadMs + 50) break;
-    await Promise.race([sleep(Math.min(leftMs - leadMs, 1000 - (sinceOriginMs() % 1000) + 150)), aborted]);
+    await Promise.race([sleep(Math.min(leftMs - leadMs, 1000 - (sinceOriginMs() % 1000) + 150)), aborted, breaking]);
     if (input.signal.aborted) return cutNow();
     const trouble = streams?.trouble() ?? input.webhooks?.trouble();
     if (trouble !== undefined) throw new Error(trouble);
+    if (broken !== undefined) throw broken.error;
     // Workers hand over a second once it is past, and answers of it are still coming: the one before is whole.
     const second = Math.floor(sinceOriginMs() / 1000) - 2;
     const cells = fold.cellsOfSecond(second);
@@ -109,16 +132,12 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
       if (run.endsPhasesEarly ?? true) return cutNow();
       settled = true;
     }
-    const soFar = [
-      ...records,
-      { name: phase.name, measured: phase.measured, startSeconds: startMs / 1000, endSeconds: sinceOriginMs() / 1000, planned: arrivalCount(phase) },
-    ];
+    const soFar = [...records, recordOf(phase, { startMs, endMs: sinceOriginMs() }), ...recordsToCome(input.phases.slice(index + 1), plannedEndMs)];
     const told = { cells: () => fold.cells(), streamCells: () => streams?.cells() ?? [], webhookCells: () => input.webhooks?.cells() ?? [] };
     const metric = input.abortedBy(told, soFar);
     if (metric !== undefined) return cutNow(metric);
   }
   // Not awaited to its last arrival: the next phase is announced before this one ends, so that they join without a gap.
-  void driven.catch(() => undefined);
   return { endMs: plannedEndMs, settled, abortedBy: undefined };
 }
 
@@ -126,7 +145,7 @@ type Warming = {
   readonly phase: ArrivalPhase;
   readonly warm: WarmSecond[];
   readonly cells: readonly Cell[];
-  readonly watch: Watch;
+  readonly watch: Pick<Watch, 'coresOf'>;
   readonly streams: DrivenStreams | undefined;
 };
 

@@ -76,7 +76,7 @@ export type Driven = {
 };
 
 export type Driving = {
-  readonly input: DriveInput;
+  readonly input: Pick<DriveInput, 'phases' | 'webhooks' | 'signal' | 'onSecond' | 'abortedBy'> & { readonly scenario: Pick<Scenario, 'phases'> };
   readonly run: EngineRun;
   readonly fold: CellFold;
   readonly evenness: EvennessFold;
@@ -84,6 +84,6 @@ export type Driving = {
   readonly probe: Probe | undefined;
   readonly streams: DrivenStreams | undefined;
   readonly faults: Faults;
-  readonly watch: Watch;
+  readonly watch: Pick<Watch, 'coresOf' | 'lastMachine' | 'scrapeNow' | 'stop'>;
   readonly sinceOriginMs: () => number;
 };

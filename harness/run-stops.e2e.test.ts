@@ -28,15 +28,15 @@ function commandOf(pid: number): string {
 /** `others`: their command by process. */
 type Running = { readonly child: ChildProcess; readonly ended: Promise<number | null>; readonly others: ReadonlyMap<number, string> };
 
-/** A run that has begun to drive load, and every process that belongs to it. */
-async function startRun(scenario: string): Promise<Running> {
+/** A run that has said this (by default: that it has begun to drive load), and every process that belongs to it. */
+async function startRun(scenario: string, until = /planned \d/): Promise<Running> {
   const child = spawn(process.execPath, ['harness/main.ts', 'scenario', scenario, `--out=${folder}`], { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   await new Promise<void>((resolve) => {
     let text = '';
     child.stderr?.on('data', (chunk) => {
       text += chunk;
-      if (/planned \d/.test(text)) resolve();
+      if (until.test(text)) resolve();
     });
   });
   return { child, ended, others: new Map(descendants(child.pid as number).map((pid) => [pid, commandOf(pid)])) };
@@ -65,3 +65,15 @@ test.each([
   },
   40_000,
 );
+
+test('a Ctrl-C before the load is an interruption too, with a sentence', async () => {
+  const { child, ended, others } = await startRun('smoke', /calibrating/);
+  let said = '';
+  child.stderr?.on('data', (chunk) => {
+    said += chunk;
+  });
+  child.kill('SIGINT');
+  expect(await ended).toBe(130);
+  expect(said).toContain('stopped before anything was measured');
+  await expect.poll(() => leftOf(others), { timeout: 10_000, interval: 100 }).toEqual([]);
+}, 40_000);

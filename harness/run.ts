@@ -21,13 +21,14 @@ import { planHash } from '#harness/pacing/plan-hash.ts';
 import { arrivalCount, peakPerSecond } from '#harness/pacing/rate.ts';
 import { requirePart } from '#harness/parts/find.ts';
 import { runFolderName, writeRun } from '#harness/run-folder/run-folder.ts';
-import type { CalibrationRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
+import type { CalibrationRecord, ItemLedgerRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
 import { chainsOf, type Scenario, timeoutMsOf } from '#harness/scenario.ts';
 import { probeNameOf } from '#harness/target/event-ids.ts';
 import { driveLoad } from './drive.ts';
 import { type DrivenWebhooks, startWebhooks } from './drive-webhooks.ts';
 import type { Driven } from './driving.ts';
 import { accountsWanted } from './fleet-accounts.ts';
+import { InterruptedError } from './interrupted-error.ts';
 import { type Interrupts, watchInterrupts } from './interrupts.ts';
 import { phasesFor, randomName } from './run-phases.ts';
 import { provision } from './run-provision.ts';
@@ -39,7 +40,7 @@ import { verify } from './verify.ts';
 const calibrationSecondsBefore = 3;
 const calibrationSecondsAfter = 1;
 
-/** Rejects only where there is nothing to report: the service did not start, the target does not answer, the folder cannot be written. */
+/** Rejects only where there is nothing to report: the service did not start, the target does not answer, the folder cannot be written, the user ended it before the load. */
 export async function runScenario(options: RunOptions): Promise<Verdict> {
   if (options.engine === 'k6') checkK6();
   const startedAt = new Date();
@@ -132,7 +133,7 @@ async function measure({ options, startedAt, target, view, interrupts, folder, o
   // After the fleet: nobody is told of devices that were there before the load.
   const webhooks = await startWebhooks({ scenario, target, view, signal, onKill: interrupts.onKill });
   if (webhooks !== undefined) onWebhooks(webhooks);
-  if (signal.aborted) throw new Error('stopped before anything was measured');
+  if (signal.aborted) throw new InterruptedError('stopped before anything was measured');
   view.note(
     `registered ${fleet.devices.length} devices; driving ${phases.reduce((sum, phase) => sum + arrivalCount(phase), 0)} arrivals${listenersText(scenario)}`,
   );
@@ -171,12 +172,16 @@ async function measure({ options, startedAt, target, view, interrupts, folder, o
   const result = assemble({ options, folder, startedAt, target, run, phases, driven, ledger: verified.ledger, calibration, interrupted: signal.aborted });
   return {
     ...result,
-    ...(verified.items === undefined ? {} : { items: verified.items }),
+    ...(verified.items === undefined ? {} : { items: withTrouble(verified.items, driven.streams?.trouble()) }),
     ...(streams === undefined ? {} : { streams }),
     ...(webhooks === undefined ? {} : { webhooks: { ...(await webhooks.finish()), ledger: verified.webhooks } }),
     ...(scenario.faults === undefined ? {} : { faults: driven.faults }),
   };
 }
+
+/** A holder that died after what it saw had been compared took its last counts along: what readers saw of leaks and order is not whole. */
+const withTrouble = (items: ItemLedgerRecord, trouble: string | undefined): ItemLedgerRecord =>
+  trouble === undefined || items.incomplete !== undefined ? items : { ...items, incomplete: trouble };
 
 function listenersText({ streams, phases }: Scenario): string {
   if (streams === undefined) return '';

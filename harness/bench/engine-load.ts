@@ -54,7 +54,7 @@ type Watching = {
 export async function residentWhileDriven(run: EngineRun, { seconds, signal, onThirty }: Watching): Promise<readonly number[]> {
   const resident: number[] = [];
   const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
-  signal.addEventListener('abort', run.cut, { once: true });
+  signal.addEventListener('abort', () => run.cut(0), { once: true });
   for (let second = 0; second < seconds && !signal.aborted; second++) {
     await Promise.race([sleep(1000, undefined, { signal }).catch(() => undefined), driven]);
     resident.push(process.memoryUsage.rss());

@@ -92,14 +92,14 @@ export type Engine = {
 export type EngineRun = {
   /** Origin of all times of the run, by process.hrtime in nanoseconds. */
   readonly originNs: bigint;
-  /** Missing: it does. Where false, `cut` ends the whole run. */
+  /** Missing: it does. Where false, `cut` ends the whole run, whatever the phase. */
   readonly endsPhasesEarly?: boolean;
   /** Processes of its own, whose CPU is the generator's. */
   readonly pids?: readonly number[];
   /** Drives one phase from `startAtMs` (since origin, at least 50 ms ahead). Resolves when its last arrival was fired or cut. */
   readonly drive: (phase: number, startAtMs: number) => Promise<void>;
-  /** Ends the phase that is being driven: its later arrivals were never planned. */
-  readonly cut: () => void;
+  /** Ends a phase that was given, also before its start: its later arrivals were never planned. The one before it, if it still runs, does to its end. */
+  readonly cut: (phase: number) => void;
   /** Waits until nothing is in flight (at most timeoutMs), closes connections, ends workers. */
   readonly finish: () => Promise<EngineOutcome>;
   /** At once, for a second Ctrl-C. */

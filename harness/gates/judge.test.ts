@@ -266,6 +266,19 @@ describe('what makes a measurement invalid', () => {
     expect(judge(exampleRun({ cells: [] }), [p99]).verdict).toBe('invalid');
   });
 
+  test('where no event can have been kept nothing is proven of events, but what is broken all the same is', () => {
+    const { ledger } = exampleRun();
+    const allRefused = { ...(ledger as NonNullable<typeof ledger>), acknowledged: 0, unknown: 0, refused: 100 };
+    for (const metric of ['events_lost', 'events_duplicated', 'events_reordered']) {
+      const of = (changes: Partial<typeof allRefused>) => judge(exampleRun({ ledger: { ...allRefused, ...changes } }), [thresholdOf(metric, 'count==0')]);
+      expect(codesOf(of({}))).toEqual(['no-samples']);
+      expect(of({ unknown: 1 }).verdict).toBe('pass');
+      // The probe's events are judged too, and not counted.
+      expect(of({ lost: 1, duplicated: 1, reordered: 1 }).verdict).toBe('fail');
+    }
+    expect(judge(exampleRun({ ledger: allRefused }), [thresholdOf('conservation_error', 'count==0')]).verdict).toBe('pass');
+  });
+
   test('no arrival in any measured phase', () => {
     const phases = exampleRun().phases.map((phase) => ({ ...phase, planned: 0 }));
     expect(codesOf(reasonOf(exampleRun({ cells: [], phases })))).toContain('nothing-measured');

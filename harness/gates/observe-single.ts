@@ -10,10 +10,15 @@ import type { ParsedThreshold } from './threshold.ts';
 const exactly = (value: number): Figure => ({ seen: value, low: value, high: value });
 const nothing: SampledFigure = { samples: 0, figure: undefined };
 
-/** An export that was not read to its end says nothing of what is missing or out of order. */
+/**
+ * An export that was not read to its end says nothing of what is missing or out of order, and where no event can have been kept none can be lost. Not so
+ * the conservation error, which is of the service's own counters.
+ */
 export function observeLedger({ ledger }: JudgedData, field: 'lost' | 'duplicated' | 'reordered' | 'conservationError'): SampledFigure {
   const value = ledger?.[field];
   if (ledger === undefined || value === undefined || ledger.incomplete !== undefined) return nothing;
+  const isProven = field === 'conservationError' || ledger.acknowledged + ledger.unknown > 0;
+  if (value === 0 && !isProven) return nothing;
   return { samples: ledger.acknowledged + ledger.refused + ledger.unknown, figure: exactly(value) };
 }
 

@@ -63,6 +63,18 @@ describe('while a run goes on', () => {
     expect(canStillHold(failing, thresholdOf('failed{phase:spike}', 'rate<0.002'), planned)).toBe(false);
   });
 
+  test('each arrival may still bring as many samples as its chain has steps and each step tries', () => {
+    const { scenario } = exampleRun().run;
+    const failing = (changes: Partial<typeof scenario>) => {
+      const cells = [exampleCell({ second: 12, phase: 2, clean: [[5, 985]], counts: { failed: 15 } })];
+      return canStillHold(exampleRun({ cells }, { ...scenario, ...changes }), thresholdOf('failed{phase:spike}', 'rate<=0.002'), planned);
+    };
+    const phases = scenario.phases.map((phase) => ({ ...phase, traffic: [{ chain: 'launch', weight: 1 }] }));
+    expect(failing({})).toBe(false);
+    expect(failing({ chains: { launch: ['authenticate', 'ingest'] }, phases })).toBe(true);
+    expect(failing({ fleet: { ...scenario.fleet, retry: { kind: 'ignore', triesMax: 2 } } })).toBe(true);
+  });
+
   test('what is known only after the run may always hold', () => {
     for (const [metric, expression] of [
       ['events_lost', 'count==0'],

@@ -8,12 +8,12 @@ import { observeCpu, observeDrain, observeGrowth, observeItems, observeLedger, o
 import { observeStreams, streamsCanStillHold } from './observe-streams.ts';
 import { observeWebhookLedger, observeWebhooks } from './observe-webhooks.ts';
 import { observeRecovery } from './recovery.ts';
-import { type JudgedData, phasesOf, type SampledFigure, type Samples, type SelectedCell, selectCells, sumSamples, unknownOf } from './samples.ts';
+import { drivenChains, type JudgedData, phasesOf, type SampledFigure, type Samples, type SelectedCell, selectCells, sumSamples, unknownOf } from './samples.ts';
 import { withoutUnfinishedSeconds } from './stream-samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 import { timeFigure } from './time-figure.ts';
 
-/** `more`: arrivals still to come, for a run that is not over: they may yet become anything. */
+/** `more`: samples still to come, for a run that is not over: they may yet become anything. */
 export function observe(data: JudgedData, threshold: ParsedThreshold, more = 0): Observation {
   const { source } = threshold.metric;
   const single = (sampled: SampledFigure): Observation => observationOf(threshold, sampled);
@@ -107,11 +107,18 @@ function countFigure(samples: Samples, name: CountName, asRate: boolean, more: n
   return { samples: samples.resolved, figure: { seen: of(value, samples.resolved), low: of(certain, total + more), high: of(high, total + more) } };
 }
 
-/** Arrivals of the phases that a threshold sees and that are still to come, when so many of each phase are planned. */
-function arrivalsToCome(data: JudgedData, threshold: ParsedThreshold, plannedByPhase: ReadonlyMap<string, number>): number {
+/** Each step of a chain, and each try of it, is a sample that a cell counts as planned. */
+function samplesAnArrivalMax({ run: { scenario } }: JudgedData): number {
+  const steps = Math.max(...drivenChains(scenario).map((chain) => chain.length));
+  return steps * (scenario.fleet.retry?.triesMax ?? 1);
+}
+
+/** Samples of the phases that a threshold sees and that may still come, at most, when so many arrivals of each phase are planned. */
+function samplesToCome(data: JudgedData, threshold: ParsedThreshold, plannedByPhase: ReadonlyMap<string, number>): number {
   const phases = phasesOf(data, threshold.selector);
+  const anArrivalMax = samplesAnArrivalMax(data);
   let planned = 0;
-  for (const index of phases) planned += plannedByPhase.get(data.phases[index]?.name ?? '') ?? 0;
+  for (const index of phases) planned += (plannedByPhase.get(data.phases[index]?.name ?? '') ?? 0) * anArrivalMax;
   for (const cell of data.cells) if (phases.has(cell.phase)) planned -= cell.counts.planned;
   return Math.max(0, planned);
 }
@@ -128,5 +135,5 @@ export function canStillHold(data: JudgedData, threshold: ParsedThreshold, plann
   }
   if (kind === 'webhook-count' || kind === 'webhook-open') return streamsCanStillHold(observe(data, threshold), threshold);
   if (kind !== 'time' && kind !== 'count') return true;
-  return observe(data, threshold, arrivalsToCome(data, threshold, plannedByPhase)).holds !== 'no';
+  return observe(data, threshold, samplesToCome(data, threshold, plannedByPhase)).holds !== 'no';
 }

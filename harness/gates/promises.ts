@@ -1,19 +1,23 @@
 /** What makes a run fail whatever else: promises of which the ledgers know that they were broken. */
 import type { RunResult } from '#harness/run-result.ts';
 import { sumStreams } from './stream-samples.ts';
-import type { Saying } from './validity.ts';
 import { plural } from './wording.ts';
 
-export function promisesBroken(result: RunResult): readonly Saying[] {
+/** Codes of the reasons of a verdict that say of a promise that it was broken. */
+export const promiseCodes = ['events-lost', 'changes-lost', 'changes-leaked', 'webhooks-lost', 'webhooks-leaked'] as const;
+
+type Broken = { readonly code: (typeof promiseCodes)[number]; readonly text: string };
+
+export function promisesBroken(result: RunResult): readonly Broken[] {
   return [...eventsLost(result), ...changesLost(result), ...changesLeaked(result), ...webhooksBroken(result)];
 }
 
-function eventsLost({ ledger }: RunResult): readonly Saying[] {
+function eventsLost({ ledger }: RunResult): readonly Broken[] {
   if (ledger === undefined || ledger.incomplete !== undefined || ledger.lost === 0) return [];
   return [{ code: 'events-lost', text: `${ledger.lost} of ${ledger.acknowledged} acknowledged events are not there: an acknowledgement is a promise` }];
 }
 
-function changesLost({ items }: RunResult): readonly Saying[] {
+function changesLost({ items }: RunResult): readonly Broken[] {
   if (items === undefined || items.incomplete !== undefined || items.lost + items.lostFromLog === 0) return [];
   const { lost, lostFromLog, expected, acknowledged } = items;
   const unseen = `${plural(lost, 'acknowledged change')} did not reach a reader that should have ${lost === 1 ? 'it' : 'them'}, of ${expected} that readers had to see`;
@@ -23,14 +27,14 @@ function changesLost({ items }: RunResult): readonly Saying[] {
 }
 
 /** What a reader has seen it has seen, whether or not the ledger could be read to its end. */
-function changesLeaked({ items, streams }: RunResult): readonly Saying[] {
+function changesLeaked({ items, streams }: RunResult): readonly Broken[] {
   const leaked = Math.max(items?.leaked ?? 0, sumStreams(streams?.cells ?? [], 'leaked'));
   if (leaked === 0) return [];
   return [{ code: 'changes-leaked', text: `${plural(leaked, 'change')} reached a reader whose user may not see ${leaked === 1 ? 'it' : 'them'}` }];
 }
 
 /** Whoever registered has a place in the queue of each endpoint: it comes, or the service still knows of it. And what came to another account it has seen. */
-function webhooksBroken({ webhooks }: RunResult): readonly Saying[] {
+function webhooksBroken({ webhooks }: RunResult): readonly Broken[] {
   const ledger = webhooks?.ledger;
   if (ledger === undefined || ledger.incomplete !== undefined) return [];
   return ledger.receivers.flatMap(({ receiver, expected, lost, leaked }) => [
@@ -38,10 +42,10 @@ function webhooksBroken({ webhooks }: RunResult): readonly Saying[] {
       ? []
       : [
           {
-            code: 'webhooks-lost',
+            code: 'webhooks-lost' as const,
             text: `${plural(lost, 'webhook')} of ${expected} for ${receiver} ${lost === 1 ? 'is' : 'are'} lost: neither accepted nor waited for`,
           },
         ]),
-    ...(leaked === 0 ? [] : [{ code: 'webhooks-leaked', text: `${receiver} was told of ${plural(leaked, 'device')} of other accounts` }]),
+    ...(leaked === 0 ? [] : [{ code: 'webhooks-leaked' as const, text: `${receiver} was told of ${plural(leaked, 'device')} of other accounts` }]),
   ]);
 }

@@ -29,14 +29,16 @@ export async function readLogs({ url, authorizations, users, channels, budgetMs 
   const pool = new Pool(origin, { connections, pipelining: 1, headersTimeout: 30_000, bodyTimeout: 30_000 });
   const endMs = performance.now() + budgetMs;
   const logs = new Map<number, readonly LoggedChange[]>();
+  const checkBudget = (): void => {
+    if (performance.now() > endMs) throw new Error(`the logs of ${users.length} users were not read within ${budgetMs / 1000} s`);
+  };
   let next = 0;
   const work = async (): Promise<void> => {
     while (next < users.length) {
-      if (performance.now() > endMs) throw new Error(`the logs of ${users.length} users were not read within ${budgetMs / 1000} s`);
       const user = users[next++] as number;
       const authorization = authorizations[user] as string;
       const changes: LoggedChange[] = [];
-      for (const channel of channels) changes.push(...(await readChannel({ pool, path: pathname.replace(/\/$/, ''), authorization, channel })));
+      for (const channel of channels) changes.push(...(await readChannel({ pool, path: pathname.replace(/\/$/, ''), authorization, channel, checkBudget })));
       logs.set(
         user,
         changes.toSorted((a, b) => (a.c < b.c ? -1 : 1)),
@@ -51,11 +53,12 @@ export async function readLogs({ url, authorizations, users, channels, budgetMs 
   return logs;
 }
 
-type Reading = { readonly pool: Pool; readonly path: string; readonly authorization: string; readonly channel: string };
+type Reading = { readonly pool: Pool; readonly path: string; readonly authorization: string; readonly channel: string; readonly checkBudget: () => void };
 
-async function readChannel({ pool, path, authorization, channel }: Reading): Promise<readonly LoggedChange[]> {
+async function readChannel({ pool, path, authorization, channel, checkBudget }: Reading): Promise<readonly LoggedChange[]> {
   const all: LoggedChange[] = [];
   for (let since = '-1'; ; ) {
+    checkBudget();
     const query = `${path}/v1/sync/${collectionOf(channel)}?since=${since}&limit=${pageMax}`;
     const answer = await pool.request({ path: query, method: 'GET', headers: { authorization } });
     const text = await answer.body.text();
@@ -63,6 +66,7 @@ async function readChannel({ pool, path, authorization, channel }: Reading): Pro
     const { changes, cursor, up_to_date: isUpToDate } = JSON.parse(text) as { changes: LoggedChange[]; cursor: string; up_to_date: boolean };
     all.push(...changes);
     if (isUpToDate) return all;
+    if (cursor === since) throw new Error(`${query} answered its own cursor ${cursor} again and is not up to date`);
     since = cursor;
   }
 }

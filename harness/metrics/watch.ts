@@ -108,7 +108,8 @@ export class Watch {
   }
 
   #tick(): void {
-    const second = Math.round(this.#input.sinceOriginMs() / 1000) - 1;
+    // Rounding would take a timer that is late by half a second for the next one.
+    const second = Math.floor((this.#input.sinceOriginMs() + earlyMsMax) / 1000) - 1;
     const machineNow = readMachine(this.#input.sinceOriginMs());
     this.#machine.push({ second, ...machineShares(this.#machineBefore, machineNow) });
     this.#machineBefore = machineNow;

@@ -3,12 +3,13 @@
  * be told or trusted is an error, so that CI tells them apart.
  */
 import * as junit from 'junit-report-builder';
+import { promiseCodes } from '#harness/gates/promises.ts';
 import type { RunResult, Verdict } from '#harness/run-result.ts';
 import { metricText } from './numbers.ts';
 
 /** These reasons are about a threshold, whose own test case says it. */
 const reasonsOfThresholds: ReadonlySet<string> = new Set(['threshold-broken', 'threshold-unknown', 'failure-not-trusted', 'no-samples']);
-const brokenPromises: ReadonlySet<string> = new Set(['events-lost', 'changes-lost', 'changes-leaked']);
+const brokenPromises: ReadonlySet<string> = new Set(promiseCodes);
 
 export function junitXml({ run }: RunResult, verdict: Verdict): string {
   const builder = (junit.default as unknown as import('junit-report-builder').Builder).newBuilder();

@@ -4,6 +4,7 @@ import { judge } from '#harness/gates/judge.ts';
 import type { RunResult } from '#harness/run-result.ts';
 import { exampleSpike } from './example-spike.ts';
 import { indexHtml } from './index-html.ts';
+import { junitXml } from './junit.ts';
 import { timePlots } from './plots.ts';
 import { summaryMarkdown } from './summary.ts';
 
@@ -64,4 +65,11 @@ test('the summary has the same figures', () => {
   expect(text).toContain('## Webhooks');
   expect(text).toMatch(/\| good \| answers \| 7300 \| 7300 \| 0 \| 0 \| 7300 \| 1 \|/);
   expect(text).toMatch(/\| hangs \| 6700 \| 22 \| 0 \| 0 \| 0 \| 0 \| 0 \| 6700 \| 0 \| 0 \| 0 \|/);
+});
+
+test('JUnit calls a lost or leaked webhook a failure, as the verdict does', () => {
+  const { result, verdict } = judged(exampleWebhooks([], exampleWebhookLedger({ lost: 1, leaked: 1 })));
+  const xml = junitXml(result, verdict);
+  expect(verdict.verdict).toBe('fail');
+  for (const code of ['webhooks-lost', 'webhooks-leaked']) expect(xml).toMatch(new RegExp(`name="${code}"[^>]*>\\s*<failure`));
 });

@@ -54,3 +54,18 @@ test('what are not parts of one load is said in a sentence', () => {
   const told = part('three', 0, { webhooks: { cells: [], processes: [], ledger: undefined } });
   expect(() => mergeRuns([part('one'), told])).toThrow('receivers of webhooks cannot be merged');
 });
+
+test('of the limits the nearest to being used up counts, of descriptors and of ports, each with its own maximum', () => {
+  const one = { descriptorsUsedMax: 900, descriptorsMax: 1000, portsUsedMax: 100, portsMax: 20_000 };
+  const two = { descriptorsUsedMax: 1000, descriptorsMax: 100_000, portsUsedMax: 200, portsMax: 1000 };
+  const three = { descriptorsUsedMax: undefined, descriptorsMax: 100, portsUsedMax: undefined, portsMax: undefined };
+  const merged = mergeRuns([part('one', 0, { limits: one }), part('two', 0, { limits: two }), part('three', 0, { limits: three })]);
+  expect(merged.limits).toEqual({ descriptorsUsedMax: 900, descriptorsMax: 1000, portsUsedMax: 200, portsMax: 1000 });
+});
+
+test('faults of every part are kept, at the seconds of the first', () => {
+  const fault = { kind: 'drop-connections' as const, phase: 'spike', startSeconds: 20, endSeconds: 21 };
+  const merged = mergeRuns([part('one'), part('two', 7, { faults: [{ ...fault, trouble: 'no such worker' }] }), part('three', 0, { faults: [fault] })]);
+  expect(merged.faults).toEqual([{ ...fault, startSeconds: 13, endSeconds: 14, trouble: 'no such worker' }, fault]);
+  expect('faults' in mergeRuns([part('one'), part('two')])).toBe(false);
+});

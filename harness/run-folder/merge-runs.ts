@@ -3,7 +3,7 @@
  * a phase, ledgers add up, and what made one part untrustworthy is kept. Dispersions cannot be added and are left out. Pure.
  */
 import { CellFold } from '#harness/metrics/fold.ts';
-import type { Cell, K6Record, LedgerRecord, PhaseRecord, RunResult } from '#harness/run-result.ts';
+import type { Cell, FaultRecord, K6Record, LedgerRecord, PhaseRecord, RunResult } from '#harness/run-result.ts';
 
 const examplesMax = 40;
 
@@ -43,7 +43,8 @@ export function mergeRuns(parts: readonly RunResult[]): RunResult {
     pipelineDrainSeconds: parts.some((part) => part.pipelineDrainSeconds === undefined)
       ? undefined
       : Math.max(...parts.map((part) => part.pipelineDrainSeconds ?? 0)),
-    limits: parts.map(({ limits }) => limits).reduce((one, other) => ((other.portsUsedMax ?? 0) > (one.portsUsedMax ?? 0) ? other : one)),
+    ...(parts.some(({ faults }) => faults !== undefined) ? { faults: mergeFaults(parts, shifts) } : {}),
+    limits: mergeLimits(parts.map(({ limits }) => limits)),
     interrupted: parts.map(({ interrupted }) => interrupted).find(({ kind }) => kind !== 'no') ?? first.interrupted,
   };
 }
@@ -97,6 +98,30 @@ function mergeLedgers(parts: readonly RunResult[]): LedgerRecord | undefined {
     ...(incomplete === undefined ? {} : { incomplete }),
     examples: known.flatMap(({ examples }) => examples.filter(({ kind }) => kind !== 'foreign')).slice(0, examplesMax),
   };
+}
+
+/** A fault in any part was done to the service that all of them loaded. */
+function mergeFaults(parts: readonly RunResult[], shifts: readonly (readonly number[])[]): readonly FaultRecord[] {
+  const shifted = parts.flatMap(({ faults = [], phases }, i) =>
+    faults.map((fault) => {
+      const shift = shifts[i]?.[phases.findIndex(({ name }) => name === fault.phase)] ?? 0;
+      return { ...fault, startSeconds: fault.startSeconds + shift, endSeconds: fault.endSeconds + shift };
+    }),
+  );
+  return shifted.toSorted((a, b) => a.startSeconds - b.startSeconds);
+}
+
+type Limits = RunResult['limits'];
+
+/** Every part has its own machine: of each limit the part that came nearest to it. */
+function mergeLimits(limits: readonly Limits[]): Limits {
+  const nearest = (used: 'descriptorsUsedMax' | 'portsUsedMax', most: 'descriptorsMax' | 'portsMax'): Limits => {
+    const share = (one: Limits): number => (one[used] ?? 0) / (one[most] ?? Number.POSITIVE_INFINITY);
+    return limits.reduce((one, other) => (share(other) > share(one) ? other : one));
+  };
+  const { descriptorsMax, descriptorsUsedMax } = nearest('descriptorsUsedMax', 'descriptorsMax');
+  const { portsMax, portsUsedMax } = nearest('portsUsedMax', 'portsMax');
+  return { descriptorsMax, descriptorsUsedMax, portsMax, portsUsedMax };
 }
 
 function mergeK6(parts: readonly RunResult[]): K6Record {

@@ -126,10 +126,19 @@ describe("the ledger's bytes", () => {
   });
 
   it('keep what a cut phase never planned apart', () => {
-    const run = simulateRun({ server: constantServer(5), phases: [poissonPhase('warm', 100, 10), poissonPhase('load', 100, 5)], cutAtMs: startMs + 4000 });
+    const phases = [poissonPhase('warm', 100, 10), poissonPhase('load', 100, 5)];
+    const run = simulateRun({ server: constantServer(5), phases, cut: { phase: 0, atMs: startMs + 4000 } });
     expect(totalOf(run, 'planned')).toBe(run.seen.requests);
     expect(statesOf(run)[arrivalState.notPlanned]).toBe(1500 - run.seen.requests);
     expect(run.states.slice(1000).every((state) => (state & 0x0f) === arrivalState.acknowledged)).toBe(true);
+  });
+
+  it('a phase that is cut before its start leaves the one before it whole', () => {
+    const phases = [poissonPhase('warm', 100, 10), poissonPhase('load', 100, 5)];
+    // Given 50 ms before its start, while the one before it still runs.
+    const run = simulateRun({ server: constantServer(5), phases, cut: { phase: 1, atMs: startMs + 10_000 - 20 } });
+    expect(statesOf(run)).toEqual({ [arrivalState.acknowledged]: 1000, [arrivalState.notPlanned]: 500 });
+    expect(run.states.slice(1000).every((state) => state === arrivalState.notPlanned)).toBe(true);
   });
 
   it('what one step of a chain had acknowledged stays so, whatever becomes of the later ones', () => {

@@ -31,8 +31,7 @@ export type SimulateOptions = {
   readonly stops?: readonly { readonly atMs: number; readonly forMs: number }[];
   /** The wire says when bytes came. */
   readonly stampsArrivals?: boolean;
-  /** Cuts the phase that is driven then. */
-  readonly cutAtMs?: number;
+  readonly cut?: { readonly phase: number; readonly atMs: number };
 };
 
 export type SimulatedRun = {
@@ -129,9 +128,10 @@ export function simulateRun(options: SimulateOptions): SimulatedRun {
       for (const core of cores) core.drive(index, phase.startSeconds * 1000);
     });
   });
-  if (options.cutAtMs !== undefined)
-    queue.at(options.cutAtMs, () => {
-      for (const core of cores) core.cut();
+  const { cut } = options;
+  if (cut !== undefined)
+    queue.at(cut.atMs, () => {
+      for (const core of cores) core.cut(cut.phase);
     });
   const deltas: SecondDelta[] = [];
   const takeAll = (): void => {

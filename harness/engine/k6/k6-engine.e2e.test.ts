@@ -126,7 +126,7 @@ describe('k6', () => {
     });
     const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
     while (ids.length < 20) await new Promise((resolve) => setTimeout(resolve, 50));
-    run.cut();
+    run.cut(0);
     await driven;
     const { states } = await run.finish();
     const known = states.filter((state) => (state & 0x0f) === arrivalState.acknowledged).length;

@@ -118,12 +118,12 @@ export class EngineCore {
     this.#schedule();
   }
 
-  /** Ends the phase that is being driven. */
-  cut(): void {
-    const [drive] = this.#drives;
+  /** Ends a phase wherever it stands: the next one is given while the one before it still runs. */
+  cut(phase: number): void {
+    const drive = this.#drives.find((one) => one.phase === phase);
     if (drive === undefined) return;
     drive.evenness.cut(this.#options.nowMs());
-    this.#endFirstDrive();
+    this.#end(drive);
   }
 
   /** To be called when an arrival is due, and at least every `sleepMaxMs`. */
@@ -227,8 +227,8 @@ export class EngineCore {
     return first?.phase === phase ? first : this.#ending.find((drive) => drive.phase === phase);
   }
 
-  #endFirstDrive(): void {
-    const drive = this.#drives.shift()!;
+  #end(drive: Drive): void {
+    this.#drives.splice(this.#drives.indexOf(drive), 1);
     this.#ending.push(drive);
     this.#schedule();
     this.#options.onPhaseEnd(drive.phase);
@@ -237,7 +237,7 @@ export class EngineCore {
   #schedule(): void {
     const drive = this.#drives[0];
     // A worker without an arrival in a phase has nothing to drive in it.
-    if (drive?.cursor.intendedMs === Number.POSITIVE_INFINITY) return this.#endFirstDrive();
+    if (drive?.cursor.intendedMs === Number.POSITIVE_INFINITY) return this.#end(drive);
     this.#nextDueMs = drive === undefined ? Number.POSITIVE_INFINITY : drive.startMs + drive.cursor.intendedMs;
   }
 }

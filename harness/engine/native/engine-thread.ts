@@ -98,7 +98,7 @@ async function run(): Promise<void> {
   parentPort!.on('message', (message: ToThread) => {
     if (message.kind === 'end') process.exit(0);
     else if (message.kind === 'drive') core.drive(message.phase, message.startMs);
-    else if (message.kind === 'cut') core.cut();
+    else if (message.kind === 'cut') core.cut(message.phase);
     else void finish(core);
   });
   await openConnections(core, wires);

@@ -146,7 +146,7 @@ describe('the native engine', () => {
     const input = inputOf({ host: '127.0.0.1', port, pathPrefix: '' }, { phases: [phase(500, 600)] });
     const run = await createNativeEngine().prepare(input, { onDelta: () => {} });
     const driven = run.drive(0, Number(process.hrtime.bigint() - run.originNs) / 1e6 + 100);
-    setTimeout(run.cut, 500);
+    setTimeout(() => run.cut(0), 500);
     await driven;
     expect(sockets()).toBeGreaterThan(0);
     const again = run.drive(0, Number.MAX_SAFE_INTEGER).catch((error: Error) => error.message);

@@ -123,7 +123,7 @@ class NativeRun implements EngineRun {
     await gate.done;
   };
 
-  readonly cut = (): void => this.#tell({ kind: 'cut' });
+  readonly cut = (phase: number): void => this.#tell({ kind: 'cut', phase });
 
   readonly finish = async () => {
     if (this.#crash !== undefined) throw this.#crash;

@@ -19,7 +19,7 @@ export type EngineThreadData = {
 
 export type ToThread =
   | { readonly kind: 'drive'; readonly phase: number; readonly startMs: number }
-  | { readonly kind: 'cut' }
+  | { readonly kind: 'cut'; readonly phase: number }
   | { readonly kind: 'finish' }
   | { readonly kind: 'end' };
 

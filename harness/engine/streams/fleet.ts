@@ -24,7 +24,7 @@ export type StreamFleet = {
   /** Slow and stopped readers read as everybody does from now on. */
   readonly release: () => void;
   readonly compare: (logs: readonly UserLog[], withinMs: number) => Promise<Comparison>;
-  /** Hands over the last counts, closes every stream, ends the processes. */
+  /** Hands over the last counts, closes every stream, ends the processes. Never rejects. */
   readonly finish: () => Promise<void>;
   readonly kill: () => void;
 };
@@ -60,7 +60,8 @@ export async function startFleet(input: FleetInput, events: FleetEvents): Promis
     finish: async () => {
       const finished = holders.map((holder) => holder.hear('finished'));
       tellAll({ kind: 'finish' });
-      await Promise.race([Promise.all(finished), new Promise((resolve) => setTimeout(resolve, finishMsMax))]);
+      // Of one that is dead `trouble` tells: the others have counts to hand over and channels to be closed all the same.
+      await Promise.race([Promise.allSettled(finished), new Promise((resolve) => setTimeout(resolve, finishMsMax))]);
       await Promise.all(holders.map(({ end }) => end()));
     },
     kill: () => holders.forEach(({ child }) => void child.kill('SIGKILL')),
