@@ -109,7 +109,7 @@ function countFigure(samples: Samples, name: CountName, asRate: boolean, more: n
 
 /** Each step of a chain, and each try of it, is a sample that a cell counts as planned. */
 function samplesAnArrivalMax({ run: { scenario } }: JudgedData): number {
-  const steps = Math.max(...drivenChains(scenario).map((chain) => chain.length));
+  const steps = Math.max(1, ...drivenChains(scenario).map((chain) => chain.length));
   return steps * (scenario.fleet.retry?.triesMax ?? 1);
 }
 
