@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { arrivalState } from '#harness/engine/engine.ts';
+import { afterAcknowledged, arrivalState } from '#harness/engine/engine.ts';
 import type { Judgement } from '#harness/target/operation.ts';
 import { ArrivalStates } from './arrival-states.ts';
 
@@ -14,6 +14,21 @@ test('a registration is acknowledged by its answer; one that is refused later st
   kept.answered(2, { kind: 'shed', retryAfterSeconds: 1 }, 503, true);
   kept.answered(2, good, 201, true);
   expect([...states.subarray(0, 3)]).toEqual([arrivalState.acknowledged, arrivalState.refused, arrivalState.acknowledged]);
+});
+
+test('whether the one before was acknowledged is decided by an arrival’s first request, and by no later one', () => {
+  const states = new Uint8Array(3);
+  const kept = new ArrivalStates(states, 1);
+  const acknowledging: Judgement = { kind: 'good', acknowledged: 1, duplicate: 0 };
+  kept.sending(0, true);
+  // Its first step goes out while the one before it is on its way, its second one behind that one's end.
+  kept.sending(1, true);
+  kept.answered(0, acknowledging, 202);
+  kept.sending(1, false);
+  kept.answered(1, acknowledging, 202);
+  kept.sending(2, true);
+  kept.sending(2, false);
+  expect([...states]).toEqual([arrivalState.acknowledged, arrivalState.acknowledged, arrivalState.inFlight | afterAcknowledged]);
 });
 
 test('a token is no acknowledgement of the events that its chain has yet to send', () => {

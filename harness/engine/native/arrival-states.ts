@@ -15,10 +15,10 @@ export class ArrivalStates {
     this.#deviceCount = deviceCount;
   }
 
-  /** A step's request goes out. Whether the arrival before it of its device had been acknowledged is decided now. */
-  sending(arrival: number, isFirstTry: boolean): void {
-    // Of another try the first one's answer stays: others of its device may have been sent meanwhile.
-    const bit = isFirstTry ? this.#orderBit(arrival) : this.#states[arrival]! & afterAcknowledged;
+  /** A request goes out. Whether the arrival before it of its device had been acknowledged is decided by the arrival's first one. */
+  sending(arrival: number, isFirst: boolean): void {
+    // Another try, and a later step, go out when others of its device may have been sent meanwhile: in the order of arrivals only the first ones go.
+    const bit = isFirst ? this.#orderBit(arrival) : this.#states[arrival]! & afterAcknowledged;
     this.#set(arrival, arrivalState.inFlight | bit);
   }
 

@@ -185,12 +185,13 @@ export class Exchanges {
     connection.parser.reset();
     context.device = this.devices[this.#deviceIndex(slot)]!;
     const text = this.#writeRequest(slot.chain[slot.step]!.operation.request(context));
-    this.#states.sending(context.arrival, slot.tries === 1);
+    const isFirst = slot.step === 0 && slot.tries === 1;
+    this.#states.sending(context.arrival, isFirst);
     const sentAtMs = nowMs();
     slot.sentAtMs = sentAtMs;
     slot.sent = true;
     this.#deadlines.set(slot, sentAtMs + input.timeoutMs);
-    if (slot.step === 0 && slot.tries === 1) {
+    if (isFirst) {
       if (sentAtMs - slot.intendedMs > input.lateAboveMs) this.#cellOf(slot).counts.dropped++;
       onArrivalFired(slot.phase, sentAtMs);
     }
