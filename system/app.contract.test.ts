@@ -5,14 +5,13 @@ import { createAccounts } from './accounts/accounts.ts';
 import { createTokens, type Tokens } from './accounts/tokens.ts';
 import { buildAdminApp, buildApp, type PlainDeps } from './app.ts';
 import { createBus } from './bus.ts';
+import { depsAlone } from './deps-alone.ts';
 import { byDevice, deviceSteps } from './pipeline/device-steps.ts';
 import { createJudge } from './pipeline/filters.ts';
 import { filtersOff } from './pipeline/settings.ts';
 import { limits } from './protocol/limits.ts';
 import { createMemoryStore } from './store/memory/memory-store.ts';
 import { partitionOf, type Store, StoreUnavailable } from './store/store.ts';
-import { createOwnPermits } from './stream/permits.ts';
-import { createCounts } from './telemetry/counts.ts';
 
 let nowMs = 1_790_000_000_000;
 const clock = { wallMs: () => nowMs, monotonicMs: () => nowMs };
@@ -40,22 +39,7 @@ beforeEach(async () => {
   draining = false;
   store = createMemoryStore({ clock });
   tokens = createTokens({ key, clock });
-  deps = {
-    store,
-    tokens,
-    clock,
-    counts: createCounts(),
-    autoRegistration: true,
-    metrics: async () => 'a 1\n',
-    isDraining: () => draining,
-    isClosing: () => draining,
-    bus: createBus(),
-    streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 120_000 },
-    balancerIdleTimeoutMs: 60_000,
-    streamsMax: 1000,
-    permits: createOwnPermits(),
-    log: () => undefined,
-  };
+  deps = depsAlone({ store, tokens, clock, metrics: async () => 'a 1\n', isDraining: () => draining, isClosing: () => draining });
   app = await buildApp(deps);
 });
 

@@ -4,36 +4,18 @@ import { Agent, get } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createTokens, type Tokens } from './accounts/tokens.ts';
+import type { Tokens } from './accounts/tokens.ts';
 import { buildApp } from './app.ts';
-import { createBus } from './bus.ts';
-import { systemClock } from './clock.ts';
-import { createMemoryStore } from './store/memory/memory-store.ts';
-import { createOwnPermits } from './stream/permits.ts';
-import { createCounts } from './telemetry/counts.ts';
+import { depsAlone } from './deps-alone.ts';
 
 const account = `acc${'0'.repeat(18)}`;
 let tokens: Tokens;
 let app: FastifyInstance;
 
 beforeEach(async () => {
-  tokens = createTokens({ key: 'k'.repeat(43), clock: systemClock });
-  app = await buildApp({
-    store: createMemoryStore(),
-    tokens,
-    bus: createBus(),
-    clock: systemClock,
-    counts: createCounts(),
-    autoRegistration: true,
-    metrics: async () => '',
-    isDraining: () => false,
-    isClosing: () => false,
-    streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 120_000 },
-    balancerIdleTimeoutMs: 60_000,
-    streamsMax: 1000,
-    permits: createOwnPermits(),
-    log: () => undefined,
-  });
+  const deps = depsAlone();
+  tokens = deps.tokens;
+  app = await buildApp(deps);
 });
 afterEach(() => app.close());
 

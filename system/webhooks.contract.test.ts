@@ -6,13 +6,11 @@ import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createAccounts } from './accounts/accounts.ts';
 import { createTokens } from './accounts/tokens.ts';
-import { buildApp, type PlainDeps } from './app.ts';
-import { createBus } from './bus.ts';
+import { buildApp } from './app.ts';
 import { systemClock } from './clock.ts';
+import { depsAlone } from './deps-alone.ts';
 import { createMemoryStore } from './store/memory/memory-store.ts';
 import { outwardEvent, type Store } from './store/store.ts';
-import { createOwnPermits } from './stream/permits.ts';
-import { createCounts } from './telemetry/counts.ts';
 import { type Dispatcher, noWebhookCounts, startDispatcher, type WebhookCounts } from './webhooks/dispatcher.ts';
 import { createWebhookKit } from './webhooks/kit.ts';
 import { type WebhookSettings, webhookDefaults } from './webhooks/settings.ts';
@@ -47,23 +45,7 @@ async function start(more: Partial<WebhookSettings> = {}): Promise<void> {
   const kit = createWebhookKit({ ...webhookDefaults, ...quick, ...more });
   const clock = systemClock;
   const tokens = createTokens({ key: 'k'.repeat(43), clock });
-  const deps: PlainDeps = {
-    store,
-    tokens,
-    clock,
-    counts: createCounts(),
-    autoRegistration: true,
-    metrics: async () => '',
-    isDraining: () => false,
-    isClosing: () => false,
-    bus: createBus(),
-    streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 120_000 },
-    balancerIdleTimeoutMs: 60_000,
-    streamsMax: 1000,
-    permits: createOwnPermits(),
-    webhooks: kit,
-    log: () => undefined,
-  };
+  const deps = depsAlone({ store, tokens, clock, webhooks: kit });
   app = await buildApp(deps);
   const keys = await createAccounts(deps).create({ name: 'x', quotas: {} });
   account = keys.account_id;

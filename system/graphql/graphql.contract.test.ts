@@ -4,12 +4,11 @@ import { createAccounts } from '#system/accounts/accounts.ts';
 import { createTokens, type Tokens } from '#system/accounts/tokens.ts';
 import { buildApp, type PlainDeps } from '#system/app.ts';
 import { packManifest, packSlice } from '#system/archive/segment.ts';
-import { createBus } from '#system/bus.ts';
 import { systemClock as clock } from '#system/clock.ts';
+import { depsAlone } from '#system/deps-alone.ts';
 import { limits } from '#system/protocol/limits.ts';
 import { createMemoryStore } from '#system/store/memory/memory-store.ts';
 import { type LogEvent, type Store, StoreUnavailable } from '#system/store/store.ts';
-import { createOwnPermits } from '#system/stream/permits.ts';
 
 let store: Store;
 let tokens: Tokens;
@@ -20,22 +19,7 @@ let account: string;
 let authorization: string;
 let device: string;
 
-const depsOf = (): PlainDeps => ({
-  store,
-  tokens,
-  clock,
-  counts: undefined,
-  autoRegistration: true,
-  metrics: async () => '',
-  isDraining: () => draining,
-  isClosing: () => false,
-  bus: createBus(),
-  streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 120_000 },
-  balancerIdleTimeoutMs: 60_000,
-  streamsMax: 10,
-  permits: createOwnPermits(),
-  log: (_, text) => void logged.push(text),
-});
+const depsOf = (): PlainDeps => depsAlone({ store, tokens, clock, isDraining: () => draining, streamsMax: 10, log: (_, text) => void logged.push(text) });
 
 beforeEach(async () => {
   draining = false;

@@ -10,12 +10,11 @@ import { createTokens, type Tokens } from '#system/accounts/tokens.ts';
 import { buildApp, type PlainDeps } from '#system/app.ts';
 import { createBus, type RelayedBus } from '#system/bus.ts';
 import { systemClock } from '#system/clock.ts';
+import { depsAlone } from '#system/deps-alone.ts';
 import { decodeCursor } from '#system/protocol/cursor.ts';
 import { createMemoryStore } from '#system/store/memory/memory-store.ts';
 import { partitionOf, type Store } from '#system/store/store.ts';
 import { deliverOnce } from '#system/sync/deliveries.ts';
-import { createCounts } from '#system/telemetry/counts.ts';
-import { createOwnPermits } from './permits.ts';
 
 type Frame = { readonly t: string; readonly [name: string]: unknown };
 const account = `acc${'0'.repeat(18)}`;
@@ -32,24 +31,7 @@ async function start(change: Partial<PlainDeps> = {}): Promise<void> {
   store = createMemoryStore();
   bus = createBus();
   tokens = createTokens({ key: 'k'.repeat(43), clock: systemClock });
-  const deps: PlainDeps = {
-    store,
-    tokens,
-    bus,
-    clock: systemClock,
-    counts: createCounts(),
-    autoRegistration: true,
-    metrics: async () => '',
-    isDraining: () => false,
-    isClosing: () => false,
-    streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 120_000 },
-    balancerIdleTimeoutMs: 60_000,
-    streamsMax: 1000,
-    permits: createOwnPermits(),
-    log: () => undefined,
-    ...change,
-  };
-  app = await buildApp(deps);
+  app = await buildApp(depsAlone({ store, tokens, bus, ...change }));
   base = await app.listen({ host: '127.0.0.1', port: 0 });
 }
 beforeEach(() => start());

@@ -1,12 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { beforeEach, expect, test } from 'vitest';
 import { createAccounts } from '#system/accounts/accounts.ts';
-import { createTokens } from '#system/accounts/tokens.ts';
-import { buildApp, type PlainDeps } from '#system/app.ts';
-import { createBus } from '#system/bus.ts';
-import { createMemoryStore } from '#system/store/memory/memory-store.ts';
+import { buildApp } from '#system/app.ts';
+import { depsAlone } from '#system/deps-alone.ts';
 import { dayMs } from '#system/store/store.ts';
-import { createOwnPermits } from '#system/stream/permits.ts';
 
 const midnight = Date.parse('2026-11-25T00:00:00Z');
 let nowMs: number;
@@ -18,22 +15,7 @@ const basic = (user: string, password = ''): string => `Basic ${Buffer.from(`${u
 
 beforeEach(async () => {
   nowMs = midnight - 1000;
-  const deps: PlainDeps = {
-    store: createMemoryStore({ clock }),
-    tokens: createTokens({ key: 'k'.repeat(43), clock }),
-    clock,
-    counts: undefined,
-    autoRegistration: true,
-    metrics: async () => '',
-    isDraining: () => false,
-    isClosing: () => false,
-    bus: createBus(),
-    streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 120_000 },
-    balancerIdleTimeoutMs: 60_000,
-    streamsMax: 10,
-    permits: createOwnPermits(),
-    log: () => undefined,
-  };
+  const deps = depsAlone({ clock });
   app = await buildApp(deps);
   const keys = await createAccounts(deps).create({ name: 'x', quotas: {} });
   authorization = basic(keys.account_id, keys.secret);
