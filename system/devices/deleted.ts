@@ -3,7 +3,7 @@
  * All of them are kept in memory, so that a request costs no turn of the store.
  */
 import type { Clock } from '#system/clock.ts';
-import { type DeviceRef, deletedKeptMs, type Store } from '#system/store/store.ts';
+import { type DeviceRef, deletedKeptMs, deviceKey, type Store } from '#system/store/store.ts';
 
 export type DeletedDevices = {
   readonly has: (ref: DeviceRef) => boolean;
@@ -34,7 +34,7 @@ export function createDeletedDevices({ store, clock, refreshMs, onDeleted, onTro
   let reading: Promise<void> | undefined;
   const add = (refs: readonly DeviceRef[]): void => {
     const nowMs = clock.wallMs();
-    for (const ref of refs) remember(knownAtMs, keyOf(ref), nowMs);
+    for (const ref of refs) remember(knownAtMs, deviceKey(ref), nowMs);
     if (refs.length > 0) onDeleted(refs);
   };
   const read = async (): Promise<void> => {
@@ -63,12 +63,10 @@ export function createDeletedDevices({ store, clock, refreshMs, onDeleted, onTro
   return {
     add,
     refresh,
-    has: (ref) => knownAtMs.size > 0 && knownAtMs.has(keyOf(ref)),
+    has: (ref) => knownAtMs.size > 0 && knownAtMs.has(deviceKey(ref)),
     close: () => clearInterval(refreshing),
   };
 }
-
-const keyOf = ({ account, device }: DeviceRef): string => `${account}\0${device}`;
 
 function remember(knownAtMs: Map<string, number>, key: string, nowMs: number): void {
   if (knownAtMs.size >= deletedMax && !knownAtMs.has(key)) knownAtMs.delete(knownAtMs.keys().next().value as string);

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '#system/clock.ts';
 import { matchesDigest } from '#system/protocol/secrets.ts';
-import type { DeviceRef, DeviceRow } from '#system/store/store.ts';
+import { type DeviceRef, type DeviceRow, deviceKey } from '#system/store/store.ts';
 
 export type KnownRegistrations = {
   /** Before the row is read: what comes between makes `learn` do nothing. */
@@ -24,10 +24,9 @@ export function createKnownRegistrations({ clock, goodForMs }: { readonly clock:
   const known = new Map<string, Known>();
   /** The youngest reading of each; gone where its device was changed since. */
   const readings = new Map<string, symbol>();
-  const keyOf = ({ account, device }: DeviceRef): string => `${account}\0${device}`;
   return {
     begin: (ref, text) => {
-      const key = keyOf(ref);
+      const key = deviceKey(ref);
       const reading = Symbol('reading');
       if (readings.size >= knownMax) readings.clear();
       readings.set(key, reading);
@@ -39,15 +38,15 @@ export function createKnownRegistrations({ clock, goodForMs }: { readonly clock:
       };
     },
     isKnown: ({ secret, trusted, user, text, ...ref }) => {
-      const found = known.get(keyOf(ref));
+      const found = known.get(deviceKey(ref));
       if (found === undefined || found.untilMs <= clock.monotonicMs()) return false;
       if (found.text !== text || (user !== undefined && user !== found.user)) return false;
       return trusted || (secret !== undefined && matchesDigest(secret, found.secretDigest));
     },
     forget: (refs) => {
       for (const ref of refs) {
-        known.delete(keyOf(ref));
-        readings.delete(keyOf(ref));
+        known.delete(deviceKey(ref));
+        readings.delete(deviceKey(ref));
       }
     },
   };

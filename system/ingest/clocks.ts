@@ -1,6 +1,6 @@
 /** Notices devices whose clock is another one than it was: when a batch says it was sent, against when it came. Behind the acknowledgement. */
 import type { Clock } from '#system/clock.ts';
-import type { DeviceRef, Store } from '#system/store/store.ts';
+import { type DeviceRef, deviceKey, type Store } from '#system/store/store.ts';
 
 export type Clocks = {
   /** Resolves when it is noticed; never rejects. */
@@ -24,7 +24,7 @@ export function createClocks({ store, clock, toleranceMs, onTrouble }: Needs): C
     compare: async (device, sentAtMs) => {
       const nowMs = clock.wallMs();
       const offsetMs = nowMs - sentAtMs;
-      const key = `${device.account}\0${device.device}`;
+      const key = deviceKey(device);
       try {
         const before = await known(device, key);
         const differs = Math.abs(offsetMs - before) > toleranceMs;

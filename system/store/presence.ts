@@ -2,6 +2,8 @@
 import { limits } from '#system/protocol/limits.ts';
 
 export type DeviceRef = { readonly account: string; readonly device: string };
+/** Of maps: neither part has a NUL. */
+export const deviceKey = ({ account, device }: DeviceRef): string => `${account}\0${device}`;
 export type Presence = {
   readonly online: boolean /** Of its last sign of life, as far as it was told. */;
   readonly seenAtMs: number /** Since when it is there, or when it was seen last before it went. */;

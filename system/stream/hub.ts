@@ -1,7 +1,7 @@
 /** All streams of one process: opening, telling, ending. */
 import type { Writable } from 'node:stream';
 import type { Frame } from '#system/protocol/frames.ts';
-import type { DeviceRef } from '#system/store/store.ts';
+import { type DeviceRef, deviceKey } from '#system/store/store.ts';
 import { encodeFrame } from './encode.ts';
 import type { HubOptions, Kit, News, Opening, StreamCounts } from './kit.ts';
 import { closingMs, forget, nextDue, push, retryMsMax, sayBye, tick } from './life.ts';
@@ -74,7 +74,7 @@ export function createHub(options: HubOptions): Hub {
       else if (news.kind === 'lost') kit.states.tellAgain();
     },
     kick: (devices) => {
-      for (const { account, device } of devices) kit.kicked.add(`${account}\0${device}`);
+      for (const ref of devices) kit.kicked.add(deviceKey(ref));
     },
     held: () => kit.subscribers.size,
     counts: kit.counts,

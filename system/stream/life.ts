@@ -2,6 +2,7 @@
 import { encodeCursor } from '#system/protocol/cursor.ts';
 import type { ByeCode } from '#system/protocol/frames.ts';
 import { limits } from '#system/protocol/limits.ts';
+import { deviceKey } from '#system/store/store.ts';
 import { encodeFrame } from './encode.ts';
 import type { Kit } from './kit.ts';
 import { lastChunk } from './outlet.ts';
@@ -65,7 +66,8 @@ async function kickAll(kit: Kit): Promise<void> {
   kit.kicked.clear();
   let said = 0;
   for (const subscriber of kit.subscribers) {
-    if (subscriber.device === undefined || !kicked.has(`${subscriber.account}\0${subscriber.device}`)) continue;
+    const { account, device } = subscriber;
+    if (device === undefined || !kicked.has(deviceKey({ account, device }))) continue;
     sayBye(kit, subscriber, 'kick');
     if (++said % writesPerTurn === 0) await turn();
   }

@@ -3,7 +3,7 @@
  * gathered for a moment and read once for all; who cannot keep up gets the latest value of each device and none of those between.
  */
 import type { Channel } from '#system/protocol/channels.ts';
-import type { DeviceRef, Store } from '#system/store/store.ts';
+import { type DeviceRef, deviceKey, type Store } from '#system/store/store.ts';
 import { encodeFrame } from './encode.ts';
 import { drained, type Subscriber } from './subscriber.ts';
 import { turn, writesPerTurn } from './topics.ts';
@@ -58,7 +58,7 @@ export function createStates(options: StatesOptions): States {
     setTimeout(() => void tellGathered(), afterMs);
   };
   const gather = (refs: Iterable<DeviceRef>): void => {
-    for (const ref of refs) dirty.set(`${ref.account}\0${ref.device}`, ref);
+    for (const ref of refs) dirty.set(deviceKey(ref), ref);
     tellSoon(gatherMs);
   };
   /** What could not be read is read later: the state of a device is told by its news alone. */

@@ -1,7 +1,7 @@
 /** Which devices this process knows to be marked active. A mark that is committed stays for its day, so a known one needs no look into the table. */
 import type { OrderedTable } from '#system/store/ordered-changes.ts';
 import { markActive } from '#system/store/ordered-usage.ts';
-import type { Day, DeviceRef } from '#system/store/store.ts';
+import { type Day, type DeviceRef, deviceKey } from '#system/store/store.ts';
 
 export type Marks = {
   /** Inside the write transaction. True where it is the device's first sign of that day. */
@@ -18,7 +18,7 @@ export function createMarks(): Marks {
   let noted: (readonly [string, Day])[] = [];
   return {
     note: (table, day, ref) => {
-      const name = `${ref.account}\0${ref.device}`;
+      const name = deviceKey(ref);
       if (known.get(name) === day) return false;
       noted.push([name, day]);
       return markActive(table, day, ref);

@@ -23,6 +23,7 @@ import {
   type DeviceRow,
   type Disposition,
   dayOf,
+  deviceKey,
   type HistoryPage,
   type HistoryQuery,
   type LatestLocation,
@@ -127,14 +128,14 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
       if (row.owner === owner && row.fence === fence) row.owner = undefined;
     }),
     step: open((command) => step(state, command)),
-    readStates: open((devices) => devices.map(({ account, device }) => state.states.get(deviceKey(account, device)))),
+    readStates: open((devices) => devices.map(({ account, device }) => state.states.get(deviceKey({ account, device })))),
     planArchive: open((command) => planArchive(state.archive, command, partitionRow(state, command.partition).checkpoint)),
     commitArchive: open((command) => commitArchive(state.archive, command)),
     readArchive: open(() => readArchive(state.archive)),
     readArchivedRuns: open((query) => readArchivedRuns(state.archive, query)),
     noteClock: open((command) => noteClock(state, command)),
-    readClock: open(({ account, device }) => state.clocks.get(deviceKey(account, device))),
-    readLatest: open(({ account, device }) => state.latest.get(deviceKey(account, device))),
+    readClock: open(({ account, device }) => state.clocks.get(deviceKey({ account, device }))),
+    readLatest: open(({ account, device }) => state.latest.get(deviceKey({ account, device }))),
     readHistory: open((query) => readHistory(state, query)),
     touch: open(({ nowMs, timeoutMs, ...ref }) => touchDevice(state.presence, ref, { nowMs, timeoutMs }) && told(state, { ...ref, atMs: nowMs })),
     readDue: open((query) => duePartitions(state.presence, query)),
@@ -144,11 +145,11 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     readDeleted: open((query) => readDeleted(state, query)),
     putMetered: open((metered) => putMetered(state.usage, metered)),
     readUsage: open((query) => readUsage(state.usage, query)),
-    readDevice: open(({ account, device }) => state.devices.get(deviceKey(account, device))),
+    readDevice: open(({ account, device }) => state.devices.get(deviceKey({ account, device }))),
     putDevice: open(({ account, device, expected, row }) => {
-      const present = state.devices.get(deviceKey(account, device));
+      const present = state.devices.get(deviceKey({ account, device }));
       if (present?.version !== expected) return { kind: 'conflict', row: present } as const;
-      state.devices.set(deviceKey(account, device), row);
+      state.devices.set(deviceKey({ account, device }), row);
       tellRegistered(state.outward, { account, device, expected, row });
       if (!row.deleted) addRegistration(state.usage, account, dayOf(row.changedAtMs));
       return { kind: 'stored' } as const;
@@ -184,13 +185,13 @@ function leaseQuota({ quotas }: State, wanted: QuotaLease): QuotaGrant {
 
 function append(state: State, command: AppendCommand): AppendResult {
   const { account, device, idempotency } = command;
-  const scope = `${deviceKey(account, device)}\0${idempotency?.key ?? ''}`;
+  const scope = `${deviceKey({ account, device })}\0${idempotency?.key ?? ''}`;
   const before = idempotency && lookUp(state.remembered, scope);
   if (before) return before.digest === idempotency.digest ? { kind: 'replayed', note: before.note, ...before.receipt } : { kind: 'idempotency-mismatch' };
   const partition = partitionOf(account, device);
   let accepted = 0;
   for (const { id, bytes } of command.events) {
-    const name = `${deviceKey(account, device)}\0${id}`;
+    const name = `${deviceKey({ account, device })}\0${id}`;
     if (lookUp(state.seen, name)) continue;
     state.seen.young.set(name, true);
     accepted++;
@@ -252,7 +253,7 @@ function step(state: State, command: StepCommand): StepResult {
       state.reasons.set(position, reason);
       tally.filtered.set(reason, (tally.filtered.get(reason) ?? 0) + 1);
     }
-    const key = deviceKey(account, device);
+    const key = deviceKey({ account, device });
     const moved = latest !== undefined && isLater(latest, state.latest.get(key));
     if (moved) state.latest.set(key, { ...latest, bytes: Uint8Array.from(latest.bytes) });
     if (known !== undefined) state.states.set(key, Uint8Array.from(known));
@@ -267,7 +268,7 @@ function step(state: State, command: StepCommand): StepResult {
 }
 
 function noteClock(state: State, { account, device, offsetMs, toleranceMs, nowMs }: Parameters<Store['noteClock']>[0]): boolean {
-  const key = deviceKey(account, device);
+  const key = deviceKey({ account, device });
   if (Math.abs(offsetMs - (state.clocks.get(key)?.offsetMs ?? 0)) <= toleranceMs) return false;
   state.clocks.set(key, { offsetMs, sinceMs: nowMs });
   return true;
@@ -290,7 +291,7 @@ const told = (state: State, seen: DeviceRef & { readonly atMs: number }): true =
 function expire(state: State, command: Parameters<Store['expire']>[0]): readonly DeviceRef[] {
   const { owner, fence } = partitionRow(state, command.partition);
   if (owner === undefined || fence !== command.fence) return [];
-  const gone = expireDevices(state.presence, command, ({ account, device }) => state.lastEvents.get(deviceKey(account, device)));
+  const gone = expireDevices(state.presence, command, ({ account, device }) => state.lastEvents.get(deviceKey({ account, device })));
   for (const ref of gone) tellPresence(state.outward, { ...ref, atMs: command.nowMs }, false);
   return gone;
 }
@@ -336,10 +337,6 @@ function dispositionOf(state: State, event: LogEvent): Disposition {
   if (isPending(state, event)) return 'pending';
   const reason = state.reasons.get(event.position);
   return reason === undefined ? 'kept' : `filtered:${reason}`;
-}
-
-function deviceKey(account: string, device: string): string {
-  return `${account}\0${device}`;
 }
 
 function partitionRow(state: State, partition: number): Partition {
