@@ -1,4 +1,5 @@
 /** The writing thread as the serving one sees it: questions with a deadline. */
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { StoreUnavailable } from '#system/store/store.ts';
 import type { Failure, FromThread, ThreadData, ToThread } from './messages.ts';
@@ -132,18 +133,17 @@ async function openWorker(data: ThreadData): Promise<Worker> {
   const worker = new Worker(new URL('./store-thread.ts', import.meta.url), { workerData: data, name: 'store' });
   living.add(worker);
   worker.once('exit', () => living.delete(worker));
-  const first = await new Promise<FromThread>((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-  }).catch((error: unknown) => {
+  try {
+    // Rejects with its error.
+    const [first] = (await once(worker, 'message')) as [FromThread];
+    if (first.kind === 'opened') return worker;
+    const error = errorOf(first.kind === 'not-opened' ? first.failure : { trouble: undefined, text: first.kind });
+    throw error instanceof StoreUnavailable ? error : new StoreUnavailable('unwritable', `The store cannot be opened: ${error.message}`);
+  } catch (error) {
+    // It holds nothing, and the process may end as it wants to.
     living.delete(worker);
     throw error;
-  });
-  if (first.kind === 'opened') return worker;
-  // It holds nothing, and the process may end as it wants to.
-  living.delete(worker);
-  const error = errorOf(first.kind === 'not-opened' ? first.failure : { trouble: undefined, text: first.kind });
-  throw error instanceof StoreUnavailable ? error : new StoreUnavailable('unwritable', `The store cannot be opened: ${error.message}`);
+  }
 }
 
 export const closedError = (): StoreUnavailable => new StoreUnavailable('closed', 'The store was closed.');
