@@ -9,11 +9,13 @@ import type { DeviceView, Sources, StreamArguments } from './graphql/sources.ts'
 import { Problem } from './protocol/errors.ts';
 import type { Frame } from './protocol/frames.ts';
 import { limits } from './protocol/limits.ts';
+import { escapeLineBreaks } from './protocol/one-line.ts';
 import { historyPage } from './routes-devices.ts';
 import { readDeviceIds } from './routes-fleet.ts';
-import { headersOf, openInnerStream, type StreamDeps, takeOver } from './routes-streams.ts';
+import { formFor, headersOf, openInnerStream, type StreamDeps, takeOver } from './routes-streams.ts';
 import { readUsageDays } from './routes-usage.ts';
-import { chunkOf, lastChunk } from './stream/outlet.ts';
+import { type Form, isChunked, partOf } from './stream/encode.ts';
+import { lastChunk } from './stream/outlet.ts';
 import { createFrameReader } from './stream/reader.ts';
 import { turn } from './stream/topics.ts';
 
@@ -41,6 +43,8 @@ export async function graphqlRoutes(app: FastifyInstance, deps: Deps): Promise<v
 
 async function answer(request: FastifyRequest, reply: FastifyReply, deps: Deps, server: GraphqlServer): Promise<FastifyReply> {
   let socket: Socket | undefined;
+  const form = formFor(request, 'sse');
+  const comment = partOf(form, commentText);
   const keepAlive = (): void => void (socket?.writableNeedDrain === false && socket.write(comment));
   const given = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
   // Packed or not, the body is what it was unpacked to.
@@ -70,27 +74,37 @@ async function answer(request: FastifyRequest, reply: FastifyReply, deps: Deps, 
   }
   const headers = headersOf({ request, reply, format: 'sse' });
   socket = takeOver(request, reply, deps);
-  void tell(socket, iterator, headers).catch((error) => deps.log('error', `a subscription: ${String(error)}`));
+  void tell({ socket, iterator, headers, form }).catch((error) => deps.log('error', `a subscription: ${String(error)}`));
   return reply;
 }
 
 /** What the connection needs is not the engine's to say. */
 const ownHeaders = new Set(['content-length', 'connection', 'content-encoding']);
-const comment = chunkOf(':\n\n');
+const commentText = ':\n\n';
+
+type Telling = {
+  readonly socket: Socket;
+  readonly iterator: ReturnType<Events[typeof Symbol.asyncIterator]>;
+  readonly headers: string;
+  readonly form: Form;
+};
 
 /** Each event as the client takes it; the end of either is the other's. */
-async function tell(socket: Socket, iterator: ReturnType<Events[typeof Symbol.asyncIterator]>, headers: string): Promise<void> {
+async function tell({ socket, iterator, headers, form }: Telling): Promise<void> {
   socket.on('error', () => undefined).on('end', () => socket.destroy());
   socket.once('close', () => void iterator.return?.());
   socket.write(headers, 'latin1');
-  socket.write(comment);
+  socket.write(partOf(form, commentText));
   for (;;) {
     const { done, value } = await iterator.next();
     if (socket.destroyed) return;
     if (done === true) break;
-    if (!socket.write(chunkOf(`event: next\ndata: ${JSON.stringify(value)}\n\n`))) await drained(socket);
+    const data = escapeLineBreaks(JSON.stringify(value));
+    if (!socket.write(partOf(form, `event: next\ndata: ${data}\n\n`))) await drained(socket);
   }
-  socket.end(Buffer.concat([chunkOf('event: complete\ndata:\n\n'), lastChunk]));
+  socket.write(partOf(form, 'event: complete\ndata:\n\n'));
+  if (isChunked(form)) socket.end(lastChunk);
+  else socket.end();
   setTimeout(() => socket.destroy(), closingMs).unref();
 }
 

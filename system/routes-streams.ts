@@ -13,7 +13,7 @@ import { heartbeatMsMax, limits } from './protocol/limits.ts';
 import { StreamQuery } from './protocol/schemas.ts';
 import { changeTexts, readSince } from './routes-sync.ts';
 import type { LogKey } from './store/store.ts';
-import { contentTypes, type Format } from './stream/encode.ts';
+import { contentTypes, type Form, type Format, formOf } from './stream/encode.ts';
 import type { Hub, Opening } from './stream/hub.ts';
 import { takeSocket } from './stream/outlet.ts';
 import { watchingOf } from './stream/states.ts';
@@ -51,6 +51,7 @@ async function stream(request: FastifyRequest, reply: FastifyReply, deps: Stream
   const caller = request.caller as Caller;
   const channels = readChannels(query.ch, caller);
   const format = formatOf(request);
+  if (format === 'sse' && query.mode !== 'longpoll' && deps.isDraining()) return sayGoodbye(reply, deps);
   const admitted = await admitStream(deps, caller, { channels, heartbeatMs: query.hb });
   const lastEventId = request.headers['last-event-id'];
   const since = typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : (query.since ?? 'now');
@@ -58,18 +59,31 @@ async function stream(request: FastifyRequest, reply: FastifyReply, deps: Stream
   try {
     if (query.mode === 'longpoll') return await longPoll({ request, reply, deps, admitted, since });
     const first = await readFirst(deps, admitted, since);
-    if (request.raw.httpVersionMajor === 1 && request.raw.httpVersionMinor === 0) throw new Problem('bad-request', 'A stream is chunked: speak HTTP/1.1.');
     // Out of the parser's own call: it may still be on the stack here, and is about to be closed.
     await turn();
     if (request.raw.destroyed || reply.raw.socket === null || reply.raw.socket.destroyed) return reply.hijack();
     isOpen = true;
+    const form = formFor(request, format);
     const headers = headersOf({ request, reply, format, first });
-    openStream(deps, caller, { ...admitted, first, socket: takeOver(request, reply, deps), headers, format });
+    openStream(deps, caller, {
+      ...admitted,
+      first,
+      socket: takeOver(request, reply, deps),
+      headers,
+      form,
+    });
     return reply;
   } finally {
     if (!isOpen) admitted.onEnded?.();
   }
 }
+
+/** An EventSource survives no status but 200, so that a drain is told in the stream's own words. */
+const sayGoodbye = (reply: FastifyReply, { hub }: StreamDeps): FastifyReply =>
+  reply
+    .type(contentTypes.sse)
+    .headers({ 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' })
+    .send(hub.goodbye(formOf('sse', false)));
 
 type Wanted = { readonly channels: readonly Channel[]; readonly heartbeatMs: number | undefined };
 type Admitted = {
@@ -105,14 +119,14 @@ export async function openInnerStream(deps: StreamDeps, caller: Caller, socket: 
   const admitted = await admitStream(deps, caller, { channels: readChannels(names, caller), heartbeatMs });
   try {
     const first = await readFirst(deps, admitted, since);
-    openStream(deps, caller, { ...admitted, first, socket, headers: '', format: 'ndjson' });
+    openStream(deps, caller, { ...admitted, first, socket, headers: '', form: formOf('ndjson', false) });
   } catch (error) {
     admitted.onEnded?.();
     throw error;
   }
 }
 
-type Ready = Admitted & Pick<Opening, 'socket' | 'headers' | 'format'> & { readonly first: First };
+type Ready = Admitted & Pick<Opening, 'socket' | 'headers' | 'form'> & { readonly first: First };
 
 function openStream({ hub, metering }: StreamDeps, caller: Caller, { channels, logChannels, first, onEnded, ...ready }: Ready): void {
   const { account } = caller;
@@ -184,6 +198,11 @@ function formatOf(request: FastifyRequest): Format {
   throw new Problem('not-acceptable', `A stream is ${contentTypes.ndjson} or ${contentTypes.sse}.`);
 }
 
+/** HTTP/1.0, which balancers before an nginx of 1.29.7 speak upstream by default, has no chunks. */
+export const speaksChunks = ({ raw }: FastifyRequest): boolean => raw.httpVersionMajor > 1 || raw.httpVersionMinor > 0;
+
+export const formFor = (request: FastifyRequest, format: Format): Form => formOf(format, speaksChunks(request));
+
 type Answering = { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly format: Format; readonly first?: First };
 
 /** To be made before the socket is taken over. */
@@ -198,7 +217,7 @@ export function headersOf({ request, reply, format, first }: Answering): string 
     `X-Request-Id: ${request.id}`,
     ...limitLinesOf(reply),
     ...(first === undefined ? [] : [`Sync-Epoch: ${first.page.epoch}`, `Sync-Replay-From: ${first.from}`]),
-    'Transfer-Encoding: chunked',
+    ...(speaksChunks(request) ? ['Transfer-Encoding: chunked'] : []),
     // The connection is the stream's from here on.
     'Connection: close',
   ];

@@ -41,7 +41,7 @@ test('an event that is no single line, as older logs may have, is packed as one'
   const bytes = Buffer.from('{"id":"i",\n"data":{"x":\r\n{"position":"9","account_id":"b"}\n}}');
   const [packed] = packSlice({ bucket: 7, from: '', to: 'z', name: 'n', events: [{ ...one, bytes }] }, 1000);
   expect(plain(unpackSegment(packed?.bytes ?? Buffer.alloc(0), 7))).toEqual(
-    plain([{ ...one, bytes: Buffer.from(JSON.stringify(JSON.parse(bytes.toString()))) }]),
+    plain([{ ...one, bytes: Buffer.from(bytes.toString().replaceAll(/[\r\n]/g, ' ')) }]),
   );
 });
 

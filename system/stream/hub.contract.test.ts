@@ -34,7 +34,7 @@ function open(change: Partial<Opening> = {}): FrameReader {
   hub.open({
     socket: reader.outlet,
     headers: '',
-    format: 'ndjson',
+    form: 'ndjson unchunked',
     account: log.account,
     log: undefined,
     channels: [],

@@ -2,9 +2,9 @@
 import type { Writable } from 'node:stream';
 import type { Frame } from '#system/protocol/frames.ts';
 import { type DeviceRef, deviceKey } from '#system/store/store.ts';
-import { encodeFrame } from './encode.ts';
+import { encodeFrame, type Form } from './encode.ts';
 import type { HubOptions, Kit, News, Opening, StreamCounts } from './kit.ts';
-import { closingMs, forget, nextDue, push, retryMsMax, sayBye, tick } from './life.ts';
+import { closingMs, forget, goodbye, nextDue, push, retryMsMax, sayBye, tick } from './life.ts';
 import { replay, restart } from './replay.ts';
 import { tellEnds, touch } from './signs.ts';
 import { createStates } from './states.ts';
@@ -22,9 +22,15 @@ export type Hub = {
   readonly kick: (devices: readonly DeviceRef[]) => void;
   readonly held: () => number;
   readonly counts: StreamCounts;
-  /** Says goodbye to everybody, spread over the window, to come back after at most `retryMsMax` (the window without it); resolves when nobody is left. */
+  /**
+   * Says goodbye to everybody, spread over the window, and resolves when nobody is left. They are
+   * asked to come back within `retryMsMax`, where others listen; without it nobody does, and an
+   * EventSource is kept away until the window is over.
+   */
   readonly drain: (spread: { readonly windowMs: number; readonly retryMsMax?: number }) => Promise<void>;
   readonly isDraining: () => boolean;
+  /** The body for whoever opens an event stream here during a drain. */
+  readonly goodbye: (form: Form) => Buffer;
   readonly close: () => Promise<void>;
 };
 
@@ -79,9 +85,14 @@ export function createHub(options: HubOptions): Hub {
     held: () => kit.subscribers.size,
     counts: kit.counts,
     isDraining: () => kit.drain !== undefined,
-    drain: async ({ windowMs, retryMsMax = windowMs }) => {
+    goodbye: (form) => goodbye(kit, form),
+    drain: async ({ windowMs, retryMsMax }) => {
       const nowMs = clock.monotonicMs();
-      kit.drain = { endsAtMs: nowMs + windowMs, retryMsMax };
+      kit.drain = {
+        endsAtMs: nowMs + windowMs,
+        retryMsMax: retryMsMax ?? windowMs,
+        othersListen: retryMsMax !== undefined,
+      };
       topics.wakeWaiters();
       if (kit.subscribers.size === 0) return;
       for (const subscriber of kit.subscribers) {
@@ -148,12 +159,12 @@ function open(kit: Kit, opening: Opening, listeners: Listeners): void {
   const { clock, random } = kit;
   const nowMs = clock.monotonicMs();
   const end = endOf(kit, nowMs);
-  const { socket, first, format } = opening;
+  const { socket, first, form } = opening;
   const subscriber: Subscriber = {
     bucket: -1,
     state: 'replaying',
     socket,
-    format,
+    form,
     account: opening.account,
     log: opening.log,
     filter: filterOf(opening.channels),
@@ -188,7 +199,7 @@ function open(kit: Kit, opening: Opening, listeners: Listeners): void {
   const retryMs = 1000 + Math.round(random() * retryMsMax);
   socket.cork();
   socket.write(opening.headers, 'latin1');
-  push(kit, subscriber, encodeFrame(format, hello, retryMs), 1);
+  push(kit, subscriber, encodeFrame(form, hello, retryMs), 1);
   const going = subscriber.watching === undefined ? replay(kit, subscriber, first) : kit.states.watch(subscriber).then(() => replay(kit, subscriber, first));
   socket.uncork();
   if (subscriber.device !== undefined) void touch(kit, [subscriber]).catch(kit.onTrouble);

@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '#system/clock.ts';
 import type { DeviceRef, FoundChanges, LogKey, Store } from '#system/store/store.ts';
-import type { Format } from './encode.ts';
+import type { Form } from './encode.ts';
 import type { Sign } from './signs.ts';
 import type { States, Watching } from './states.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -24,7 +24,7 @@ export type Opening = {
   readonly socket: Writable;
   /** Status line and headers, as they go out. */
   readonly headers: string;
-  readonly format: Format;
+  readonly form: Form;
   readonly account: string;
   readonly log: LogKey | undefined;
   /** Log channels. */
@@ -78,7 +78,14 @@ export type Kit = HubOptions & {
   /** Devices whose streams the next tick ends, by account and device. */
   readonly kicked: Set<string>;
   /** Undefined before a drain. */
-  drain: { readonly endsAtMs: number; readonly retryMsMax: number } | undefined;
+  drain: Drain | undefined;
+};
+
+export type Drain = {
+  readonly endsAtMs: number;
+  readonly retryMsMax: number;
+  /** Whoever comes back before the window's end finds another process that listens. */
+  readonly othersListen: boolean;
 };
 
 /** As the bus brings it. */

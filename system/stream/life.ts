@@ -1,9 +1,9 @@
 /** What becomes of a stream once it is open: written to, kept alive, said goodbye to, forgotten. */
 import { encodeCursor } from '#system/protocol/cursor.ts';
-import type { ByeCode } from '#system/protocol/frames.ts';
+import type { ByeCode, Frame } from '#system/protocol/frames.ts';
 import { limits } from '#system/protocol/limits.ts';
 import { deviceKey } from '#system/store/store.ts';
-import { encodeFrame } from './encode.ts';
+import { encodeFrame, type Form, isChunked } from './encode.ts';
 import type { Kit } from './kit.ts';
 import { lastChunk } from './outlet.ts';
 import { noteEnd, tellEnds } from './signs.ts';
@@ -87,7 +87,7 @@ function attend(kit: Kit, subscriber: Subscriber): void {
   if (nowMs - lastWriteMs >= heartbeatMs * heartbeatShareMin && undrainedSinceMs === 0) {
     const exp = expiresAtMs === Number.POSITIVE_INFINITY ? {} : { exp: Math.floor((expiresAtMs - nowMs) / 1000) };
     kit.counts.heartbeats++;
-    push(kit, subscriber, encodeFrame(subscriber.format, { t: 'hb', ...cursorOf(subscriber), ...exp }), 1);
+    push(kit, subscriber, encodeFrame(subscriber.form, { t: 'hb', ...cursorOf(subscriber), ...exp }), 1);
   }
   kit.wheel.place(subscriber, nextDue(kit, subscriber));
 }
@@ -95,13 +95,29 @@ function attend(kit: Kit, subscriber: Subscriber): void {
 export function sayBye(kit: Kit, subscriber: Subscriber, code: ByeCode): void {
   if (subscriber.state === 'closing' || subscriber.state === 'ended') return;
   const retryMs = code === 'drain' ? subscriber.endRetryMs : Math.round(kit.random() * retryMsMax);
+  const { form } = subscriber;
   kit.topics().leave(subscriber);
   kit.states.leave(subscriber);
   subscriber.state = 'closing';
   kit.counts.ended[code] = (kit.counts.ended[code] ?? 0) + 1;
-  write(kit, subscriber, encodeFrame(subscriber.format, { t: 'bye', code, retry_ms: retryMs, ...cursorOf(subscriber) }), 1);
-  subscriber.socket.end(lastChunk);
+  const bye: Frame = { t: 'bye', code, retry_ms: retryMs, ...cursorOf(subscriber) };
+  write(kit, subscriber, encodeFrame(form, bye, retryMs + Math.ceil(absenceMs(kit))), 1);
+  if (isChunked(form)) subscriber.socket.end(lastChunk);
+  else subscriber.socket.end();
   kit.wheel.place(subscriber, nextDue(kit, subscriber));
+}
+
+/**
+ * An EventSource that comes back while nobody listens is ended for good by whatever answers then, so
+ * its `retry:` line leads past what is left of a drain's window.
+ */
+const absenceMs = ({ drain, clock }: Kit): number => (drain === undefined || drain.othersListen ? 0 : Math.max(0, drain.endsAtMs - clock.monotonicMs()));
+
+/** The whole body of an answer to whoever opens a stream while this process goes down. */
+export function goodbye(kit: Kit, form: Form): Buffer {
+  const retryMs = Math.round(kit.random() * (kit.drain?.retryMsMax ?? retryMsMax));
+  const bye: Frame = { t: 'bye', code: 'drain', retry_ms: retryMs };
+  return encodeFrame(form, bye, retryMs + Math.ceil(absenceMs(kit)));
 }
 
 export function forget(kit: Kit, subscriber: Subscriber): void {

@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import type { Frame } from '#system/protocol/frames.ts';
 
 export type FrameReader = {
-  /** For `hub.open`, with the format ndjson and without headers. */
+  /** For `hub.open`, with the form `ndjson unchunked` and without headers. */
   readonly outlet: Writable;
   readonly frames: AsyncIterableIterator<Frame>;
 };

@@ -16,7 +16,7 @@ export function replay(kit: Kit, subscriber: Subscriber, first: FoundChanges | u
   if (subscriber.state !== 'replaying') return undefined;
   if (first === undefined || log === undefined) {
     subscriber.state = 'live';
-    push(kit, subscriber, encodeFrame(subscriber.format, { t: 'sync', h: {} }), 1);
+    push(kit, subscriber, encodeFrame(subscriber.form, { t: 'sync', h: {} }), 1);
     return undefined;
   }
   tell(kit, subscriber, first, log);
@@ -66,12 +66,12 @@ function goLive(kit: Kit, subscriber: Subscriber, log: LogKey, page: FoundChange
 
 function pushSync(kit: Kit, subscriber: Subscriber, page: FoundChanges): void {
   const h = Object.fromEntries([...subscriber.filter].map((channel) => [channel, page.hashes[channel] ?? noHash]));
-  push(kit, subscriber, encodeFrame(subscriber.format, { t: 'sync', ...cursorOf(subscriber), h }), 1);
+  push(kit, subscriber, encodeFrame(subscriber.form, { t: 'sync', ...cursorOf(subscriber), h }), 1);
 }
 
 export function restart(kit: Kit, subscriber: Subscriber, page: FoundChanges, reason: 'epoch' | 'compacted'): void {
   subscriber.epoch = page.epoch;
   subscriber.position = page.position;
-  for (const ch of subscriber.filter) push(kit, subscriber, encodeFrame(subscriber.format, { t: 'reset', ch, reason, snapshot: snapshotPath(ch) }), 1);
+  for (const ch of subscriber.filter) push(kit, subscriber, encodeFrame(subscriber.form, { t: 'reset', ch, reason, snapshot: snapshotPath(ch) }), 1);
   pushSync(kit, subscriber, page);
 }

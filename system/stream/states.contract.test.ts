@@ -45,7 +45,7 @@ beforeEach(() => {
 
 async function watch(): Promise<Subscriber> {
   const watching = watchingOf([{ kind: 'devices', name: 'devices' }]);
-  const subscriber = { account, watching, format: 'ndjson', undrainedSinceMs: 0, socket: new Writable() } as unknown as Subscriber;
+  const subscriber = { account, watching, form: 'ndjson', undrainedSinceMs: 0, socket: new Writable() } as unknown as Subscriber;
   told.set(subscriber, []);
   await states.watch(subscriber);
   return subscriber;

@@ -157,11 +157,11 @@ async function readState({ store }: Kit, ref: DeviceRef): Promise<State> {
 }
 
 function tell({ push }: Kit, subscriber: Subscriber, device: string, state: State): void {
-  const { watching, format } = subscriber;
+  const { watching, form } = subscriber;
   if (watching === undefined || state === undefined) return;
   const channels = [...(watching.devices.has(device) ? [`device:${device}`] : []), ...(watching.all ? ['devices'] : [])];
   for (const ch of channels) {
-    const bytes = encodeFrame(format, { t: 'put', ch, k: device, ts: new Date(state.seenAtMs).toISOString(), d: state.d });
+    const bytes = encodeFrame(form, { t: 'put', ch, k: device, ts: new Date(state.seenAtMs).toISOString(), d: state.d });
     // Behind the newest of this device that waits, nothing older may come.
     if (subscriber.undrainedSinceMs > 0) watching.pending.set(`${ch} ${device}`, bytes);
     else push(subscriber, bytes, 1);

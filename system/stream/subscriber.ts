@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream';
 import type { ByeCode } from '#system/protocol/frames.ts';
 import type { ChangePosition, LogKey } from '#system/store/store.ts';
-import type { Format } from './encode.ts';
+import type { Form } from './encode.ts';
 import type { Watching } from './states.ts';
 
 /** `closing`: bye was said, and the client has a moment to read it. */
@@ -14,7 +14,7 @@ export type Subscriber = {
   bucket: number;
   state: SubscriberState;
   readonly socket: Writable;
-  readonly format: Format;
+  readonly form: Form;
   readonly account: string;
   /** Undefined: no log channel. */
   readonly log: LogKey | undefined;

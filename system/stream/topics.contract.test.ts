@@ -26,7 +26,7 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers());
 
 const subscriberAt = (epoch: string, position: ChangePosition): Subscriber =>
-  ({ log, epoch, position, filter: filterOf(['sync:trips']), format: 'ndjson' }) as unknown as Subscriber;
+  ({ log, epoch, position, filter: filterOf(['sync:trips']), form: 'ndjson' }) as unknown as Subscriber;
 const put = (key: string) =>
   store.change({ ...log, channel: 'sync:trips', key, atMs: systemClock.wallMs(), bytes: Buffer.from('{}'), condition: { kind: 'any' } });
 const atHead = async (): Promise<Subscriber> => {

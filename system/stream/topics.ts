@@ -1,6 +1,6 @@
 /** Whose log is listened to here: one read after a poke, and the same bytes to everybody. */
 import { type ChangePosition, type ChangesPage, changesHead, type FoundChanges, type LogKey, type Store } from '#system/store/store.ts';
-import { type ChangeFrames, changeFrames, type Format } from './encode.ts';
+import { type ChangeFrames, changeFrames, type Form } from './encode.ts';
 import type { Subscriber } from './subscriber.ts';
 
 export type Topic = {
@@ -152,7 +152,7 @@ async function readOnce(topic: Topic, options: TopicsOptions): Promise<void> {
   topic.position = page.position;
   for (const wake of [...topic.waiters]) wake();
   const frames = page.changes.map((change) => changeFrames(change, topic.log, topic.epoch));
-  const joined = new Map<ReadonlySet<string>, Partial<Record<Format, Joined>>>();
+  const joined = new Map<ReadonlySet<string>, Partial<Record<Form, Joined>>>();
   let writes = 0;
   // A Set may lose and gain members while it is gone through: who is gone is not met, who came is, and stands at the end of this page already.
   for (const subscriber of topic.subscribers) {
@@ -167,20 +167,20 @@ async function readOnce(topic: Topic, options: TopicsOptions): Promise<void> {
 
 type Joined = { readonly bytes: Buffer; readonly count: number };
 
-/** Those who listen to the same in the same format get one buffer. */
-function joinedFor(subscriber: Subscriber, frames: readonly ChangeFrames[], joined: Map<ReadonlySet<string>, Partial<Record<Format, Joined>>>): Joined {
-  const { filter, format } = subscriber;
+/** Those who listen to the same in the same form get one buffer. */
+function joinedFor(subscriber: Subscriber, frames: readonly ChangeFrames[], joined: Map<ReadonlySet<string>, Partial<Record<Form, Joined>>>): Joined {
+  const { filter, form } = subscriber;
   let made = joined.get(filter);
   if (made === undefined) {
     made = {};
     joined.set(filter, made);
   }
-  made[format] ??= joinFrames(subscriber, frames);
-  return made[format];
+  made[form] ??= joinFrames(subscriber, frames);
+  return made[form];
 }
 
-export function joinFrames({ filter, format, position }: Pick<Subscriber, 'filter' | 'format' | 'position'>, frames: readonly ChangeFrames[]): Joined {
-  const wanted = frames.filter((frame) => frame.position > position && filter.has(frame.channel)).map((frame) => frame.bytes(format));
+export function joinFrames({ filter, form, position }: Pick<Subscriber, 'filter' | 'form' | 'position'>, frames: readonly ChangeFrames[]): Joined {
+  const wanted = frames.filter((frame) => frame.position > position && filter.has(frame.channel)).map((frame) => frame.bytes(form));
   return { bytes: wanted.length === 1 ? (wanted[0] as Buffer) : Buffer.concat(wanted), count: wanted.length };
 }
 
