@@ -72,7 +72,7 @@ async function drive(): Promise<void> {
   const authorization = await authorizeUser(url, account, 'u');
   const streams = [0, 1].map(() => openStream({ url: `${url}/v1/stream?ch=sync:trips`, authorization }));
   stops.push(() => streams[0]?.close());
-  const tells = (kind: string) => vi.waitUntil(() => streams.every(({ frames }) => frames.some(({ t }) => t === kind)), { timeout: 10_000 });
+  const tells = (kind: string) => vi.waitUntil(() => streams.every(({ frames }) => frames.some(({ t }) => t === kind)), { timeout: 120_000 });
   await tells('sync');
   const put = await client.call('PUT', '/v1/sync/trips/t1', { headers: { authorization, 'content-type': 'application/json' }, body: '{}' });
   expect(put.status).toBe(201);
@@ -85,7 +85,7 @@ const answerOf = async (query: string): Promise<readonly unknown[]> => ((await p
 /** The last of what happens is that what was kept is archived; behind it there were scrapes enough for rates, and for rules. */
 async function scrapesToEnd(): Promise<void> {
   const isOver = `count_over_time((${metricNames.archivedEvents} > 0)[1m:${everySeconds}s]) > 3 and ${metricNames.eventsPending} == 0`;
-  await vi.waitFor(async () => expect(await answerOf(isOver)).toHaveLength(1), { timeout: 60_000, interval: 500 });
+  await vi.waitFor(async () => expect(await answerOf(isOver)).toHaveLength(1), { timeout: 120_000, interval: 500 });
 }
 
 test('every query of a panel is answered with data', async () => {

@@ -61,7 +61,7 @@ test.each([
     }
     const code = await ended;
     expect(codes as readonly (number | null)[]).toContain(code);
-    await expect.poll(() => leftOf(others), { timeout: 10_000, interval: 100 }).toEqual([]);
+    await expect.poll(() => leftOf(others), { interval: 100 }).toEqual([]);
   },
   40_000,
 );
@@ -75,5 +75,5 @@ test('a Ctrl-C before the load is an interruption too, with a sentence', async (
   child.kill('SIGINT');
   expect(await ended).toBe(130);
   expect(said).toContain('stopped before anything was measured');
-  await expect.poll(() => leftOf(others), { timeout: 10_000, interval: 100 }).toEqual([]);
+  await expect.poll(() => leftOf(others), { interval: 100 }).toEqual([]);
 }, 40_000);

@@ -102,7 +102,7 @@ const make = async (more: object = {}): Promise<{ id: string; secret: string }> 
   expect(made.status, JSON.stringify(made.json)).toBe(201);
   return { id: made.json.webhook_id, secret: made.json.secret };
 };
-const until = (check: () => unknown) => vi.waitFor(check, { timeout: 10_000, interval: 10 });
+const until = (check: () => unknown) => vi.waitFor(check, { timeout: 60_000, interval: 10 });
 const active = async (more: object = {}): Promise<{ id: string; secret: string }> => {
   const made = await make(more);
   await until(async () => expect((await ask('GET', `/${made.id}`)).json.state).toBe('active'));

@@ -81,10 +81,10 @@ test('500 idle connections are reset by one dropAll, and the log has a line for 
   const { address, held } = await holdingTarget();
   const balancer = await start(address);
   const all = await openMany(balancer.url, 500);
-  await expect.poll(() => held.size, { timeout: 5000 }).toBe(500);
+  await expect.poll(() => held.size).toBe(500);
   await expect.poll(balancer.counts).toMatchObject({ accepted: 500, active: 500, refused: 0 });
   await balancer.dropAll('rst');
-  await expect.poll(() => all.filter(({ end }) => end === 'rst').length, { timeout: 5000 }).toBe(500);
+  await expect.poll(() => all.filter(({ end }) => end === 'rst').length).toBe(500);
   await expect.poll(() => held.size).toBe(0);
   const again = await openMany(balancer.url, 10);
   await expect.poll(async () => (await balancer.counts()).active).toBe(10);
@@ -125,7 +125,7 @@ test('a connection that it relays costs little memory', { timeout: 60_000 }, asy
   await openMany(balancer.url, 250);
   const before = readProcess(balancer.pid).residentBytes as number;
   await openMany(balancer.url, 3000);
-  await expect.poll(() => held.size, { timeout: 10_000 }).toBe(3250);
+  await expect.poll(() => held.size).toBe(3250);
   const bytes = ((readProcess(balancer.pid).residentBytes as number) - before) / 3000;
   console.log(`${Math.round(bytes)} resident bytes a connection`);
   expect(bytes).toBeLessThan(residentBytesMax);
@@ -136,7 +136,7 @@ test('without descriptors it goes on with what it has', async () => {
   const balancer = await start(address);
   execFileSync('prlimit', ['--pid', String(balancer.pid), '--nofile=120:120']);
   const all = await openMany(balancer.url, 200);
-  await expect.poll(() => all.filter(({ end }) => end !== 'open').length, { timeout: 5000 }).toBeGreaterThan(100);
+  await expect.poll(() => all.filter(({ end }) => end !== 'open').length).toBeGreaterThan(100);
   const open = all.filter(({ end }) => end === 'open');
   expect(open.length).toBeGreaterThan(20);
   for (const { socket } of open) socket.destroy();
@@ -160,7 +160,7 @@ test('it ends with who started it, even when that one is killed, and writes its 
   await expect.poll(() => held.size).toBe(1);
   process.kill(pid, 'SIGINT');
   starter.kill('SIGKILL');
-  await expect.poll(() => readProcess(pid).residentBytes, { timeout: 5000 }).toBeUndefined();
+  await expect.poll(() => readProcess(pid).residentBytes).toBeUndefined();
   expect(one?.end).toBe('rst');
   expect(logLines()).toMatchObject([{ ended: 'dropped' }]);
 });

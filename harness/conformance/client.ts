@@ -27,7 +27,7 @@ export type Client = {
   readonly close: () => Promise<void>;
 };
 
-const timeoutMs = 15_000;
+const timeoutMs = 30_000;
 const json = { 'content-type': 'application/json' };
 
 export function createClient(base: () => string): Client {

@@ -1,6 +1,7 @@
 /** What a rule is, and what its check may use. */
 import type { AccountCredentials } from '#harness/topology/provision.ts';
 import type { Client } from './client.ts';
+import type { Timing } from './timing.ts';
 
 export type OtherService = {
   readonly client: Client;
@@ -38,14 +39,12 @@ export type OwnService = {
   readonly withSmallDisk: (use: (other: { readonly client: Client; readonly account: AccountCredentials }) => Promise<void>) => Promise<void>;
 };
 
-export type RuleContext = {
+export type RuleContext = Timing & {
   readonly client: Client;
   readonly account: AccountCredentials;
   /** Another account; missing where only one credential was given. */
   readonly stranger: AccountCredentials | undefined;
   readonly service: OwnService | undefined;
-  /** A bound on time: as stated with --strict, five times it otherwise, since a machine that others share may stall. */
-  readonly boundMs: (stated: number) => number;
   /** Unique to this asking: names that nobody used before. */
   readonly name: (what: string) => string;
 };
@@ -68,6 +67,10 @@ export type Rule = {
   /** Faults of system/twins that it was seen red against; the first breaks it as a whole, the others a part that the first leaves. */
   readonly redBy: readonly [string, ...string[]];
   readonly needs: readonly Need[];
+  /** It measures, or takes so much of the machine that others would measure it: it is asked while no other is. */
+  readonly isAlone?: true;
+  /** It takes minutes on a slow machine, however many are asked beside it. */
+  readonly isLong?: true;
   readonly check: (context: RuleContext) => Promise<void>;
 };
 
@@ -79,6 +82,11 @@ export class Broken extends Error {
 /** The rule cannot be asked here; the message says what it would take. */
 export class Unaskable extends Error {
   override readonly name = 'Unaskable';
+}
+
+/** What came may be the machine's doing rather than the service's; the message says how the machine was. Neither kept nor broken. */
+export class Untold extends Error {
+  override readonly name = 'Untold';
 }
 
 export function hold(condition: boolean, expected: string, came: unknown): asserts condition {

@@ -28,7 +28,7 @@ const survives: Rule = {
   ],
   redBy: ['no-heartbeats'],
   needs: ['own service'],
-  check: async ({ service, name }) => {
+  check: async ({ service, name, neededNoStop }) => {
     const through = async (other: OtherService, use: (balancer: Balancer, reader: StreamReader) => Promise<void>): Promise<void> => {
       const balancer = await startBalancer({ settings: { ...presets['classic-elb'], proxyHeader: 'off' }, targets: [addressOf(other.client.base())], scale });
       try {
@@ -47,12 +47,15 @@ const survives: Rule = {
         const begunMs = performance.now();
         await reader.ended;
         const livedMs = performance.now() - begunMs;
+        if (livedMs >= 2 * idleMs) neededNoStop('a balancer that ends what is idle in time', idleMs / 2);
         hold(livedMs > 0.9 * idleMs && livedMs < 2 * idleMs, `a stream without heartbeats to die after ${idleMs} ms`, livedMs);
       }),
     );
     await service?.withService({ env: { HEADROOM_BALANCER_IDLE_TIMEOUT_MS: String(idleMs) } }, (other) =>
       through(other, async (balancer, reader) => {
         await Promise.race([reader.ended, sleep(idleMinutes * idleMs)]);
+        const isBeating = reader.frames.some(({ t }) => t === 'hb');
+        if (isBeating && reader.state() !== 'open') neededNoStop('a heartbeat each second through a balancer', idleMs / 4);
         hold(reader.state() === 'open' && balancer.counts.expired === 0, `the stream to be there after ${idleMinutes * idleMs} ms`, reader.frames.at(-1));
         const writer = await newUser(other.client, other.account, name('user'));
         await writer.put('trips', 't', {});
@@ -64,6 +67,8 @@ const survives: Rule = {
 };
 
 const reuses = 10_000;
+/** A machine that stops for a moment lets a few meet a closed connection; a service that closes first does it all the time. */
+const missedMax = reuses / 100;
 const connections = 500;
 
 const reused: Rule = {
@@ -80,7 +85,7 @@ const reused: Rule = {
   ],
   redBy: ['lets-go-early'],
   needs: ['own service'],
-  check: async ({ service }) => {
+  check: async ({ service, neededNoStop }) => {
     await service?.withService({ env: { HEADROOM_BALANCER_IDLE_TIMEOUT_MS: String(idleMs) } }, async ({ client }) => {
       const balancer = await startBalancer({ settings: presets.alb, targets: [addressOf(client.base())], scale });
       const pools = Array.from({ length: connections }, () => new Pool(balancer.url, { connections: 1, keepAliveTimeout: 2 * idleMs }));
@@ -103,7 +108,9 @@ const reused: Rule = {
         }),
       );
       await balancer.close();
-      hold(outcomes.get('200') === reuses, `${reuses} × 200`, Object.fromEntries(outcomes));
+      const missed = reuses - (outcomes.get('200') ?? 0);
+      if (missed > 0 && missed <= missedMax) neededNoStop('to be always before who closes', idleMs / 10);
+      hold(missed === 0, `${reuses} × 200`, Object.fromEntries(outcomes));
     });
   },
 };

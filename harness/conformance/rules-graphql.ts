@@ -8,7 +8,7 @@ import type { Client } from './client.ts';
 import { readMetrics } from './reading.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 import { eventOf } from './rules-ingest.ts';
-import { arrived, eventually, isChange, newUser } from './user.ts';
+import { arrived, eventually, isChange, newUser, soon } from './user.ts';
 
 const auditsInAll = 61;
 
@@ -111,13 +111,14 @@ const holds =
 const subscribers = 25;
 
 /** Whoever goes is gone within a second, with or without a word, and its place can be taken. */
-async function holdFreed({ client, account, name, boundMs, service }: RuleContext): Promise<void> {
+async function holdFreed(context: RuleContext): Promise<void> {
+  const { client, account, name, service } = context;
   const { authorization } = await newUser(client, account, name('user'));
   const before = await heldStreams(client);
   const held = Array.from({ length: subscribers }, () => openSubscriber({ url: client.base(), authorization, channels: ['sync:trips'] }));
   await eventually(`${subscribers} held`, async () => (await heldStreams(client)) === before + subscribers);
   for (const [i, { close, socket }] of held.entries()) i % 2 === 0 ? close() : socket.resetAndDestroy();
-  await eventually('none of them held', async () => (await heldStreams(client)) <= before, boundMs(1000));
+  await soon(context, { what: 'none of them held', statedMs: 1000, holds: async () => (await heldStreams(client)) <= before });
   if (service === undefined) return;
   await service.withService({}, async (other) => {
     const owner = await other.newAccount({ streams: 1 });

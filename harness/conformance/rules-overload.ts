@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AccountCredentials, publishableAuthorization } from '#harness/topology/provision.ts';
 import { beside } from './beside.ts';
 import type { Client } from './client.ts';
-import { hold, type Rule, type RuleContext } from './rule.ts';
+import { hold, type Rule, type RuleContext, Untold } from './rule.ts';
 import { eventOf } from './rules-ingest.ts';
 import { driveStorm, quantile, requestText, type Stormed, type StormPlan } from './storm.ts';
 
@@ -11,6 +11,7 @@ type Stormy = {
   readonly client: Client;
   readonly storm: (change: Partial<StormPlan>) => Promise<Stormed>;
   readonly peakPerSecond: number;
+  readonly peakAgain: () => Promise<number>;
   readonly account: AccountCredentials;
 };
 
@@ -37,10 +38,12 @@ async function withStorm({ service, name, boundMs }: RuleContext, use: (stormy: 
         ...change,
       });
     await storm({ seconds: 1, connections: 32 });
-    const peak = await storm({ seconds: peakSeconds, connections: 32 });
-    const peakPerSecond = peak.good / peak.seconds;
-    hold(peakPerSecond > 0, 'registrations that are answered', peak.statuses);
-    await use({ client, account, storm, peakPerSecond });
+    const measurePeak = async (): Promise<number> => {
+      const peak = await storm({ seconds: peakSeconds, connections: 32 });
+      hold(peak.good > 0, 'registrations that are answered', peak.statuses);
+      return peak.good / peak.seconds;
+    };
+    await use({ client, account, storm, peakPerSecond: await measurePeak(), peakAgain: measurePeak });
   });
 }
 
@@ -66,6 +69,13 @@ async function ingest({ client, account }: Stormy, { name, boundMs }: RuleContex
   });
 }
 
+const unservedMax = 0.001;
+/** No machine that registers anybody is so busy that a service which prefers ingest serves so little of it. */
+const unservedMost = 0.5;
+
+const untold = (what: string, came: object): Untold =>
+  new Untold(`this machine is too slow or too busy to tell ${what}: ${JSON.stringify(came).slice(0, 400)}`);
+
 const storms: Rule = {
   id: 'R49',
   title: 'a storm of registrations at three times what can be served does not reach ingest: p99 within 250 ms, errors at most 0.1 %',
@@ -76,10 +86,12 @@ const storms: Rule = {
   how: [
     'First it measures how many registrations a second one worker serves when nobody asks for anything else.',
     'Then three times that is offered for five seconds, open loop, beside 200 events a second.',
-    'The 99th percentile of ingest, counted from the planned times, has to stay below 250 ms, with at most 0.1 % refused or failed.',
+    'The 99th percentile of ingest, counted from the planned times, has to stay below 250 ms, with at most 0.1 % refused or failed beyond what',
+    'was without a storm.',
   ],
   redBy: ['favours-registrations'],
   needs: ['own service'],
+  isAlone: true,
   check: (context) =>
     withStorm(context, async (stormy) => {
       const quiet = await ingest(stormy, context, 'quiet');
@@ -93,13 +105,18 @@ const storms: Rule = {
         storm: stormed.statuses,
       };
       hold(stormed.planned > stormSeconds * 2 * stormy.peakPerSecond, 'a storm that is one', shown);
-      hold((during.failed + during.refused) / during.planned <= 0.001, 'at most 0.1 % of ingest refused or failed', shown);
-      hold(p99 < context.boundMs(250), `ingest within ${context.boundMs(250)} ms at p99`, shown);
+      const [unserved, unservedQuiet] = [during, quiet].map(({ failed, refused, planned }) => (failed + refused) / planned) as [number, number];
+      const isMost = unserved > unservedMost;
+      if (unserved > unservedMax + unservedQuiet && !isMost && !context.canTell()) throw untold('whether ingest is refused or failed', shown);
+      hold(unserved <= unservedMax + unservedQuiet, 'at most 0.1 % of ingest refused or failed', shown);
+      context.holdTime({ what: 'ingest at p99', tookMs: p99, statedMs: 250, came: shown });
     }),
 };
 
 /** As stated with --strict; half of it on a machine that others share, since the peak was measured in another second. */
 const part = (stated: number, { boundMs }: RuleContext): number => (boundMs(1) === 1 ? stated : stated / 2);
+/** So much less than what is asked for is no machine's doing. */
+const partLost = 4;
 
 const goodput: Rule = {
   id: 'R52',
@@ -116,15 +133,20 @@ const goodput: Rule = {
   ],
   redBy: ['thrashes'],
   needs: ['own service'],
+  isAlone: true,
   check: (context) =>
-    withStorm(context, async ({ storm, peakPerSecond }) => {
+    withStorm(context, async ({ storm, peakPerSecond, peakAgain }) => {
       for (const [onRefusal, stated] of [
         ['honour', 0.9],
         ['hammer', 0.55],
       ] as const) {
         const { good, seconds, statuses, retryAfters } = await storm({ ratePerSecond: 2 * peakPerSecond, onRefusal });
-        const ratio = good / seconds / peakPerSecond;
-        hold(ratio >= part(stated, context), `goodput of ${part(stated, context)} of the peak for clients that ${onRefusal}`, {
+        const wanted = part(stated, context);
+        // Where it is missed, the peak is looked at once more: a machine that others use has another one a few seconds later.
+        const atFirst = good / seconds / peakPerSecond;
+        const ratio = atFirst >= wanted ? atFirst : good / seconds / Math.min(peakPerSecond, await peakAgain());
+        if (ratio < wanted && ratio > wanted / partLost && !context.canTell()) throw untold('how much work is useful', { ratio, peakPerSecond, statuses });
+        hold(ratio >= wanted, `goodput of ${wanted} of the peak for clients that ${onRefusal}`, {
           ratio,
           peakPerSecond,
           statuses,
@@ -151,6 +173,7 @@ const alive: Rule = {
   ],
   redBy: ['slow-health'],
   needs: ['own service'],
+  isAlone: true,
   check: (context) =>
     withStorm(context, async ({ client, storm, peakPerSecond }) => {
       const times: number[] = [];
@@ -165,11 +188,8 @@ const alive: Rule = {
       };
       await beside(ask, () => storm({ ratePerSecond: 3 * peakPerSecond }));
       times.sort((a, b) => a - b);
-      hold(quantile(times, 0.95) < context.boundMs(100), `/healthz within ${context.boundMs(100)} ms`, {
-        p95: quantile(times, 0.95),
-        max: times.at(-1),
-        peakPerSecond,
-      });
+      const p95 = quantile(times, 0.95);
+      context.holdTime({ what: '/healthz at p95', tookMs: p95, statedMs: 100, came: { p95, max: times.at(-1), peakPerSecond } });
     }),
 };
 

@@ -4,7 +4,9 @@ import { expect, test } from 'vitest';
 import { metricNames } from '#system/protocol/metric-names.ts';
 import type { Answer, Client } from './client.ts';
 import type { OwnService, RuleContext } from './rule.ts';
+import { quietRuler } from './ruler.ts';
 import { pipelineRules } from './rules-pipeline.ts';
+import { timingOf } from './timing.ts';
 
 const answer = (status: number, json: Record<string, unknown>): Answer => ({ status, json, header: () => undefined, text: JSON.stringify(json) });
 
@@ -14,7 +16,7 @@ function contextOf(client: Partial<Client>, service?: Partial<OwnService>): Rule
     account: { account_id: 'a', secret: 's', publishable_key: 'p' },
     stranger: undefined,
     service: service as OwnService | undefined,
-    boundMs: (stated) => stated,
+    ...timingOf(quietRuler, { sinceMs: 0, strict: true }),
     name: (what) => what,
   };
 }

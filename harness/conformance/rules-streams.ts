@@ -1,8 +1,10 @@
 /** R22 to R32: how a stream lives and ends. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamReader } from '#harness/topology/stream-reader.ts';
+import type { Client } from './client.ts';
+import { readMetrics } from './reading.ts';
 import { hold, type Rule } from './rule.ts';
-import { arrived, changesOf, eventually, lastCursor, newUser, shownChanges } from './user.ts';
+import { arrived, changesOf, eventually, lastCursor, newUser, shownChanges, soon } from './user.ts';
 
 const heartbeatMs = 1000;
 
@@ -19,26 +21,29 @@ const heartbeats: Rule = {
   ],
   redBy: ['no-heartbeats'],
   needs: [],
-  check: async ({ client, account, name, boundMs }) => {
+  check: async (context) => {
+    const { client, account, name } = context;
     const user = await newUser(client, account, name('user'));
     const reader = await user.listen(`ch=sync:trips&hb=${heartbeatMs}`);
-    const silentUntilMs = performance.now() + 6 * heartbeatMs;
-    let lastMs = reader.arrivedAtMs.at(-1) ?? performance.now();
-    const longestMs = boundMs(heartbeatMs * 1.1 + 250);
-    while (performance.now() < silentUntilMs) {
-      await sleep(20);
-      lastMs = reader.arrivedAtMs.at(-1) ?? lastMs;
-      hold(performance.now() - lastMs <= longestMs, `a frame within ${longestMs} ms`, `none for ${Math.round(performance.now() - lastMs)} ms`);
+    for (const endMs = performance.now() + 6 * heartbeatMs; performance.now() < endMs; ) {
+      const seen = reader.arrivedAtMs.length;
+      await soon(context, { what: 'a frame', statedMs: heartbeatMs * 1.1 + 250, holds: () => reader.arrivedAtMs.length > seen });
     }
     const beats = reader.frames.filter(({ t }) => t === 'hb');
     hold(beats.length >= 1 && beats.every(({ c }) => c === lastCursor(reader)), 'heartbeats with the cursor', reader.frames);
     const before = beats.length;
+    // A machine that stops writes late, and then a heartbeat is right: one for each second in which nothing can have come.
+    let pauses = 0;
+    let lastMs = performance.now();
     for (let i = 0; i < 12; i++) {
+      const begunMs = lastMs;
+      lastMs = performance.now();
       await user.put('trips', 't', { i });
+      pauses += Math.floor((performance.now() - begunMs) / (heartbeatMs * 0.9));
       await sleep(200);
     }
     const after = reader.frames.filter(({ t }) => t === 'hb').length;
-    hold(after - before <= 1, 'no heartbeat where changes come every 200 ms', `${after - before}`);
+    hold(after - before <= 1 + pauses, 'no heartbeat where changes come every 200 ms', `${after - before}`);
     reader.close();
   },
 };
@@ -54,7 +59,7 @@ const opening: Rule = {
   ],
   redBy: ['late-hello'],
   needs: [],
-  check: async ({ client, account, name, boundMs }) => {
+  check: async ({ client, account, name, holdTime }) => {
     const user = await newUser(client, account, name('user'));
     await user.put('trips', 't', { text: 'a\nb\u2028c', long: 'x'.repeat(30_000) });
     const times: number[] = [];
@@ -64,7 +69,8 @@ const opening: Rule = {
       await arrived(reader, 'hello');
       times.push((reader.arrivedAtMs[0] ?? Number.POSITIVE_INFINITY) - begunMs);
       // One of twenty may be the machine's.
-      hold(times.filter((ms) => ms > boundMs(100)).length <= 1, `hello within ${boundMs(100)} ms`, times.map(Math.round));
+      const secondSlowestMs = times.toSorted((a, b) => b - a)[1] ?? 0;
+      holdTime({ what: 'hello', tookMs: secondSlowestMs, statedMs: 100, came: times.map(Math.round) });
       await arrived(reader, 'sync');
       reader.close();
       hold(reader.header('transfer-encoding') === 'chunked', 'Transfer-Encoding: chunked', reader.header('transfer-encoding'));
@@ -94,7 +100,8 @@ const slowReader: Rule = {
   ],
   redBy: ['never-cuts'],
   needs: [],
-  check: async ({ client, account, name, boundMs }) => {
+  check: async (context) => {
+    const { client, account, name, service } = context;
     const user = await newUser(client, account, name('user'));
     const [stopped, other] = [await user.listen('ch=sync:trips'), await user.listen('ch=sync:trips')];
     stopped.socket.pause();
@@ -102,14 +109,11 @@ const slowReader: Rule = {
     // The kernel's buffers hide about 4 MB.
     for (let i = 0; i < 160; i++) await user.put('trips', `k${i % 5}`, { i, note });
     await eventually('the other reader to have everything', () => changesOf(other).length >= 160);
-    // Undrained for ten seconds where the bytes alone were not enough.
-    await sleep(Math.min(boundMs(3000), 15_000));
+    await cutByNow(client, service !== undefined);
     stopped.socket.resume();
     await eventually('the stopped reader to be cut', () => stopped.state() === 'ended', 2000);
-    const begunMs = performance.now();
     await user.put('trips', 'last', {});
-    await eventually('a change to reach the other', () => changesOf(other).some(({ k }) => k === 'last'), boundMs(1000));
-    hold(performance.now() - begunMs <= boundMs(1000), 'the others not to feel it', performance.now() - begunMs);
+    await soon(context, { what: 'a change at the other reader', statedMs: 1000, holds: () => changesOf(other).some(({ k }) => k === 'last') });
     hold(changesOf(stopped).length < 160, 'a part only for who did not read', changesOf(stopped).length);
     const resumed = await user.listen(`ch=sync:trips&since=${lastCursor(stopped)}`);
     hold(changesOf(stopped).length + changesOf(resumed).length === 161, 'nothing lost to who was cut and came back', [
@@ -119,6 +123,15 @@ const slowReader: Rule = {
     for (const reader of [other, resumed]) reader.close();
   },
 };
+
+/** Undrained for ten seconds is cut, where the bytes alone were not enough. A service that nobody else asks says itself when that is. */
+const undrainedMs = 15_000;
+
+async function cutByNow(client: Client, isOurs: boolean): Promise<void> {
+  const endMs = performance.now() + undrainedMs;
+  const isCut = async (): Promise<boolean> => isOurs && (await readMetrics(client))('headroom_streams') === 1;
+  while (performance.now() < endMs && !(await isCut())) await sleep(100);
+}
 
 const shortLives = { env: { HEADROOM_STREAM_AGE_MS: '1500' } };
 
@@ -170,25 +183,26 @@ const ages: Rule = {
   ],
   how: [
     'A hundred streams are opened together at a service where they live for 1.5 to 3 s.',
-    'All ages have to lie in that range, and no window of 150 ms may have more than 40 of the ends.',
-    'Every stream has to end with bye age.',
+    'All ages have to lie in that range, and no window of 150 ms may have more than 40 of them.',
+    'Every stream has to end with bye age, and not a second after its age.',
   ],
   redBy: ['same-age'],
   needs: ['own service'],
-  check: async ({ service, name }) => {
+  check: async ({ service, name, holdTime }) => {
     await service?.withService(shortLives, async ({ client, account }) => {
       const user = await newUser(client, account, name('user'));
-      const readers = await Promise.all(Array.from({ length: 100 }, () => user.listen('ch=sync:trips')));
-      const begunMs = performance.now();
-      const ends = await Promise.all(readers.map(({ ended }) => ended.then(() => performance.now() - begunMs)));
+      const readers = await Promise.all(Array.from({ length: 100 }, () => user.open('ch=sync:trips')));
+      const endsMs = await Promise.all(readers.map(({ ended }) => ended.then(() => performance.now())));
       const ages = readers.map(({ frames }) => Number(frames[0]?.age));
       hold(
         ages.every((age) => age >= 1500 && age <= 3000),
         'ages from 1,500 to 3,000 ms',
         [Math.min(...ages), Math.max(...ages)],
       );
-      const inOneTenth = Math.max(...Array.from({ length: 40 }, (_, i) => ends.filter((end) => end >= i * 150 && end < (i + 1) * 150).length));
-      hold(inOneTenth <= 40, 'at most 40 of 100 ends within a tenth of the spread', inOneTenth);
+      const inOneTenth = Math.max(...ages.map((from) => ages.filter((age) => age >= from && age < from + 150).length));
+      hold(inOneTenth <= 40, 'at most 40 of 100 ages within a tenth of the spread', inOneTenth);
+      const lateMs = endsMs.map((endMs, i) => endMs - (readers[i]?.arrivedAtMs[0] ?? 0) - (ages[i] ?? 0));
+      holdTime({ what: 'the end of a stream after its age', tookMs: Math.max(...lateMs), statedMs: 1000 });
       const gone = readers.map(({ frames }) => frames.at(-1));
       hold(
         gone.every((bye) => bye?.t === 'bye' && bye.code === 'age'),
@@ -214,14 +228,15 @@ const drain: Rule = {
   ],
   redBy: ['drops-at-drain'],
   needs: ['own service'],
-  check: async ({ service, name, boundMs }) => {
+  check: async (context) => {
+    const { service, name, holdTime, neededNoStop } = context;
     const windowMs = 2000;
     await service?.withService({ env: { HEADROOM_DRAIN_WINDOW_MS: String(windowMs) } }, async ({ client, account, stop }) => {
       const user = await newUser(client, account, name('user'));
       const readers = await Promise.all(Array.from({ length: 50 }, () => user.listen('ch=sync:trips')));
       const begunMs = performance.now();
       const stopping = stop();
-      await eventually('readyz 503', async () => (await client.call('GET', '/readyz')).status === 503, boundMs(1000));
+      await soon(context, { what: 'readyz 503', statedMs: 1000, holds: async () => (await client.call('GET', '/readyz')).status === 503 });
       const refused = await user.open('ch=sync:trips');
       hold(refused.status() === 503, '503 for a new stream', refused.status());
       const written: string[] = [];
@@ -230,8 +245,10 @@ const drain: Rule = {
         if (status < 300 && status > 0) written.push(`put sync:trips d${i} v1`);
       }
       const ends = await Promise.all(readers.map(({ ended }) => ended.then(() => performance.now() - begunMs)));
-      hold(Math.max(...ends) <= boundMs(windowMs + 1500), `all gone within ${windowMs} ms`, Math.max(...ends));
-      hold(Math.max(...ends) - Math.min(...ends) > windowMs / 4, 'goodbyes that are spread over the window', ends.map(Math.round));
+      holdTime({ what: 'all streams to be gone', tookMs: Math.max(...ends), statedMs: windowMs + 1500 });
+      const spreadMs = Math.max(...ends) - Math.min(...ends);
+      if (spreadMs <= windowMs / 4) neededNoStop('goodbyes that are spread over the window', windowMs / 4);
+      hold(spreadMs > windowMs / 4, 'goodbyes that are spread over the window', ends.map(Math.round));
       for (const { frames } of readers) hold(frames.at(-1)?.code === 'drain' && frames.at(-1)?.c !== undefined, 'bye drain with a cursor', frames.at(-1));
       for (const { frames } of readers) {
         const seen = shownChanges(frames);
@@ -255,13 +272,14 @@ const lostPokes: Rule = {
   ],
   redBy: ['deaf'],
   needs: ['own service'],
-  check: async ({ service, name, boundMs }) => {
+  check: async (context) => {
+    const { service, name } = context;
     const checkMs = 500;
     await service?.withService({ twinOtherwise: 'loses-pokes', env: { HEADROOM_POSITION_CHECK_MS: String(checkMs) } }, async ({ client, account }) => {
       const user = await newUser(client, account, name('user'));
       const reader = await user.listen('ch=sync:trips');
       for (let i = 0; i < 10; i++) await user.put('trips', `k${i}`, {});
-      await eventually('ten changes', () => changesOf(reader).length === 10, boundMs(checkMs + 1000));
+      await soon(context, { what: 'ten changes', statedMs: checkMs + 1000, holds: () => changesOf(reader).length === 10 });
       hold(
         shownChanges(reader.frames).join() === Array.from({ length: 10 }, (_, i) => `put sync:trips k${i} v1`).join(),
         'all in order',

@@ -3,17 +3,17 @@ import Table from 'cli-table3';
 import * as junit from 'junit-report-builder';
 import type { RuleOutcome } from './run.ts';
 
-const words = { holds: 'holds', broken: 'BROKEN', skipped: 'skipped', error: 'ERROR' } as const;
+const words = { holds: 'holds', broken: 'BROKEN', untold: 'cannot be told here', skipped: 'skipped', error: 'ERROR' } as const;
 
 export function tableOf(outcomes: readonly RuleOutcome[]): string {
-  const table = new Table({ head: ['rule', 'says', '', 'ms'], style: { head: [], border: [] }, wordWrap: true, colWidths: [7, 62, 10, 8] });
+  const table = new Table({ head: ['rule', 'says', '', 'ms'], style: { head: [], border: [] }, wordWrap: true, colWidths: [7, 62, 11, 8] });
   for (const { rule, title, outcome, milliseconds } of outcomes) table.push([rule, title, words[outcome], milliseconds]);
   const why = outcomes.filter(({ text }) => text !== '').map(({ rule, outcome, text }) => `${rule} ${words[outcome]}: ${text}\n`);
   const count = (wanted: RuleOutcome['outcome']): number => outcomes.filter(({ outcome }) => outcome === wanted).length;
-  return `${table.toString()}\n${why.join('')}${count('holds')} hold, ${count('broken')} broken, ${count('skipped')} skipped, ${count('error')} errors\n`;
+  return `${table.toString()}\n${why.join('')}${count('holds')} hold, ${count('broken')} broken, ${count('untold')} not to be told here, ${count('skipped')} skipped, ${count('error')} errors\n`;
 }
 
-/** A broken rule is a failure; one that could not be asked is an error or skipped. */
+/** A broken rule is a failure; one that could not be asked, or not be told, is an error or skipped. */
 export function junitOf(outcomes: readonly RuleOutcome[]): string {
   const builder = (junit.default as unknown as import('junit-report-builder').Builder).newBuilder();
   const suite = builder.testSuite().name('headroom.conformance');
@@ -25,7 +25,7 @@ export function junitOf(outcomes: readonly RuleOutcome[]): string {
       .time(milliseconds / 1000);
     if (outcome === 'broken') test.failure(text, 'broken');
     else if (outcome === 'error') test.error(text, 'error');
-    else if (outcome === 'skipped') test.skipped();
+    else if (outcome === 'skipped' || outcome === 'untold') test.skipped();
   }
   return builder.build();
 }

@@ -5,6 +5,7 @@ import { type AccountCredentials, secretAuthorization } from '#harness/topology/
 import { openStream, type ReadFrame, type StreamReader } from '#harness/topology/stream-reader.ts';
 import type { Answer, Client } from './client.ts';
 import { hold } from './rule.ts';
+import type { Timing } from './timing.ts';
 
 export type State = ReadonlyMap<string, { readonly version: number; readonly data: unknown }>;
 type Headers = Readonly<Record<string, string>>;
@@ -23,7 +24,7 @@ export type User = {
 };
 
 const json = { 'content-type': 'application/json' };
-const patienceMs = 10_000;
+const patienceMs = 15_000;
 
 export async function newUser(
   client: Client,
@@ -86,13 +87,31 @@ async function readSnapshot(
 /** At a node that was not told: its next position check, which is every ten seconds, and what that takes. */
 export const deletionKnownMs = 11_000;
 
-/** Waits for the next that `holds`; breaks the rule where it never does. */
+const pollMs = 5;
+
+/**
+ * Waits for the next that `holds`; breaks the rule where it never does. This is patience and no bound of the contract's: a process that
+ * is seldom run asks seldom, and so it waits until it has asked a number of times too.
+ */
 export async function eventually(what: string, holds: () => boolean | Promise<boolean>, withinMs = patienceMs): Promise<void> {
   const endMs = performance.now() + withinMs;
-  while (!(await holds())) {
-    hold(performance.now() < endMs, `${what} within ${withinMs} ms`, 'nothing');
-    await sleep(5);
+  for (let asked = 1; !(await holds()); asked++) {
+    hold(performance.now() < endMs || asked < withinMs / pollMs / 4, `${what} within ${withinMs} ms`, 'nothing');
+    await sleep(pollMs);
   }
+}
+
+type Soon = { readonly what: string; readonly statedMs: number; readonly holds: () => boolean | Promise<boolean> };
+
+/** Waits for what the contract promises within a time. Untold where it was late and the machine may be why. */
+export async function soon({ judge, holdTime }: Pick<Timing, 'judge' | 'holdTime'>, { what, statedMs, holds }: Soon): Promise<void> {
+  const begunMs = performance.now();
+  while (!(await holds())) {
+    const tookMs = performance.now() - begunMs;
+    if (judge(tookMs, statedMs) === 'too-late') holdTime({ what, tookMs, statedMs, came: 'nothing' });
+    await sleep(pollMs);
+  }
+  holdTime({ what, tookMs: performance.now() - begunMs, statedMs });
 }
 
 export const arrived = (reader: StreamReader, t: string, count = 1, withinMs = patienceMs): Promise<void> =>

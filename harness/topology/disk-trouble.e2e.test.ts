@@ -80,7 +80,7 @@ test('a full disk: 503 until there is room again; every 202 is there, before and
     expect(service.stderrTail()).not.toContain('Write error');
     expect(acknowledged.length).toBeGreaterThan(10);
     execFileSync('mount', ['-o', 'remount,size=64m', disk]);
-    await expect.poll(async () => (await send('later')).status, { timeout: 5000 }).toBe(202);
+    await expect.poll(async () => (await send('later')).status).toBe(202);
     const all = [...acknowledged, 'later'];
     expect((await exported(service.url, account)).filter((id) => all.includes(id))).toEqual(all);
     await service.stop();
@@ -108,7 +108,7 @@ test('a write that fails for good: 503, then another worker on the same port tak
       send(id)
         .then(({ status }) => status)
         .catch(() => 0);
-    await expect.poll(() => statusOf('later'), { timeout: 10_000 }).toBe(202);
+    await expect.poll(() => statusOf('later')).toBe(202);
     expect(service.workerPids()).not.toContain(pid);
     expect(service.stderrTail()).toContain('the store is lost to this process');
     const ids = await exported(service.url, account);

@@ -53,7 +53,7 @@ async function before(
 async function listen(url: string, authorization: string, query = 'ch=sync:trips'): Promise<StreamReader> {
   const reader = openStream({ url: `${url}/v1/stream?${query}`, authorization });
   stops.push(() => reader.close());
-  await expect.poll(() => reader.frames.some(({ t }) => t === 'sync'), { timeout: 5000 }).toBe(true);
+  await expect.poll(() => reader.frames.some(({ t }) => t === 'sync')).toBe(true);
   return reader;
 }
 
@@ -113,7 +113,7 @@ test('a node that drains is DOWN by its readyz, its streams come back on the oth
   await expect.poll(async () => Object.values(await haproxy.states())).toEqual(['UP', 'UP']);
   const readers = await Promise.all(Array.from({ length: 10 }, () => listen(haproxy.url, token)));
   const stopping = first.stop();
-  await expect.poll(async () => (await haproxy.states()).node1, { timeout: 3000 }).toMatch(/^DOWN/);
+  await expect.poll(async () => (await haproxy.states()).node1).toMatch(/^DOWN/);
   const written = [];
   for (let i = 0; i < 5; i++) if ((await put(haproxy.url, token, `k${i}`)) === 201) written.push(`k${i}`);
   expect(written).toHaveLength(5);
@@ -125,8 +125,7 @@ test('a node that drains is DOWN by its readyz, its streams come back on the oth
     const keys = [...reader.frames, ...again.frames].filter(({ t }) => t === 'put').map(({ k }) => k);
     expect(keys).toEqual(written);
   }
-  for (const reader of readers.filter((one) => !gone.includes(one)))
-    await expect.poll(() => reader.frames.filter(({ t }) => t === 'put').length, { timeout: 5000 }).toBe(5);
+  for (const reader of readers.filter((one) => !gone.includes(one))) await expect.poll(() => reader.frames.filter(({ t }) => t === 'put').length).toBe(5);
 });
 
 test('a server set to drain gets nothing new and keeps what it has; in maintenance it loses that too', { timeout: 60_000 }, async () => {
@@ -175,9 +174,9 @@ test('it ends with who started it, even when that one is killed', { timeout: 60_
   const dispatcher = new Agent();
   await (await request(`${url}/healthz`, { dispatcher })).body.dump();
   await dispatcher.close();
-  await expect.poll(() => readFileSync(logFile, 'utf8'), { timeout: 5000 }).toContain('clients nodes/node1 ');
+  await expect.poll(() => readFileSync(logFile, 'utf8')).toContain('clients nodes/node1 ');
   const keeper = childrenOf(starter.pid as number);
   expect([keeper.length, isRunning(pid)]).toEqual([1, true]);
   starter.kill('SIGKILL');
-  await expect.poll(() => [pid, ...keeper].filter(isRunning), { timeout: 5000 }).toEqual([]);
+  await expect.poll(() => [pid, ...keeper].filter(isRunning)).toEqual([]);
 });

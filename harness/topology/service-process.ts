@@ -66,6 +66,8 @@ type Ready = {
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const tailLinesMax = 100;
 const stopTimeoutMs = 40_000;
+/** A process that ends before is seen at once: this is for one that hangs, on a machine that is slow and busy too. */
+const startTimeoutMsDefault = 120_000;
 
 const anyPorts: ServicePorts = { port: 0, adminPort: 0, proxyPort: 0 };
 
@@ -97,7 +99,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   let workers: readonly number[] = [];
   const exited = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
   void exited.then(() => log?.end());
-  const ready = await waitForReady({ child, exited, timeoutMs: options.startTimeoutMs ?? 20_000, tail, onWorkers: (pids) => (workers = pids) });
+  const ready = await waitForReady({ child, exited, timeoutMs: options.startTimeoutMs ?? startTimeoutMsDefault, tail, onWorkers: (pids) => (workers = pids) });
   workers = ready.workers;
   return {
     url: ready.url,

@@ -44,7 +44,7 @@ const open = (url: string, authorization: string, query = 'ch=sync:trips'): Stre
   return reader;
 };
 const keys = ({ frames }: StreamReader): readonly unknown[] => frames.filter(({ t }) => t === 'put').map(({ k }) => k);
-const synced = (reader: StreamReader) => expect.poll(() => reader.frames.some(({ t }) => t === 'sync'), { timeout: 5000 }).toBe(true);
+const synced = (reader: StreamReader) => expect.poll(() => reader.frames.some(({ t }) => t === 'sync')).toBe(true);
 
 /** Streams, until each of two workers holds some: which one accepts is the kernel's choice, and a quiet machine's is often the same. */
 async function openOnBoth({ url }: Service, openOne: () => StreamReader): Promise<readonly StreamReader[]> {
@@ -69,12 +69,12 @@ test('what is written through one worker reaches the streams of all; a worker ki
     const expected = Array.from({ length: 20 }, (_, i) => `k${i}`);
     for (const key of expected) expect((await put(service.url, token, key)).statusCode).toBe(201);
     // A lost poke would take the position check's ten seconds.
-    for (const reader of all) await expect.poll(() => keys(reader), { timeout: 2000 }).toEqual(expected);
+    for (const reader of all) await expect.poll(() => keys(reader)).toEqual(expected);
     // Either holds some.
     process.kill(service.workerPids()[0] as number, 'SIGKILL');
-    await expect.poll(() => all.filter(({ state }) => state() === 'ended').length, { timeout: 5000 }).toBeGreaterThan(0);
+    await expect.poll(() => all.filter(({ state }) => state() === 'ended').length).toBeGreaterThan(0);
     const cut = all.filter(({ state }) => state() === 'ended');
-    await expect.poll(() => service.workerPids().length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => service.workerPids().length).toBe(2);
     expect((await put(service.url, token, 'after')).statusCode).toBe(201);
     const again = cut.map((reader) => open(service.url, token, `ch=sync:trips&since=${reader.frames.findLast(({ c }) => c !== undefined)?.c}`));
     await Promise.all(again.map(synced));
@@ -92,7 +92,7 @@ test('a drain: readyz and new streams 503 at once, byes spread over the window, 
   await Promise.all(all.map(synced));
   const begunMs = performance.now();
   const stopping = service.stop();
-  await expect.poll(async () => (await request(`${service.url}/readyz`, { dispatcher: new Agent() })).statusCode, { timeout: 1000, interval: 20 }).toBe(503);
+  await expect.poll(async () => (await request(`${service.url}/readyz`, { dispatcher: new Agent() })).statusCode, { interval: 20 }).toBe(503);
   const refused = await request(`${service.url}/v1/stream?ch=sync:trips`, { headers: { authorization: token }, dispatcher: new Agent() });
   expect([refused.statusCode, ((await refused.body.json()) as { code: string }).code]).toEqual([503, 'draining']);
   const written: string[] = [];
@@ -131,12 +131,12 @@ test('news of devices cross workers: whoever steps over an event, whoever listen
       });
       expect(answer.statusCode, await answer.body.text()).toBe(202);
     }
-    for (const watcher of watchers) await expect.poll(() => new Set(keys(watcher)).size, { timeout: 5000 }).toBe(20);
+    for (const watcher of watchers) await expect.poll(() => new Set(keys(watcher)).size).toBe(20);
     // What a worker knew that is killed was perhaps told to nobody: all is told again.
     const before = watchers.map((watcher) => keys(watcher).length);
     process.kill(service.workerPids()[0] as number, 'SIGKILL');
     const isToldAgain = (watcher: StreamReader, i: number): boolean => watcher.state() === 'ended' || new Set(keys(watcher).slice(before[i])).size === 20;
-    await expect.poll(() => watchers.every(isToldAgain), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => watchers.every(isToldAgain)).toBe(true);
     expect(new Set(watchers.map(({ state }) => state()))).toEqual(new Set(['open', 'ended']));
   } finally {
     await service.stop();
@@ -159,12 +159,12 @@ test('a browser’s EventSource of another origin reads a stream, and comes back
         source.addEventListener(t, (event) => seen.push(`${t} ${JSON.parse((event as MessageEvent).data).k ?? ''}`.trim()));
     }, address);
     const seen = (): Promise<readonly string[]> => page.evaluate(() => (globalThis as unknown as { seen: readonly string[] }).seen);
-    await expect.poll(seen, { timeout: 10_000 }).toContain('hello');
+    await expect.poll(seen).toContain('hello');
     await put(service.url, token, 'k1');
-    await expect.poll(seen, { timeout: 10_000 }).toContain('bye');
+    await expect.poll(seen).toContain('bye');
     // While it waits for the time that hello named.
     await put(service.url, token, 'k2');
-    await expect.poll(seen, { timeout: 20_000 }).toContain('put k2');
+    await expect.poll(seen).toContain('put k2');
     const all = await seen();
     expect(all.filter((one) => one.startsWith('put'))).toEqual(['put k1', 'put k2']);
     expect(all.filter((one) => one === 'hello').length).toBeGreaterThanOrEqual(2);
@@ -188,7 +188,7 @@ test('shares are delivered by the service itself, and real clients read streams:
     curl.stdout.on('data', (text: Buffer) => {
       lines += text.toString();
     });
-    await expect.poll(() => received.length > 0 && lines.includes('"sync"'), { timeout: 5000 }).toBe(true);
+    await expect.poll(() => received.length > 0 && lines.includes('"sync"')).toBe(true);
     await put(service.url, owner, 't1');
     const shared = await request(`${service.url}/v1/shares`, {
       method: 'POST',
@@ -196,8 +196,8 @@ test('shares are delivered by the service itself, and real clients read streams:
       body: JSON.stringify({ collection: 'trips', item: 't1', to: { user: 'v' } }),
     });
     expect(shared.statusCode).toBe(201);
-    await expect.poll(() => received.at(-1), { timeout: 5000 }).toContain('"item":"t1"');
-    await expect.poll(() => lines, { timeout: 5000 }).toContain('"item":"t1"');
+    await expect.poll(() => received.at(-1)).toContain('"item":"t1"');
+    await expect.poll(() => lines).toContain('"item":"t1"');
     source.close();
     curl.kill();
     await sleep(10);

@@ -36,7 +36,7 @@ async function start(system: System, scale = 1): Promise<Target> {
 async function listen(url: string, authorization: string): Promise<StreamReader> {
   const reader = openStream({ url: `${url}/v1/stream?ch=sync:trips`, authorization });
   stops.push(() => reader.close());
-  await expect.poll(() => reader.frames.some(({ t }) => t === 'sync'), { timeout: 5000 }).toBe(true);
+  await expect.poll(() => reader.frames.some(({ t }) => t === 'sync')).toBe(true);
   return reader;
 }
 
@@ -86,7 +86,7 @@ test('two nodes behind the model balancer: what is written through one reaches s
   const [first, second] = target.nodeUrls as [string, string];
   const readers = await Promise.all([first, second, target.url, target.url].map((url) => listen(url, token)));
   for (const [index, url] of [first, second, target.url].entries()) expect(await put(url, token, `k${index}`)).toBe(201);
-  for (const reader of readers) await expect.poll(() => [...keys(reader)].sort(), { timeout: 1000 }).toEqual(['k0', 'k1', 'k2']);
+  for (const reader of readers) await expect.poll(() => [...keys(reader)].sort()).toEqual(['k0', 'k1', 'k2']);
   const dispatcher = new Agent({ localAddress: '127.0.0.7' });
   const answer = await request(`${target.url}/v1/connection`, { dispatcher });
   expect(await answer.body.json()).toMatchObject({ client_address: '127.0.0.7' });
@@ -108,10 +108,10 @@ test('a node that is killed gets nothing new, comes back on its port, and is fou
   const reader = await listen(target.nodeUrls[1] as string, token);
   const acting = target.act(fault('kill-node', 1));
   await reader.ended;
-  await expect.poll(() => before.filter(({ pid }) => isRunning(pid)), { timeout: 3000 }).toEqual([]);
+  await expect.poll(() => before.filter(({ pid }) => isRunning(pid))).toEqual([]);
   // Once the balancer has noticed.
   const outcomes = async (): Promise<number[]> => Promise.all(Array.from({ length: 4 }, (_, i) => put(target.url, token, `k${i}`).catch(() => 0)));
-  await expect.poll(outcomes, { timeout: 3000 }).not.toContain(0);
+  await expect.poll(outcomes).not.toContain(0);
   await acting;
   expect(target.processes().filter(({ name }) => name.startsWith('node-2'))).toHaveLength(3);
   expect(await put(target.nodeUrls[1] as string, token, 'back')).toBeLessThan(300);
@@ -121,7 +121,7 @@ test('a node that is killed gets nothing new, comes back on its port, and is fou
     return sumOf(parsePrometheusText(text), metricNames.requests) ?? 0;
   };
   const now = await answered();
-  await expect.poll(answered, { timeout: 5000 }).toBeGreaterThan(now + 1);
+  await expect.poll(answered).toBeGreaterThan(now + 1);
 });
 
 test('a worker that is killed is replaced; what cannot be done is said', async () => {
@@ -173,7 +173,7 @@ test('haproxy before two nodes, PROXY v2: the client’s address arrives, connec
   await target.act({ kind: 'drop-connections', how: 'fin', ...at });
   expect(await Promise.all(readers.map(({ ended }) => ended))).toEqual(Array(4).fill({ error: undefined }));
   const acting = target.act(fault('kill-node', 0));
-  await expect.poll(() => put(target.url, token, 'meanwhile').catch(() => 0), { timeout: 3000 }).toBeLessThan(300);
+  await expect.poll(() => put(target.url, token, 'meanwhile').catch(() => 0)).toBeLessThan(300);
   await acting;
   await target.stop();
   expect(readFileSync(join(folder, 'balancer.log'), 'utf8')).toMatch(/nodes\/node-1 .*\n?/);
@@ -215,8 +215,8 @@ test('nobody outlives who started them, even when that one is killed in the mids
   const pids = await new Promise<number[]>((resolve) => starter.stdout.once('data', (text) => resolve(JSON.parse(String(text)) as number[])));
   expect(pids).toHaveLength(5);
   // The killed node is on its way back.
-  await expect.poll(() => childrenOf(starter.pid as number).filter((pid) => !pids.includes(pid)).length, { timeout: 5000, interval: 5 }).toBe(1);
+  await expect.poll(() => childrenOf(starter.pid as number).filter((pid) => !pids.includes(pid)).length, { interval: 5 }).toBe(1);
   const all = [...pids, ...childrenOf(starter.pid as number)];
   starter.kill('SIGKILL');
-  await expect.poll(() => all.filter(isRunning), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => all.filter(isRunning)).toEqual([]);
 });

@@ -109,7 +109,7 @@ function open(query: string, options: { token?: string; headers?: string } = {})
 }
 
 const until = (reader: Reader, t: string, count = 1): Promise<void> =>
-  expect.poll(() => reader.frames.filter((frame) => frame.t === t).length, { timeout: 4000, interval: 5 }).toBeGreaterThanOrEqual(count) as Promise<void>;
+  expect.poll(() => reader.frames.filter((frame) => frame.t === t).length, { interval: 5 }).toBeGreaterThanOrEqual(count) as Promise<void>;
 const keysOf = (frames: readonly Frame[]): readonly unknown[] =>
   frames.filter(({ t }) => t === 'put' || t === 'del').map(({ k, t, ver }) => `${t} ${k} ${ver}`);
 

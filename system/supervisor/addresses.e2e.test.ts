@@ -41,7 +41,7 @@ test('each worker listens on every address, and so does whoever comes after all 
   const killed = service.workerPids();
   for (const pid of killed) process.kill(pid, 'SIGKILL');
   const areNew = (): boolean => (service?.workerPids() ?? []).length === 2 && service?.workerPids().every((pid) => !killed.includes(pid)) === true;
-  await expect.poll(areNew, { timeout: 10_000 }).toBe(true);
+  await expect.poll(areNew).toBe(true);
   for (const host of hosts) expect(await ready(at(url, host))).toBe(200);
 });
 
@@ -90,11 +90,11 @@ test('a worker that is full leaves what comes to the others; all full, they refu
     const values = parsePrometheusText(await answer.body.text());
     return Object.entries(values).flatMap(([name, value]) => (name.startsWith('headroom_connections{') ? [value] : []));
   };
-  await expect.poll(async () => (await held()).reduce((sum, one) => sum + one, 0), { timeout: 5000 }).toBe(2 * perWorker - 1);
+  await expect.poll(async () => (await held()).reduce((sum, one) => sum + one, 0)).toBe(2 * perWorker - 1);
   expect(Math.max(...(await held()))).toBeLessThanOrEqual(perWorker);
   expect(sockets.filter(({ closed, errored }) => closed || errored !== null)).toEqual([]);
   await Promise.all(Array.from({ length: 20 }, open));
-  await expect.poll(() => sockets.filter(({ closed }) => closed).length, { timeout: 5000 }).toBe(19);
+  await expect.poll(() => sockets.filter(({ closed }) => closed).length).toBe(19);
   // The admin listener has descriptors of its own.
   expect((await request(`${adminUrl}/admin/v1/nothing`, { method: 'POST' })).statusCode).toBe(401);
   for (const socket of sockets.splice(0, perWorker)) socket.destroy();

@@ -30,7 +30,7 @@ const open = (authorization: string): StreamReader => {
   return reader;
 };
 const settled = async (reader: StreamReader): Promise<number | undefined> => {
-  await expect.poll(() => reader.status() ?? (reader.state() === 'ended' ? 0 : undefined), { timeout: 5000, interval: 2 }).toBeDefined();
+  await expect.poll(() => reader.status() ?? (reader.state() === 'ended' ? 0 : undefined), { interval: 2 }).toBeDefined();
   return reader.status();
 };
 const statuses = async (opened: readonly StreamReader[]): Promise<Record<string, number>> => {
@@ -66,7 +66,7 @@ test('what a killed worker held is free again', { timeout: 60_000 }, async () =>
   const token = await authorizeUser(service.url, account, 'u');
   expect(await statuses(Array.from({ length: 80 }, () => open(token)))).toEqual({ 200: 60, 429: 20 });
   for (const pid of service.workerPids()) process.kill(pid, 'SIGKILL');
-  await expect.poll(() => readers.every((reader) => reader.state() === 'ended'), { timeout: 5000 }).toBe(true);
-  await expect.poll(async () => (await heldByWorkers().catch(() => [])).length, { timeout: 10_000 }).toBe(3);
+  await expect.poll(() => readers.every((reader) => reader.state() === 'ended')).toBe(true);
+  await expect.poll(async () => (await heldByWorkers().catch(() => [])).length).toBe(3);
   expect(await statuses(Array.from({ length: 80 }, () => open(token)))).toEqual({ 200: 60, 429: 20 });
 });

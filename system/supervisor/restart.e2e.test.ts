@@ -76,7 +76,7 @@ test('under steady writes and 200 streams: no request fails, every stream is tol
   const account = await createAccount(service.adminUrl, service.adminToken, 'x');
   const token = await authorizeUser(service.url, account, 'u');
   const listeners = Array.from({ length: 200 }, () => listen(token));
-  for (const { readers } of listeners) await expect.poll(() => readers[0]?.frames.some(({ t }) => t === 'sync'), { timeout: 5000 }).toBe(true);
+  for (const { readers } of listeners) await expect.poll(() => readers[0]?.frames.some(({ t }) => t === 'sync')).toBe(true);
   const status = async (path: string, dispatcher: Dispatcher): Promise<number> => {
     const { statusCode, body } = await request(`${service.url}${path}`, { dispatcher });
     await body.dump();
@@ -112,7 +112,7 @@ test('under steady writes and 200 streams: no request fails, every stream is tol
   await sleep(500);
   expect(await restart()).toEqual([202, undefined]);
   expect(await restart()).toEqual([409, 'restart-running']);
-  await expect.poll(areAllNew(before), { timeout: 60_000 }).toBe(true);
+  await expect.poll(areAllNew(before)).toBe(true);
   await sleep(300);
   for (const load of [...lanes, ...probes, scraping]) await load.stop();
   const written = lanes.flatMap(({ outcomes }, lane) => outcomes.map((_, i) => `l${lane}-${i}`));
@@ -123,7 +123,7 @@ test('under steady writes and 200 streams: no request fails, every stream is tol
   expect(seen.get('headroom_streams_opened_total')).toBeGreaterThanOrEqual(400);
   for (const { readers, keys } of listeners) {
     expect(readers[0]?.frames.at(-1)).toMatchObject({ t: 'bye', code: 'drain' });
-    await expect.poll(() => keys().length, { timeout: 5000 }).toBe(written.length);
+    await expect.poll(() => keys().length).toBe(written.length);
     expect(new Set(keys())).toEqual(new Set(written));
   }
   expect(areAllNew(before)()).toBe(true);
@@ -136,7 +136,7 @@ test('SIGHUP does the same, with one worker too; a SIGTERM meanwhile ends it all
   const before = service.workerPids();
   const probe = repeat(10, async () => (await request(`${service.url}/readyz`, { dispatcher: new Agent({ pipelining: 0 }) })).statusCode);
   process.kill(service.pid, 'SIGHUP');
-  await expect.poll(areAllNew(before), { timeout: 20_000 }).toBe(true);
+  await expect.poll(areAllNew(before)).toBe(true);
   await probe.stop();
   expect(probe.outcomes.filter((outcome) => outcome !== 200)).toEqual([]);
   process.kill(service.pid, 'SIGHUP');
@@ -155,7 +155,7 @@ test('a replacement that does not come up ends the restart, and nothing changes'
   rmSync(cert);
   for (let round = 0; round < 2; round++) {
     expect((await restart())[0]).toBe(202);
-    await expect.poll(() => service.stderrTail().split('the restart stops').length, { timeout: 20_000 }).toBe(2 + round);
+    await expect.poll(() => service.stderrTail().split('the restart stops').length).toBe(2 + round);
   }
   await sleep(500);
   expect(service.workerPids()).toEqual(before);
@@ -169,6 +169,6 @@ test('a worker that dies while it goes on leaves as many as there were, all new'
   const before = service.workerPids();
   expect((await restart())[0]).toBe(202);
   process.kill(before[1] as number, 'SIGKILL');
-  await expect.poll(areAllNew(before), { timeout: 40_000 }).toBe(true);
+  await expect.poll(areAllNew(before)).toBe(true);
   expect((await request(`${service.url}/readyz`)).statusCode).toBe(200);
 });

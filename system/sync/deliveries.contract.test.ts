@@ -23,7 +23,7 @@ test('what does not fit into an inbox is dropped and said, once for its share', 
   const troubles: string[] = [];
   const deliveries = startDeliveries({ store, clock: systemClock, poke: () => undefined, onTrouble: (error) => troubles.push(String(error)) });
   for (let given = 1; given <= 3; given++) {
-    await expect.poll(() => refused, { timeout: 10_000 }).toBe(given);
+    await expect.poll(() => refused).toBe(given);
     await put(`${given}`);
   }
   await deliveries.stop();

@@ -1,0 +1,23 @@
+/** Each bench runs whole, if short: what it measures in a second is worth nothing, that it measures at all is. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { benchNames } from './command.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const bench = (...args: string[]) => spawnSync(process.execPath, ['harness/main.ts', 'bench', ...args], { cwd: root, encoding: 'utf8', timeout: 600_000 });
+
+test.each(benchNames)('%s ends with one line of figures and bars, and an exit code that follows the bars', (name) => {
+  const { status, stdout, stderr } = bench(name, '--runs', '1', '--seconds', '5', '--json');
+  expect([0, 1], stderr).toContain(status);
+  const {
+    name: said,
+    figures,
+    bars,
+  } = JSON.parse(stdout) as { name: string; figures: Record<string, number | null>; bars: { value: number; holds: boolean }[] };
+  expect(said).toBe(name);
+  expect(Object.keys(figures).length).toBeGreaterThan(2);
+  expect(bars.length).toBeGreaterThan(0);
+  for (const { value } of bars) expect(value).toEqual(expect.any(Number));
+  expect(status).toBe(bars.every(({ holds }) => holds) ? 0 : 1);
+});
