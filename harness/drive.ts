@@ -13,6 +13,8 @@ import type { DriveInput, Driven } from './driving.ts';
 import { engineTargetOf, type Target } from './topology/target.ts';
 
 const probeRatePerSecond = 20;
+/** At its rate, answers of 12.8 s: longer than any scenario waits. */
+const probeOpenMax = 256;
 /** As the SDK of the platform does it (research/service.md): a second later. */
 const retryAfterMsDefault = 1000;
 const spoiledAboveMs = 50;
@@ -86,6 +88,7 @@ export async function driveLoad(input: DriveInput): Promise<Driven> {
 }
 
 function startProbeOf(input: DriveInput, device: DeviceCredentials, originNs: bigint): Probe {
+  const startMs = Number(process.hrtime.bigint() - originNs) / 1e6;
   return startProbe({
     run: input.probeRun,
     target: engineTargetOf(input.target.url),
@@ -93,9 +96,9 @@ function startProbeOf(input: DriveInput, device: DeviceCredentials, originNs: bi
     operation: 'ingest',
     device,
     eventsPerBatch: input.scenario.fleet.eventsPerBatch ?? 1,
-    ratePerSecond: probeRatePerSecond,
+    plan: { seed: input.seed, ratePerSecond: probeRatePerSecond, startMs },
     timeoutMs: input.timeoutMs,
-    arrivalsMax: 10_000_000,
+    openMax: probeOpenMax,
     originNs: String(originNs),
   });
 }

@@ -1,6 +1,7 @@
 import type { ArrivalPhase, Engine, EngineOutcome, EngineRun } from '#harness/engine/engine.ts';
 import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
-import type { Probe, ProbeOutcome } from '#harness/engine/probe/probe.ts';
+import type { Probe } from '#harness/engine/probe/probe.ts';
+import type { ProbeOutcome } from '#harness/engine/probe/probe-book.ts';
 import type { CellFold } from '#harness/metrics/fold.ts';
 import type { EvennessFold } from '#harness/metrics/fold-evenness.ts';
 import type { Watch, Watched } from '#harness/metrics/watch.ts';

@@ -351,8 +351,23 @@ export type QuantileSet = {
   readonly max: number | null;
 };
 
+/** By the second of the planned instant. What the plan had is all of them together. */
+export type ProbeSecond = {
+  readonly second: number;
+  readonly phase: number;
+  /** First byte written → last byte read, of good answers to requests that were sent in time. */
+  readonly service: SparseHistogram;
+  readonly failed: number;
+  /** Missing in runs of before, where `failed` had them. */
+  readonly shed?: number;
+  /** Not sent, sent too late, or never told of: nothing is known of these instants. Missing in runs of before. */
+  readonly missing?: number;
+  /** How late the latest request was. Missing in runs of before. */
+  readonly behindMsMax?: number;
+};
+
 export type ProbeRecord = {
-  readonly seconds: readonly { readonly second: number; readonly phase: number; readonly service: SparseHistogram; readonly failed: number }[];
+  readonly seconds: readonly ProbeSecond[];
   readonly trouble?: string;
 };
 

@@ -382,6 +382,25 @@ describe('the probe', () => {
     const once = { seconds: [{ second: 12, phase: 2, service: histogramOfMs([[400, 1]]), failed: 0 }] };
     expect(judge(exampleRun({ probe: once }), [p99])).toMatchObject({ verdict: 'pass', notes: [] });
   });
+
+  test('one that saw only what lay between the instants that it missed is not compared, and says by how much it fell behind', () => {
+    const seconds = probeOf(5, 200)?.seconds ?? [];
+    const judged = (more: object) => judge({ ...spikeOf({ clean: [[400, 1000]] }), probe: { seconds: seconds.map((one) => ({ ...one, ...more })) } }, [p99]);
+    expect(judged({})).toMatchObject({ verdict: 'invalid', reasons: [{ code: 'probe-disagrees' }] });
+    const verdict = judged({ missing: 600, behindMsMax: 2300 });
+    expect(verdict).toMatchObject({ verdict: 'fail', reasons: [{ code: 'threshold-broken' }], notes: [{ code: 'probe-behind' }] });
+    expect(verdict.notes[0]?.text).toBe(
+      "in phase spike the probe missed 3,000 of its 4,000 instants (75 %), and it was up to 2,300 ms behind: its p50 cannot be compared with the engine's",
+    );
+    // What failed has no time that could be compared either.
+    expect(judged({ failed: 600 })).toMatchObject({ verdict: 'fail', notes: [] });
+    expect(judged({ shed: 600 })).toMatchObject({ verdict: 'invalid' });
+  });
+
+  test('what it missed takes nothing from what it saw: a fifth that was slow is slow whatever the others were', () => {
+    const seconds = (probeOf(400, 20)?.seconds ?? []).map((one) => ({ ...one, missing: 60 }));
+    expect(judge(exampleRun({ probe: { seconds } }), [p99])).toMatchObject({ verdict: 'invalid', reasons: [{ code: 'probe-disagrees' }] });
+  });
 });
 
 describe('laws', () => {

@@ -3,6 +3,7 @@
 import { peakPerSecond } from '#harness/pacing/rate.ts';
 import type { RunResult } from '#harness/run-result.ts';
 import { k6Notes } from './k6-notes.ts';
+import { probeNotes } from './probe.ts';
 import { needsNoEventLedger, sumStreams } from './stream-samples.ts';
 import { failedScrapes, type Saying } from './validity.ts';
 import { plural, shortNumber } from './wording.ts';
@@ -20,6 +21,7 @@ export function notesOf(result: RunResult, spoiled: ReadonlySet<number>): readon
     ...ledgerNotes(result),
     ...streamNotes(result),
     ...k6Notes(result),
+    ...probeNotes(result, spoiled),
     ...otherNotes(result),
   ];
 }

@@ -26,12 +26,20 @@ function ranksInTail(n: number, p: number, tail: number): number {
   return n;
 }
 
-/** Milliseconds; 0 and Infinity where there is no finite bound. */
-export function quantileIntervalMs(histogram: SparseHistogram, q: number, confidence: number): { readonly low: number; readonly high: number } {
-  const ranks = quantileRanks(countOf(histogram), q, confidence);
+export type IntervalMs = { readonly low: number; readonly high: number };
+
+/**
+ * Milliseconds; 0 and Infinity where there is no finite bound. `unknown` further samples may have had any time: all of them stand below the low end, and all of them
+ * above the high one.
+ */
+export function quantileIntervalMs(histogram: SparseHistogram, q: number, confidence: number, unknown = 0): IntervalMs {
+  const known = countOf(histogram);
+  const ranks = quantileRanks(known + unknown, q, confidence);
+  const low = (ranks.low ?? 0) - unknown;
+  const high = ranks.high ?? Number.POSITIVE_INFINITY;
   return {
-    low: ranks.low === undefined ? 0 : valueAtRank(histogram, ranks.low) / 1000,
-    high: ranks.high === undefined ? Number.POSITIVE_INFINITY : valueAtRank(histogram, ranks.high) / 1000,
+    low: low < 1 ? 0 : valueAtRank(histogram, low) / 1000,
+    high: high > known ? Number.POSITIVE_INFINITY : valueAtRank(histogram, high) / 1000,
   };
 }
 

@@ -4,7 +4,7 @@ import type { Judgement } from '#harness/target/operation.ts';
 
 const stateBits = 0x0f;
 /** A complete refusal stores nothing by contract: 4xx, and 503. After any other 5xx nobody knows. */
-const isRefusal = (status: number): boolean => (status >= 400 && status < 500) || status === 503;
+export const isRefusal = (status: number): boolean => (status >= 400 && status < 500) || status === 503;
 
 export class ArrivalStates {
   readonly #states: Uint8Array;
