@@ -23,9 +23,10 @@ export async function drivePhases(driving: Driving): Promise<Driven> {
   const records: PhaseRecord[] = [];
   const fired: Promise<void>[] = [];
   let abortedBy: string | undefined;
+  let unfit: string | undefined;
   let startMs = sinceOriginMs() + leadMs;
   for (const [index, phase] of input.phases.entries()) {
-    if (input.signal.aborted || abortedBy !== undefined) break;
+    if (input.signal.aborted || abortedBy !== undefined || unfit !== undefined) break;
     streams?.phase(index, startMs);
     input.webhooks?.phase(index, startMs);
     faults.phase(phase.name, startMs);
@@ -33,6 +34,7 @@ export async function drivePhases(driving: Driving): Promise<Driven> {
     fired.push(driven);
     const ended = await watchPhase({ ...driving, index, startMs, records, driven });
     abortedBy = ended.abortedBy;
+    unfit = ended.unfit;
     records.push({
       ...recordOf(phase, { startMs, endMs: ended.endMs }),
       ...(input.scenario.phases[index]?.untilSettled === true ? { settled: ended.settled } : {}),
@@ -40,6 +42,7 @@ export async function drivePhases(driving: Driving): Promise<Driven> {
     // The next phase begins where this one ended, or as soon as it can be announced.
     startMs = Math.max(ended.endMs, sinceOriginMs() + leadMs);
   }
+  if (unfit !== undefined) return abandon(driving, { records, unfit });
   await Promise.all(fired);
   const loadEndedMs = Math.min(sinceOriginMs(), (records.at(-1)?.endSeconds ?? 0) * 1000);
   const outcome = await run.finish();
@@ -59,6 +62,36 @@ export async function drivePhases(driving: Driving): Promise<Driven> {
     watched,
     pipelineDrainSeconds,
     abortedBy,
+    unfit: undefined,
+  };
+}
+
+/** Answers of what was fired that may still be counted; a machine that has collapsed would take the whole timeout for them. */
+const abandonMsMax = 2000;
+
+/** A run of which nothing will be judged: nobody is waited for, and nothing is read back. */
+async function abandon(
+  { run, fold, evenness, workers, probe, streams, faults, watch, input }: Driving,
+  { records, unfit }: { readonly records: readonly PhaseRecord[]; readonly unfit: string },
+): Promise<Driven> {
+  const nothing = { states: new Uint8Array(), phaseFirstArrival: [], wire: 'not known' };
+  const outcome = await Promise.race([run.finish(), sleep(abandonMsMax).then(() => nothing)]);
+  await run.kill();
+  probe?.kill();
+  streams?.fleet.kill();
+  return {
+    outcome,
+    phases: records,
+    cells: fold.cells(),
+    evenness: evenness.finish(input.phases.map(({ name }) => name)),
+    workers,
+    probe: undefined,
+    streams: undefined,
+    faults: await faults.finish(),
+    watched: await watch.stop(),
+    pipelineDrainSeconds: undefined,
+    abortedBy: undefined,
+    unfit,
   };
 }
 
@@ -81,7 +114,7 @@ function recordsToCome(phases: readonly ArrivalPhase[], fromMs: number): readonl
 }
 
 type Phasing = Driving & { readonly index: number; readonly startMs: number; readonly records: readonly PhaseRecord[]; readonly driven: Promise<void> };
-type PhaseEnd = { readonly endMs: number; readonly settled: boolean; readonly abortedBy: string | undefined };
+type PhaseEnd = { readonly endMs: number; readonly settled: boolean; readonly abortedBy: string | undefined; readonly unfit: string | undefined };
 
 /** Looks on once a second until the phase has ended, settled, or was stopped. */
 async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, index, startMs, records, driven }: Phasing): Promise<PhaseEnd> {
@@ -93,8 +126,23 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
   const cutNow = async (abortedBy?: string): Promise<PhaseEnd> => {
     run.cut(index);
     await driven;
-    return { endMs: Math.max(sinceOriginMs(), startMs), settled: abortedBy === undefined && !input.signal.aborted, abortedBy };
+    return { endMs: Math.max(sinceOriginMs(), startMs), settled: abortedBy === undefined && !input.signal.aborted, abortedBy, unfit: undefined };
   };
+  /** Not awaited: an engine that stands still would hear of the cut too late. */
+  const cutAsUnfit = (unfit: string): PhaseEnd => {
+    run.cut(index);
+    return { endMs: Math.max(sinceOriginMs(), startMs), settled: false, abortedBy: undefined, unfit };
+  };
+  const fits = (over: boolean): string | undefined =>
+    input.fitCheck?.({
+      phase: index,
+      startMs,
+      nowMs: sinceOriginMs(),
+      cells: () => fold.cells(),
+      oursCores: oursCoresOf(watch),
+      machine: watch.lastMachine(),
+      over,
+    });
   const aborted = new Promise<void>((resolve) => input.signal.addEventListener('abort', () => resolve(), { once: true }));
   let broken: { readonly error: unknown } | undefined;
   // Heard at once, since nobody awaits a drive while its phase is watched: an unheard rejection would end the process without a word of ours.
@@ -128,7 +176,10 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
       systemCores: watch.coresOf('system'),
       stealShare: watch.lastMachine()?.stealShare,
     });
-    if (untilSettled && !settled && isWarm({ phase, warm, cells, watch, streams })) {
+    const warmNow = untilSettled && !settled && isWarm({ phase, warm, cells, watch, streams });
+    const tooMuch = fits(warmNow);
+    if (tooMuch !== undefined) return cutAsUnfit(tooMuch);
+    if (warmNow) {
       if (run.endsPhasesEarly ?? true) return cutNow();
       settled = true;
     }
@@ -138,7 +189,15 @@ async function watchPhase({ input, run, fold, streams, watch, sinceOriginMs, ind
     if (metric !== undefined) return cutNow(metric);
   }
   // Not awaited to its last arrival: the next phase is announced before this one ends, so that they join without a gap.
-  return { endMs: plannedEndMs, settled, abortedBy: undefined };
+  const later = fits(true);
+  if (later !== undefined) return cutAsUnfit(later);
+  return { endMs: plannedEndMs, settled, abortedBy: undefined, unfit: undefined };
+}
+
+/** Of generator and service; a service that runs elsewhere has no processes here. */
+function oursCoresOf(watch: Pick<Watch, 'coresOf'>): number | undefined {
+  const generator = watch.coresOf('generator');
+  return generator === undefined ? undefined : generator + (watch.coresOf('system') ?? 0) + (watch.coresOf('balancer') ?? 0);
 }
 
 type Warming = {

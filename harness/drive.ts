@@ -1,4 +1,4 @@
-import type { EngineRun } from '#harness/engine/engine.ts';
+import type { EngineInput, EngineRun } from '#harness/engine/engine.ts';
 import { type Probe, startProbe } from '#harness/engine/probe/probe.ts';
 import { CellFold } from '#harness/metrics/fold.ts';
 import { EvennessFold } from '#harness/metrics/fold-evenness.ts';
@@ -24,37 +24,16 @@ export async function driveLoad(input: DriveInput): Promise<Driven> {
   const fold = new CellFold();
   const evenness = new EvennessFold();
   const workers: WorkerLag[] = [];
-  const { scenario, target, phases, listening } = input;
-  const engineTarget = engineTargetOf(target.url);
+  const { scenario, target } = input;
   let streams: DrivenStreams | undefined;
-  const run = await input.engine.prepare(
-    {
-      run: input.run,
-      seed: input.seed,
-      target: engineTarget,
-      operationsModule: input.operationsModule,
-      workers: scenario.generator?.workers ?? 1,
-      connection: scenario.fleet.connection,
-      devices: input.devices,
-      eventsPerBatch: scenario.fleet.eventsPerBatch ?? 1,
-      ...(listening === undefined ? {} : { items: listening.items }),
-      timeoutMs: input.timeoutMs,
-      ...(scenario.fleet.retry === undefined ? {} : { retry: { ...scenario.fleet.retry, afterMs: scenario.fleet.retry.afterMs ?? retryAfterMsDefault } }),
-      goodWithinMs: scenario.fleet.goodWithinMs ?? input.timeoutMs,
-      chains: chainsOf(scenario.chains),
-      phases,
-      spoiledAboveMs,
-      lateAboveMs,
+  const run = await input.engine.prepare(engineInputOf(input), {
+    onDelta: (delta) => {
+      fold.add(delta);
+      evenness.add(delta.evenness);
+      if (delta.lag !== undefined) workers.push(delta.lag);
+      streams?.acknowledged(delta.acknowledged);
     },
-    {
-      onDelta: (delta) => {
-        fold.add(delta);
-        evenness.add(delta.evenness);
-        if (delta.lag !== undefined) workers.push(delta.lag);
-        streams?.acknowledged(delta.acknowledged);
-      },
-    },
-  );
+  });
   input.onKill(() => void run.kill());
   const sinceOriginMs = () => Number(process.hrtime.bigint() - run.originNs) / 1e6;
   const probe = input.probeDevice === undefined ? undefined : startProbeOf(input, input.probeDevice, run.originNs);
@@ -85,6 +64,30 @@ export async function driveLoad(input: DriveInput): Promise<Driven> {
     streams?.fleet.kill();
     throw error;
   }
+}
+
+type ForEngine = Pick<DriveInput, 'run' | 'seed' | 'target' | 'operationsModule' | 'scenario' | 'devices' | 'listening' | 'timeoutMs' | 'phases'>;
+
+export function engineInputOf({ scenario, target, phases, listening, ...input }: ForEngine): EngineInput {
+  const { fleet } = scenario;
+  return {
+    run: input.run,
+    seed: input.seed,
+    target: engineTargetOf(target.url),
+    operationsModule: input.operationsModule,
+    workers: scenario.generator?.workers ?? 1,
+    connection: fleet.connection,
+    devices: input.devices,
+    eventsPerBatch: fleet.eventsPerBatch ?? 1,
+    ...(listening === undefined ? {} : { items: listening.items }),
+    timeoutMs: input.timeoutMs,
+    ...(fleet.retry === undefined ? {} : { retry: { ...fleet.retry, afterMs: fleet.retry.afterMs ?? retryAfterMsDefault } }),
+    goodWithinMs: fleet.goodWithinMs ?? input.timeoutMs,
+    chains: chainsOf(scenario.chains),
+    phases,
+    spoiledAboveMs,
+    lateAboveMs,
+  };
 }
 
 function startProbeOf(input: DriveInput, device: DeviceCredentials, originNs: bigint): Probe {

@@ -2,6 +2,7 @@ import type { ArrivalPhase, Engine, EngineOutcome, EngineRun } from '#harness/en
 import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
 import type { Probe } from '#harness/engine/probe/probe.ts';
 import type { ProbeOutcome } from '#harness/engine/probe/probe-book.ts';
+import type { FitCheck } from '#harness/fit/fit-check.ts';
 import type { CellFold } from '#harness/metrics/fold.ts';
 import type { EvennessFold } from '#harness/metrics/fold-evenness.ts';
 import type { Watch, Watched } from '#harness/metrics/watch.ts';
@@ -37,6 +38,8 @@ export type DriveInput = {
   readonly signal: AbortSignal;
   readonly onKill: (kill: () => void) => void;
   readonly onSecond: (second: DrivenSecond) => void;
+  /** Missing where nobody asks whether this machine can hold the plan. */
+  readonly fitCheck?: FitCheck | undefined;
   /** Asked once a second: the metric of an abort threshold that cannot hold any more. */
   readonly abortedBy: (
     soFar: { readonly cells: () => readonly Cell[]; readonly streamCells: () => readonly StreamCell[]; readonly webhookCells: () => readonly WebhookCell[] },
@@ -74,10 +77,12 @@ export type Driven = {
   readonly watched: Watched;
   readonly pipelineDrainSeconds: number | undefined;
   readonly abortedBy: string | undefined;
+  /** The sentence of a run that this machine cannot hold: it was ended in its warm-up, and nothing is read back. */
+  readonly unfit: string | undefined;
 };
 
 export type Driving = {
-  readonly input: Pick<DriveInput, 'phases' | 'webhooks' | 'signal' | 'onSecond' | 'abortedBy'> & { readonly scenario: Pick<Scenario, 'phases'> };
+  readonly input: Pick<DriveInput, 'phases' | 'webhooks' | 'signal' | 'onSecond' | 'abortedBy' | 'fitCheck'> & { readonly scenario: Pick<Scenario, 'phases'> };
   readonly run: EngineRun;
   readonly fold: CellFold;
   readonly evenness: EvennessFold;

@@ -7,7 +7,9 @@ export type Interrupts = {
   readonly release: () => void;
 };
 
-export function watchInterrupts(say: (line: string) => void): Interrupts {
+const reporting = 'stopping: what was measured so far will be reported; press Ctrl-C again to end at once';
+
+export function watchInterrupts(say: (line: string) => void, sentence = reporting): Interrupts {
   const controller = new AbortController();
   const kills: (() => void)[] = [];
   const killAll = () => {
@@ -18,7 +20,7 @@ export function watchInterrupts(say: (line: string) => void): Interrupts {
       killAll();
       process.exit(130);
     }
-    say('stopping: what was measured so far will be reported; press Ctrl-C again to end at once');
+    say(sentence);
     controller.abort();
   };
   process.on('SIGINT', onSignal);

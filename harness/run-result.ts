@@ -383,11 +383,29 @@ export type CalibrationRecord = {
   readonly cpuMicrosPerRequest: number | undefined;
 };
 
+/** How `--fit` found the factor by which all rates were scaled; the run's scenario has the scaled ones. */
+export type FitRecord = {
+  /** More than 0, at most 1. */
+  readonly factor: number;
+  /** The scenario's peak as it was written. */
+  readonly plannedPeakPerSecond: number;
+  /** The most that held in the search. */
+  readonly heldPerSecond: number;
+  /** Of what held: left free. 0 where the whole plan held. */
+  readonly marginShare: number;
+  /** What was tried, in order. */
+  readonly rungs: readonly { readonly ratePerSecond: number; readonly held: boolean; readonly why: string }[];
+  /** Thresholds that count requests and were left as they were. */
+  readonly unscaled: readonly string[];
+};
+
 export type RunRecord = {
   readonly id: string;
   readonly run: string;
   readonly startedAt: string;
   readonly scenario: Scenario;
+  /** Only of a run with `--fit`. */
+  readonly fit?: FitRecord;
   readonly seed: number;
   readonly planHash: string;
   readonly gitRevision: string;
@@ -438,6 +456,8 @@ export type RunResult = {
     | { readonly kind: 'no' }
     | { readonly kind: 'user' }
     | { readonly kind: 'abort'; readonly metric: string }
+    /** This machine clearly cannot hold the plan: the sentence that says what it holds. */
+    | { readonly kind: 'unfit'; readonly text: string }
     | { readonly kind: 'crash'; readonly text: string };
 };
 
@@ -452,6 +472,8 @@ export type Verdict = {
   readonly run: string;
   readonly verdict: VerdictKind;
   readonly exitCode: number;
+  /** Only of a run with `--fit`: the factor of all rates, the peak that was driven and the one that the scenario plans. */
+  readonly fit?: { readonly factor: number; readonly peakPerSecond: number; readonly plannedPeakPerSecond: number };
   readonly reasons: readonly { readonly code: string; readonly text: string }[];
   /** Said beside the verdict; none of them changes it. */
   readonly notes: readonly { readonly code: string; readonly text: string }[];

@@ -2,15 +2,18 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
-import { release, totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { resolve } from 'node:path';
 import type { RunOptions } from '#harness/command/run-options.ts';
 import type { Engine } from '#harness/engine/engine.ts';
 import { createK6Engine } from '#harness/engine/k6/k6-engine.ts';
-import { calibrate } from '#harness/engine/native/calibrate.ts';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
 import { mostOf } from '#harness/engine/streams/plan.ts';
+import { calibrateAt, canFire } from '#harness/fit/can-fire.ts';
+import { createFitCheck, type FitCheck } from '#harness/fit/fit-check.ts';
+import { fitTrouble } from '#harness/fit/fit-trouble.ts';
+import { cannotFireText } from '#harness/fit/unfit-text.ts';
 import { judge } from '#harness/gates/judge.ts';
 import { canStillHold } from '#harness/gates/observe.ts';
 import { createLiveView, type LiveView } from '#harness/live/live.ts';
@@ -27,17 +30,16 @@ import { probeNameOf } from '#harness/target/event-ids.ts';
 import { driveLoad } from './drive.ts';
 import { type DrivenWebhooks, startWebhooks } from './drive-webhooks.ts';
 import type { Driven } from './driving.ts';
-import { accountsWanted } from './fleet-accounts.ts';
 import { InterruptedError } from './interrupted-error.ts';
 import { type Interrupts, watchInterrupts } from './interrupts.ts';
 import { phasesFor, randomName } from './run-phases.ts';
 import { provision } from './run-provision.ts';
 import { runningScenario, scaleOf } from './scenario-clock.ts';
-import { attachTarget, startTarget, type Target } from './topology/target.ts';
+import { openTarget } from './topology/open-target.ts';
+import type { Target } from './topology/target.ts';
 import { UsageError } from './usage-error.ts';
 import { verify } from './verify.ts';
 
-const calibrationSecondsBefore = 3;
 const calibrationSecondsAfter = 1;
 
 /** Rejects only where there is nothing to report: the service did not start, the target does not answer, the folder cannot be written, the user ended it before the load. */
@@ -58,12 +60,19 @@ export async function runScenario(options: RunOptions): Promise<Verdict> {
   let webhooks: DrivenWebhooks | undefined;
   try {
     view.note(`${scenario.name}: ${scenario.description}`);
-    target = await openTarget(options, folder);
+    // One that is there already is asked at once whether it answers; our own is not started for a plan that the generator cannot fire.
+    if (options.target !== undefined) target = await openTarget(options, folder);
+    const generator = await tryGenerator({ options, view, signal: interrupts.signal });
+    if (generator.unfit !== undefined) return await endUnfit({ options, folder, startedAt, view, target, ...generator, unfit: generator.unfit });
+    target ??= await openTarget(options, folder);
     interrupts.onKill(target.kill);
     const onWebhooks = (started: DrivenWebhooks): void => {
       webhooks = started;
     };
-    const result = await measure({ options, folder, startedAt, target, view, interrupts, onWebhooks });
+    const calibration = [...generator.calibration];
+    const result = await measure({ options, folder, startedAt, target, view, interrupts, calibration, onWebhooks });
+    // Nothing is asked of it any more, and draining what has piled up may take it long.
+    if (result.interrupted.kind === 'unfit') target.kill();
     await webhooks?.stop();
     await target.stop();
     const verdict = judge(result, options.thresholds);
@@ -91,20 +100,43 @@ function checkK6(): void {
   }
 }
 
-/** The receiver is on this machine, which the service would not tell otherwise. */
-const receiverSettings = { 'webhook-allow-networks': '127.0.0.1/32' };
+type Unfit = Pick<Measuring, 'options' | 'folder' | 'startedAt' | 'view' | 'calibration'> & { readonly target: Target | undefined; readonly unfit: string };
 
-function openTarget({ scenario, target }: RunOptions, folder: string): Promise<Target> {
-  if (target !== undefined) return attachTarget(target);
-  const { system: own = {}, fleet } = scenario;
-  const system = scenario.webhooks === undefined ? own : { ...own, settings: { ...receiverSettings, ...own.settings } };
-  return startTarget({
-    system,
-    scale: scaleOf(scenario),
-    accounts: accountsWanted(fleet),
-    folder: join(folder, 'data'),
-    logFile: join(folder, 'service.log'),
-  });
+/** Before anything was driven: the whole run is the sentence. */
+async function endUnfit({ unfit, view, ...unfitted }: Unfit): Promise<Verdict> {
+  const { options, folder } = unfitted;
+  const phases = phasesFor(runningScenario(options.scenario), options.engine);
+  const result = assemble({ ...unfitted, run: randomName(12), phases, driven: { ...nothingDriven, unfit }, ledger: undefined, interrupted: false });
+  const verdict = judge(result, options.thresholds);
+  await writeRun(folder, result, verdict);
+  view.end(verdict, folder);
+  return verdict;
+}
+
+type Trying = { readonly options: RunOptions; readonly view: LiveView; readonly signal: AbortSignal };
+type Tried = { readonly calibration: readonly CalibrationRecord[]; readonly unfit: string | undefined };
+
+/** The null target speaks no TLS, and a run over TLS is not on epoll. */
+const wireOf = ({ target, wire }: RunOptions): WireChoice => (target?.url.startsWith('https:') === true ? 'net' : wire);
+
+const checksFit = ({ fitCheck = true, fit, engine }: RunOptions): boolean => fitCheck && fit === undefined && engine !== 'k6';
+
+async function tryGenerator({ options, view, signal }: Trying): Promise<Tried> {
+  const { scenario, seed } = options;
+  const peak = Math.max(...scenario.phases.map(peakPerSecond));
+  // Nothing is fired in a run of streams alone, and k6 is not what would be calibrated.
+  if (options.engine === 'k6' || peak === 0 || signal.aborted) return { calibration: [], unfit: undefined };
+  view.note('calibrating the generator (before the run)');
+  const asked = { wire: wireOf(options), seed, workers: scenario.generator?.workers ?? 1, peakPerSecond: peak, signal };
+  const { calibration, firedPerSecond } = await canFire(asked, checksFit(options));
+  if (firedPerSecond === undefined) return { calibration, unfit: undefined };
+  return { calibration, unfit: cannotFireText({ next: nextStep(options), firedPerSecond, plannedPerSecond: peak }) };
+}
+
+/** What to type where this machine is too small. */
+function nextStep({ scenario, named = scenario.name, engine = 'native', target }: RunOptions): string {
+  const trouble = fitTrouble({ scenario, engine, owned: target === undefined });
+  return trouble === undefined ? `npm run scenario -- ${named} --fit` : 'a lower rate, as in --set phases.PHASE.rate.ratePerSecond=…';
 }
 
 type Measuring = {
@@ -114,21 +146,18 @@ type Measuring = {
   readonly target: Target;
   readonly view: LiveView;
   readonly interrupts: Interrupts;
+  /** Of before the run; the one after it is added. */
+  readonly calibration: readonly CalibrationRecord[];
   /** As soon as there is something to stop. */
   readonly onWebhooks: (webhooks: DrivenWebhooks) => void;
 };
 
-async function measure({ options, startedAt, target, view, interrupts, folder, onWebhooks }: Measuring): Promise<RunResult> {
+async function measure({ options, startedAt, target, view, interrupts, calibration, folder, onWebhooks }: Measuring): Promise<RunResult> {
   const { seed } = options;
   const scenario = runningScenario(options.scenario);
   const { signal } = interrupts;
-  // The null target speaks no TLS, and a run over TLS is not on epoll.
-  const wire = target.url.startsWith('https:') ? 'net' : options.wire;
   const run = randomName(12);
   const phases = phasesFor(scenario, options.engine);
-  const calibration: CalibrationRecord[] = [];
-  const withCalibration = options.engine !== 'k6';
-  if (withCalibration) await calibrateOnce({ scenario, wire, seed, phases, when: 'before', view, signal, calibration });
   const fleet = await provision({ scenario, phases, target, run, view, signal });
   // After the fleet: nobody is told of devices that were there before the load.
   const webhooks = await startWebhooks({ scenario, target, view, signal, onKill: interrupts.onKill });
@@ -157,6 +186,7 @@ async function measure({ options, startedAt, target, view, interrupts, folder, o
     signal,
     onKill: interrupts.onKill,
     onSecond: (second) => view.update({ ...second, scenario: options.scenario, phases, thresholds: options.thresholds }),
+    fitCheck: fitCheckOf(options, target),
     abortedBy: ({ cells, streamCells, webhookCells }, records) => {
       if (abortable.length === 0) return undefined;
       const streams = scenario.streams === undefined ? {} : { streams: { cells: streamCells(), processes: [] } };
@@ -165,11 +195,18 @@ async function measure({ options, startedAt, target, view, interrupts, folder, o
       return abortable.find((threshold) => !canStillHold(soFar, threshold, plannedByPhase))?.source.metric;
     },
   });
+  const assembling = { options, folder, startedAt, target, run, phases, driven, calibration, interrupted: signal.aborted };
+  if (driven.unfit !== undefined) return assemble({ ...assembling, ledger: undefined });
   view.note('reading everything back');
   const verified = await verify({ driven, target, run, scenario, seed, phases, listening: fleet.listening, told: webhooks && { webhooks, view, signal } });
   const streams = await driven.streams?.finish();
-  if (withCalibration) await calibrateOnce({ scenario, wire, seed, phases, when: 'after', view, signal, calibration });
-  const result = assemble({ options, folder, startedAt, target, run, phases, driven, ledger: verified.ledger, calibration, interrupted: signal.aborted });
+  const after = await calibrateAfter({ options, phases, view, signal });
+  const result = assemble({
+    ...assembling,
+    ledger: verified.ledger,
+    calibration: [...calibration, ...after],
+    interrupted: signal.aborted,
+  });
   return {
     ...result,
     ...(verified.items === undefined ? {} : { items: withTrouble(verified.items, driven.streams?.trouble()) }),
@@ -189,11 +226,47 @@ function listenersText({ streams, phases }: Scenario): string {
   return `, holding up to ${most.toLocaleString('en-US')} listeners of a kind`;
 }
 
-type Assembling = Pick<Measuring, 'options' | 'folder' | 'startedAt' | 'target'> & {
+/** A service that runs elsewhere has a machine of its own, of which nothing is known here: what it cannot hold is its verdict. */
+function fitCheckOf(options: RunOptions, target: Target): FitCheck | undefined {
+  const { scenario } = options;
+  if (!checksFit(options) || !target.owned) return undefined;
+  return createFitCheck({
+    next: nextStep(options),
+    phases: phasesFor(runningScenario(scenario), options.engine),
+    cores: availableParallelism(),
+    coresOfMachine: cpus().length,
+    requestsAlone: scenario.streams === undefined && scenario.webhooks === undefined,
+  });
+}
+
+/** Of a run that was over before it began. */
+const nothingDriven: Driven = {
+  outcome: { states: new Uint8Array(), phaseFirstArrival: [], wire: 'not opened' },
+  phases: [],
+  cells: [],
+  evenness: [],
+  workers: [],
+  probe: undefined,
+  streams: undefined,
+  faults: [],
+  watched: {
+    processes: [],
+    machine: [],
+    scrapes: [],
+    limits: { descriptorsMax: undefined, descriptorsUsedMax: undefined, portsMax: undefined, portsUsedMax: undefined },
+  },
+  pipelineDrainSeconds: undefined,
+  abortedBy: undefined,
+  unfit: undefined,
+};
+
+type Assembling = Pick<Measuring, 'options' | 'folder' | 'startedAt'> & {
+  /** undefined: it was not started. */
+  readonly target: Target | undefined;
   readonly run: string;
   readonly phases: readonly ArrivalPhase[];
   readonly driven: Driven;
-  readonly ledger: LedgerRecord;
+  readonly ledger: LedgerRecord | undefined;
   readonly calibration: readonly CalibrationRecord[];
   readonly interrupted: boolean;
 };
@@ -208,19 +281,13 @@ function assemble({ options, folder, startedAt, target, run, phases, driven, led
       run,
       startedAt: startedAt.toISOString(),
       scenario,
+      ...(options.fit === undefined ? {} : { fit: options.fit }),
       seed,
       planHash: planHash({ seed, devices: scenario.fleet.devices, phases, chains: chainsOf(scenario.chains) }),
       gitRevision: gitRevision(),
       runtime: `node ${process.versions.node}`,
       machine,
-      target: {
-        url: target.url,
-        owned: target.owned,
-        durability: target.durability,
-        workers: target.workers,
-        ...(target.nodes > 1 ? { nodes: target.nodes } : {}),
-        ...(target.balancer === undefined ? {} : { balancer: target.balancer }),
-      },
+      target: describeTarget(target),
       engine: options.engine ?? 'native',
       wire: driven.outcome.wire,
     },
@@ -237,8 +304,20 @@ function assemble({ options, folder, startedAt, target, run, phases, driven, led
     calibration,
     pipelineDrainSeconds: driven.pipelineDrainSeconds,
     limits: driven.watched.limits,
-    interrupted: interrupted ? { kind: 'user' } : driven.abortedBy === undefined ? { kind: 'no' } : { kind: 'abort', metric: driven.abortedBy },
+    interrupted: interruptedBy(driven, interrupted),
   };
+}
+
+function interruptedBy({ unfit, abortedBy }: Driven, byUser: boolean): RunResult['interrupted'] {
+  if (byUser) return { kind: 'user' };
+  if (unfit !== undefined) return { kind: 'unfit', text: unfit };
+  return abortedBy === undefined ? { kind: 'no' } : { kind: 'abort', metric: abortedBy };
+}
+
+function describeTarget(target: Target | undefined): RunResult['run']['target'] {
+  if (target === undefined) return { url: 'not started', owned: true, durability: undefined, workers: undefined };
+  const { url, owned, durability, workers, nodes, balancer } = target;
+  return { url, owned, durability, workers, ...(nodes > 1 ? { nodes } : {}), ...(balancer === undefined ? {} : { balancer }) };
 }
 
 /** What no abort threshold can be judged by while the run goes on. */
@@ -246,33 +325,15 @@ const nothingElse = { processes: [], scrapes: [], ledger: undefined, pipelineDra
 
 const engineOf = ({ engine, wire }: RunOptions): Engine => (engine === 'k6' ? createK6Engine(requirePart('k6')) : createNativeEngine({ wire }));
 
-type Calibrating = {
-  readonly scenario: Scenario;
-  /** The run's own: what is calibrated is what measures. */
-  readonly wire: WireChoice;
-  readonly seed: number;
-  readonly phases: readonly ArrivalPhase[];
-  readonly when: CalibrationRecord['when'];
-  readonly view: LiveView;
-  readonly signal: AbortSignal;
-  readonly calibration: CalibrationRecord[];
-};
+type After = Pick<Measuring, 'options' | 'view'> & { readonly phases: readonly ArrivalPhase[]; readonly signal: AbortSignal };
 
-/** Without more connections than the null target needs at the plan's peak: it has to measure the instrument, not a pool. */
-async function calibrateOnce({ scenario, wire, seed, phases, when, view, signal, calibration }: Calibrating): Promise<void> {
-  // Nothing is fired in a run of streams alone.
-  if (signal.aborted || phases.every((phase) => arrivalCount(phase) === 0)) return;
-  view.note(`calibrating the generator (${when} the run)`);
-  const record = await calibrate({
-    engine: createNativeEngine({ connectionsMax: 1024, wire }),
-    when,
-    peakPerSecond: Math.max(...phases.map(peakPerSecond)),
-    seconds: when === 'before' ? calibrationSecondsBefore : calibrationSecondsAfter,
-    workers: scenario.generator?.workers ?? 1,
-    connections: 64,
-    seed,
-  });
-  calibration.push(record);
+async function calibrateAfter({ options, phases, view, signal }: After): Promise<readonly CalibrationRecord[]> {
+  const peak = Math.max(...phases.map(peakPerSecond));
+  if (options.engine === 'k6' || peak === 0 || signal.aborted) return [];
+  view.note('calibrating the generator (after the run)');
+  const asked = { wire: wireOf(options), seed: options.seed, workers: options.scenario.generator?.workers ?? 1 };
+  const { record } = await calibrateAt(asked, { ratePerSecond: 2 * peak, seconds: calibrationSecondsAfter, when: 'after' });
+  return [record];
 }
 
 function gitRevision(): string {

@@ -20,6 +20,7 @@ async function exportedMs(args: Partial<ScenarioArguments>): Promise<readonly nu
     say: { out: () => undefined, err: () => undefined },
     operationNames: async () => operations.map(({ name }) => name),
     runScenario: () => Promise.reject(new Error('an export runs nothing')),
+    findFit: () => Promise.reject(new Error('an export fits nothing')),
   };
   expect(await exportVerb({ ...given, set: ['clock.scale=10'], out: folder, ...args }, around)).toBe(0);
   const { plan } = JSON.parse(readFileSync(join(folder, 'k6-smoke', 'plan.json'), 'utf8')) as { plan: { phases: readonly { durationMs: number }[] } };

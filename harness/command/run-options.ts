@@ -1,5 +1,6 @@
 import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
 import type { ParsedThreshold } from '#harness/gates/threshold.ts';
+import type { FitRecord } from '#harness/run-result.ts';
 import type { Scenario } from '#harness/scenario.ts';
 
 export const engineNames = ['native', 'k6'] as const;
@@ -24,6 +25,12 @@ export type RunOptions = {
   readonly wire: WireChoice;
   /** What drives requests; `native` without it. */
   readonly engine?: EngineName;
+  /** What was typed, for a sentence that says what to type next; the scenario's name without it. */
+  readonly named?: string;
+  /** How the scenario's rates came to be scaled. */
+  readonly fit?: FitRecord;
+  /** False: a machine that clearly cannot hold the plan is driven all the same. */
+  readonly fitCheck?: boolean;
   /** From 0, of `--repeat N` runs. */
   readonly repeatIndex?: number;
 };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { exampleRun, thresholdOf } from '#harness/gates/example-run.ts';
+import type { Fitted } from '#harness/fit/find-fit.ts';
+import { exampleRun, exampleScenario, thresholdOf } from '#harness/gates/example-run.ts';
 import { judge } from '#harness/gates/judge.ts';
 import { exitCodes, type Verdict, type VerdictKind } from '#harness/run-result.ts';
 import { operations } from '#harness/target/operations.ts';
@@ -9,8 +10,15 @@ import { runScenarios, type ScenarioArguments } from './scenario-verb.ts';
 const given: ScenarioArguments = { name: 'smoke', seed: 7, set: [], repeat: 1, quiet: false, json: false };
 const passed = judge(exampleRun(), [thresholdOf('failed', 'rate<0.1')]);
 
+const fittedExample: Fitted = {
+  kind: 'fits',
+  scenario: { ...exampleScenario, name: 'fitted' },
+  fit: { factor: 0.5, plannedPeakPerSecond: 100, heldPerSecond: 62.5, marginShare: 0.2, rungs: [], unscaled: [] },
+};
+
 /** Runs the verb with runs that come to these verdicts, and notes all it did. */
-async function typed(args: Partial<ScenarioArguments>, kinds: readonly VerdictKind[] = ['pass']) {
+async function typed(args: Partial<ScenarioArguments>, kinds: readonly VerdictKind[] = ['pass'], fitsTo: Fitted = fittedExample) {
+  const fits: RunOptions[] = [];
   const out: string[] = [];
   const err: string[] = [];
   const runs: RunOptions[] = [];
@@ -19,6 +27,10 @@ async function typed(args: Partial<ScenarioArguments>, kinds: readonly VerdictKi
     {
       say: { out: (text) => out.push(text), err: (text) => err.push(text) },
       operationNames: async () => operations.map(({ name }) => name),
+      findFit: async (options) => {
+        fits.push(options);
+        return fitsTo;
+      },
       runScenario: async (options): Promise<Verdict> => {
         const kind = kinds[runs.length] as VerdictKind;
         runs.push(options);
@@ -26,7 +38,7 @@ async function typed(args: Partial<ScenarioArguments>, kinds: readonly VerdictKi
       },
     },
   );
-  return { code, out: out.join(''), err: err.join(''), runs };
+  return { code, out: out.join(''), err: err.join(''), runs, fits };
 }
 
 test.each<[VerdictKind, number]>([
@@ -111,4 +123,36 @@ test('list names every scenario with what it is', async () => {
   const { code, out } = await typed({ name: 'list' });
   expect(code).toBe(0);
   expect(out).toMatch(/^spike +10,000 devices/m);
+});
+
+test('--fit: one search, and its scenario and factor are what every run gets', async () => {
+  const { runs, fits } = await typed({ fit: true, repeat: 3, seed: 9 }, ['pass', 'pass', 'pass']);
+  expect(fits.map(({ scenario, named, seed }) => [scenario.name, named, seed])).toEqual([['smoke', 'smoke', 9]]);
+  expect(runs.map(({ scenario, fit }) => [scenario.name, fit?.factor])).toEqual([
+    ['fitted', 0.5],
+    ['fitted', 0.5],
+    ['fitted', 0.5],
+  ]);
+});
+
+test('--fit where no rate holds: no run, exit code 3, and the reason', async () => {
+  const text = 'not even 2/s of smoke holds here';
+  const { code, err, runs } = await typed({ fit: true, quiet: true }, [], { kind: 'none', text });
+  expect([code, runs.length]).toEqual([3, 0]);
+  expect(err).toContain(text);
+});
+
+test.each<[string, Partial<ScenarioArguments>, string]>([
+  ['with k6', { engine: 'k6' }, 'k6 holds less on the same machine'],
+  ['of streams', { name: 'streams-10k' }, 'whose number is its load'],
+  ['of webhooks', { name: 'webhook-storm' }, 'told to receivers'],
+  ['of quotas that are elsewhere', { name: 'noisy-neighbour', target: 'http://a', credentials: 'c.json' }, 'quotas of the same proportion'],
+])('--fit %s is a usage error, and nothing is searched or run', async (_, args, message) => {
+  const { code, err, runs, fits } = await typed({ fit: true, ...args });
+  expect([code, runs.length, fits.length]).toEqual([2, 0, 0]);
+  expect(err).toContain(message);
+});
+
+test('--no-fit-check reaches the run', async () => {
+  expect((await typed({ fitCheck: false })).runs[0]).toMatchObject({ fitCheck: false });
 });

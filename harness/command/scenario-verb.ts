@@ -1,13 +1,16 @@
 /** What the scenario verb does, with its surroundings as arguments, so that a test can stand in for the run. Resolves to exit codes. */
 import { k6Trouble } from '#harness/engine/k6/k6-trouble.ts';
 import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
+import type { Fitted } from '#harness/fit/find-fit.ts';
+import { fitTrouble } from '#harness/fit/fit-trouble.ts';
+import { fitAside, titleOf } from '#harness/gates/fit-words.ts';
 import { judgeRepeats, type RepeatedVerdict } from '#harness/gates/repeats.ts';
 import type { Verdict } from '#harness/run-result.ts';
 import { loadScenario, scenarioNames } from '#harness/scenario-load.ts';
 import { applyOverrides } from '#harness/scenario-overrides.ts';
 import { formatScenarioErrors, type ParsedScenario, parseScenario } from '#harness/scenario-parse.ts';
 import type { EngineName, ExportWay, RunOptions } from './run-options.ts';
-import { type Say, usageExitCode } from './verbs.ts';
+import { brokenExitCode, type Say, usageExitCode } from './verbs.ts';
 
 export type ScenarioArguments = {
   readonly name?: string | undefined;
@@ -21,6 +24,8 @@ export type ScenarioArguments = {
   readonly set: readonly string[];
   readonly fullTime?: boolean | undefined;
   readonly repeat: number;
+  readonly fit?: boolean | undefined;
+  readonly fitCheck?: boolean | undefined;
   readonly out?: string | undefined;
   readonly quiet: boolean;
   readonly json: boolean;
@@ -31,6 +36,7 @@ export type ScenarioArguments = {
 export type Surroundings = {
   readonly say: Say;
   readonly runScenario: (options: RunOptions) => Promise<Verdict>;
+  readonly findFit: (options: RunOptions) => Promise<Fitted>;
   readonly operationNames: () => Promise<readonly string[]>;
 };
 
@@ -45,12 +51,25 @@ export async function runScenarios(args: ScenarioArguments, around: Surroundings
     around.say.err(`${checked}\n`);
     return usageExitCode;
   }
-  const trouble = args.engine === 'k6' ? k6Trouble(checked.scenario) : undefined;
+  const trouble = (args.engine === 'k6' ? k6Trouble(checked.scenario) : undefined) ?? (args.fit === true ? fitTroubleOf(args, checked) : undefined);
   if (trouble !== undefined) {
     around.say.err(`${trouble}\n`);
     return usageExitCode;
   }
-  return args.repeat === 1 ? runOnce(args, checked, around) : runRepeatedly(args, checked, around);
+  const options = args.fit === true ? await fitted(optionsOf(args, checked), around) : optionsOf(args, checked);
+  if (options === undefined) return brokenExitCode;
+  return args.repeat === 1 ? runOnce(args, options, around) : runRepeatedly(args, options, around);
+}
+
+const fitTroubleOf = ({ engine = 'native', target }: ScenarioArguments, { scenario }: RightScenario): string | undefined =>
+  fitTrouble({ scenario, engine, owned: target === undefined });
+
+/** One factor for all runs of a command: runs at different rates could not be judged together. undefined: no rate holds, which has been said. */
+async function fitted(options: RunOptions, { say, findFit }: Surroundings): Promise<RunOptions | undefined> {
+  const found = await findFit(options);
+  if (found.kind === 'fits') return { ...options, scenario: found.scenario, fit: found.fit };
+  if (options.quiet) say.err(`${found.text}\n`);
+  return undefined;
 }
 
 type RightScenario = Extract<ParsedScenario, { kind: 'ok' }>;
@@ -86,21 +105,22 @@ function optionsOf(args: ScenarioArguments, { scenario, thresholds }: RightScena
     quiet,
     json,
     wire: wire ?? 'auto',
+    ...(args.name === undefined ? {} : { named: args.name }),
+    ...(args.fitCheck === undefined ? {} : { fitCheck: args.fitCheck }),
     ...(args.engine === undefined ? {} : { engine: args.engine }),
     ...(target === undefined || credentials === undefined ? {} : { target: { url: target, credentialsFile: credentials } }),
     ...(out === undefined ? {} : { out }),
   };
 }
 
-async function runOnce(args: ScenarioArguments, checked: RightScenario, { say, runScenario }: Surroundings): Promise<number> {
-  const verdict = await runScenario(optionsOf(args, checked));
+async function runOnce(args: ScenarioArguments, options: RunOptions, { say, runScenario }: Surroundings): Promise<number> {
+  const verdict = await runScenario(options);
   if (args.json) say.out(`${JSON.stringify(verdict)}\n`);
   return verdict.exitCode;
 }
 
 /** Each run has arrivals of its own: the same ones N times would say nothing about other ones. */
-async function runRepeatedly(args: ScenarioArguments, checked: RightScenario, { say, runScenario }: Surroundings): Promise<number> {
-  const options = optionsOf(args, checked);
+async function runRepeatedly(args: ScenarioArguments, options: RunOptions, { say, runScenario }: Surroundings): Promise<number> {
   const verdicts: Verdict[] = [];
   for (let repeatIndex = 0; repeatIndex < args.repeat; repeatIndex++) {
     say.err(`run ${repeatIndex + 1} of ${args.repeat}\n`);
@@ -115,10 +135,11 @@ async function runRepeatedly(args: ScenarioArguments, checked: RightScenario, { 
 }
 
 function repeatedText({ scenario, verdict, reasons, thresholds, runs }: RepeatedVerdict): string {
+  const fit = runs[0]?.fit;
   const lines = thresholds.map(({ metric, selector, expression, observed, yes }) => {
     const selectors = Object.entries(selector).map(([key, value]) => `${key}:${value}`);
     const name = selectors.length === 0 ? metric : `${metric}{${selectors.join(',')}}`;
     return `  ${name} ${expression}: held in ${yes} of ${runs.length} (${observed.map((one) => one ?? '–').join(', ')})`;
   });
-  return [`${scenario}, ${runs.length} runs: ${verdict}`, ...reasons.map((reason) => `  ${reason.text}`), ...lines].join('\n');
+  return [`${titleOf(scenario, fit)}, ${runs.length} runs: ${verdict}${fitAside(fit)}`, ...reasons.map((reason) => `  ${reason.text}`), ...lines].join('\n');
 }

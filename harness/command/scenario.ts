@@ -1,7 +1,7 @@
 /** `npm run scenario -- NAME`: reads what was asked for, checks it, runs it. Nothing is measured here. */
 import type { Argv, CommandModule } from 'yargs';
 import { exportVerb } from './export-verb.ts';
-import { loadOperations, loadRun } from './modules.ts';
+import { loadFindFit, loadOperations, loadRun } from './modules.ts';
 import { engineNames, exportWays } from './run-options.ts';
 import { runScenarios, type ScenarioArguments } from './scenario-verb.ts';
 import { exitCodesText, verbsText } from './verbs.ts';
@@ -31,6 +31,16 @@ export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
       .option('set', { type: 'string', array: true, nargs: 1, default: [], describe: 'change one place, as in fleet.devices=500; repeatable' })
       .option('full-time', { type: 'boolean', default: false, describe: 'a scenario on a faster clock takes the time that it is about: --set clock.scale=1' })
       .option('repeat', { type: 'number', requiresArg: true, default: 1, describe: 'run it N times and judge over the runs' })
+      .option('fit', {
+        type: 'boolean',
+        default: false,
+        describe: 'look for the rate that this machine holds (a short ramp first), and scale all rates by one factor',
+      })
+      .option('fit-check', {
+        type: 'boolean',
+        default: true,
+        describe: 'end early, with exit code 3 and a rate that fits, where this machine clearly cannot hold the plan; --no-fit-check insists',
+      })
       .option('out', { type: 'string', requiresArg: true, describe: "folder for the run's own folder (default: reports)" })
       .option('quiet', { type: 'boolean', default: false, describe: 'no live view, only the verdict' })
       .option('json', { type: 'boolean', default: false, describe: 'the verdict as JSON on stdout, everything else on stderr' })
@@ -42,7 +52,8 @@ export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
     const say = { out: (text: string) => void process.stdout.write(text), err: (text: string) => void process.stderr.write(text) };
     const runScenario: Awaited<ReturnType<typeof loadRun>>['runScenario'] = async (options) => (await loadRun()).runScenario(options);
     const operationNames = async (): Promise<readonly string[]> => (await loadOperations()).operations.map((operation) => operation.name);
-    const around = { say, runScenario, operationNames };
+    const findFit: Awaited<ReturnType<typeof loadFindFit>>['findFit'] = async (options) => (await loadFindFit()).findFit(options);
+    const around = { say, runScenario, findFit, operationNames };
     process.exitCode = args.name === 'export' ? await exportVerb(args, around) : await runScenarios(args, around);
   },
 };
@@ -62,8 +73,8 @@ function checkArguments(args: ScenarioArguments): true {
 }
 
 /** What was asked for and would be ignored. */
-function idleOption({ name, to, parallelism, engine, repeat, wire, json, quiet }: ScenarioArguments): string | undefined {
-  const ofRuns = { engine: engine === 'k6', repeat: repeat !== 1, wire: wire !== undefined, json, quiet };
+function idleOption({ name, to, parallelism, engine, repeat, wire, json, quiet, fit = false, fitCheck = true }: ScenarioArguments): string | undefined {
+  const ofRuns = { engine: engine === 'k6', repeat: repeat !== 1, wire: wire !== undefined, json, quiet, fit, 'no-fit-check': !fitCheck };
   const ofExport = { to: to !== 'k6', parallelism: parallelism !== podsDefault };
   return Object.entries(name === 'export' ? ofRuns : ofExport).find(([, isGiven]) => isGiven)?.[0];
 }

@@ -63,6 +63,7 @@ export const brokenExitCode = 3;
 export const exitCodesText = [
   'Exit codes:',
   '  0 pass   1 fail   2 usage error   3 invalid measurement   130 interrupted',
+  '  3 with "this machine holds about N/s": the machine is too small for the plan; --fit scales all rates to what it holds',
   '  4 inconclusive: of --repeat runs some passed and the others could not be trusted',
 ].join('\n');
 

@@ -3,6 +3,7 @@
  * with everything unknown bad, is broken if it breaks with everything unknown good, and else is not known. No clock, no I/O.
  */
 import { exitCodes, type RunResult, type Verdict, type VerdictKind } from '#harness/run-result.ts';
+import { fitAside, fitFiguresOf, fitNotes } from './fit-words.ts';
 import { holdsWithin, type Observation } from './holds.ts';
 import { machineFaults } from './machine.ts';
 import { notesOf } from './notes.ts';
@@ -45,8 +46,9 @@ export function judge(result: RunResult, thresholds: readonly ParsedThreshold[],
     run: result.run.id,
     verdict,
     exitCode: exitCodes[verdict],
-    reasons: reasons.map(({ code, text }) => ({ code, text })),
-    notes: [...notesOf(result, spoiled), ...probed],
+    ...fitFiguresOf(result.run),
+    reasons: reasons.map(({ code, text }) => ({ code, text: `${text}${fitAside(result.run.fit)}` })),
+    notes: [...fitNotes(result.run), ...notesOf(result, spoiled), ...probed],
     thresholds: checks.map(toVerdict),
     totals: totalsOf(result),
     ...streamFiguresOf(result),
@@ -128,6 +130,8 @@ function rollUp(result: RunResult, broken: readonly Check[], faults: readonly Fa
   const promises = promisesBroken(result);
   const reasons = [...promises, ...broken.map(brokenReason), ...faults];
   if (promises.length > 0) return { verdict: 'fail', reasons };
+  // Nothing was measured: the one thing to say is what the machine holds.
+  if (result.interrupted.kind === 'unfit') return { verdict: 'invalid', reasons: [{ code: 'machine-too-small', text: result.interrupted.text }] };
   if (result.interrupted.kind === 'user') {
     const text = 'interrupted by the user: what was measured until then is shown and not judged';
     return { verdict: 'interrupted', reasons: [{ code: 'interrupted', text }, ...broken.map(brokenReason)] };

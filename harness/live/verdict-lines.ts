@@ -1,4 +1,5 @@
 /** Verdict → the last lines of a run, the same on a terminal and in a log but for colour. Pure. */
+import { fitAside, titleOf } from '#harness/gates/fit-words.ts';
 import type { Verdict, VerdictKind } from '#harness/run-result.ts';
 import { type Line, type Part, type Style, styled } from './styled.ts';
 import { whole } from './texts.ts';
@@ -31,7 +32,11 @@ export function verdictLines(verdict: Verdict, folder: string): readonly Line[] 
   });
   return [
     [],
-    [styled('bold', `${verdict.scenario}: `), styled(tones[verdict.verdict], verdict.verdict.toUpperCase()), styled('dim', `   exit code ${verdict.exitCode}`)],
+    [
+      styled('bold', `${titleOf(verdict.scenario, verdict.fit)}: `),
+      styled(tones[verdict.verdict], verdict.verdict.toUpperCase()),
+      styled('dim', `   exit code ${verdict.exitCode}${fitAside(verdict.fit)}`),
+    ],
     ...verdict.reasons.map(({ text }): Line => [`  ${text}`]),
     ...thresholds,
     ...(ofStreamsAlone ? [] : [requestLine(totals)]),

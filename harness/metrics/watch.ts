@@ -156,7 +156,8 @@ function withNode(sample: string, node: number): string {
   return brace < 0 ? `${sample}{node="${node}"}` : `${sample.slice(0, brace)}{node="${node}",${sample.slice(brace + 1)}`;
 }
 
-async function scrape(url: string, second: number, timeoutMs: number): Promise<ScrapeSecond> {
+/** Never rejects: what does not answer in time is a scrape that failed. */
+export async function scrape(url: string, second: number, timeoutMs: number): Promise<ScrapeSecond> {
   try {
     const answer = await request(url, { headersTimeout: timeoutMs, bodyTimeout: timeoutMs, signal: AbortSignal.timeout(timeoutMs) });
     const text = await answer.body.text();

@@ -1,4 +1,5 @@
 /** One offline page: words and tables made here, plots drawn by the page's own script from data that stands in it. */
+import { titleOf } from '#harness/gates/fit-words.ts';
 import type { RunResult, Verdict } from '#harness/run-result.ts';
 import { type Html, html, raw, scriptJson, scriptText, styleText } from './html.ts';
 import { firstCurve, percentileCurves, whyTheyDiffer } from './percentiles.ts';
@@ -40,7 +41,7 @@ export function indexHtml(result: RunResult, verdict: Verdict, assets: PageAsset
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
-<title>${verdict.verdict}: ${verdict.scenario} · Headroom</title>
+<title>${verdict.verdict}: ${titleOf(verdict.scenario, verdict.fit)} · Headroom</title>
 <style>${styleText(assets.plotStyle)}</style>
 <style>${styleText(assets.pageStyle)}</style>
 </head>

@@ -3,6 +3,7 @@
  * be told or trusted is an error, so that CI tells them apart.
  */
 import * as junit from 'junit-report-builder';
+import { factorText, titleOfRun } from '#harness/gates/fit-words.ts';
 import { promiseCodes } from '#harness/gates/promises.ts';
 import type { RunResult, Verdict } from '#harness/run-result.ts';
 import { metricText } from './numbers.ts';
@@ -13,9 +14,13 @@ const brokenPromises: ReadonlySet<string> = new Set(promiseCodes);
 
 export function junitXml({ run }: RunResult, verdict: Verdict): string {
   const builder = (junit.default as unknown as import('junit-report-builder').Builder).newBuilder();
-  const suite = builder.testSuite().name(`headroom.${run.scenario.name}`).timestamp(run.startedAt);
+  const suite = builder
+    .testSuite()
+    .name(`headroom.${titleOfRun(run)}`)
+    .timestamp(run.startedAt);
   const className = run.scenario.name;
   suite.property('verdict', verdict.verdict).property('seed', String(run.seed)).property('plan', run.planHash).property('revision', run.gitRevision);
+  if (run.fit !== undefined) suite.property('fit', factorText(run.fit.factor));
   for (const threshold of verdict.thresholds) {
     const { expression, observed, best, worst, samples, holds } = threshold;
     const name = `${metricText(threshold)} ${expression}`;

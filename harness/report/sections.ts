@@ -1,4 +1,5 @@
 /** The page's words and tables. The verdict and its reasons come first; nothing here needs a script. */
+import { fitAside, titleOfRun } from '#harness/gates/fit-words.ts';
 import { isOfStreamsAlone } from '#harness/gates/stream-samples.ts';
 import type { RunResult, Verdict, VerdictKind, WorkerLag } from '#harness/run-result.ts';
 import { timeNames } from '#harness/run-result.ts';
@@ -15,13 +16,13 @@ export function verdictSection(result: RunResult, verdict: Verdict): Html {
   const { run } = result;
   const { kind, mark } = { kind: verdict.verdict, mark: marks[verdict.verdict] };
   return html`<section class="verdict is-${kind}" aria-labelledby="verdict">
-<p class="scenario">${run.scenario.name}<span>${run.scenario.description}</span></p>
+<p class="scenario">${titleOfRun(run)}<span>${run.scenario.description}</span></p>
 <h1 id="verdict"><span class="mark" aria-hidden="true">${mark}</span> ${kind}</h1>
 <p class="sentence">${verdictSentence[kind]}</p>
 ${keyFigures(result, verdict)}
 ${verdict.reasons.length === 0 ? undefined : html`<ul class="reasons" aria-label="Reasons">${verdict.reasons.map(({ code, text }) => html`<li><code>${code}</code> ${text}</li>`)}</ul>`}
 ${verdict.notes.length === 0 ? undefined : html`<ul class="notes" aria-label="Notes, which change nothing">${verdict.notes.map(({ code, text }) => html`<li><code>${code}</code> ${text}</li>`)}</ul>`}
-<p class="exit">exit code ${verdict.exitCode}</p>
+<p class="exit">exit code ${verdict.exitCode}${fitAside(run.fit)}</p>
 </section>`;
 }
 

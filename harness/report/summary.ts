@@ -1,4 +1,5 @@
 /** Markdown for a pull request or a step summary. */
+import { titleOfRun } from '#harness/gates/fit-words.ts';
 import { isOfStreamsAlone, needsNoEventLedger } from '#harness/gates/stream-samples.ts';
 import type { RunResult, Verdict } from '#harness/run-result.ts';
 import { markdownCell as cell, markdownTable as table } from './markdown.ts';
@@ -14,7 +15,7 @@ export function summaryMarkdown(result: RunResult, verdict: Verdict): string {
     return [`\`${metric}${labels.length === 0 ? '' : `{${labels.join(',')}}`}\``, `\`${expression}\``, observed, best, worst, samples, holdsText[holds]];
   });
   return `${[
-    `# ${run.scenario.name}: ${verdict.verdict}`,
+    `# ${titleOfRun(run)}: ${verdict.verdict}`,
     verdict.reasons.length === 0
       ? 'Every threshold holds, and the measurement can be trusted.'
       : verdict.reasons.map(({ code, text }) => `- \`${code}\` ${text}`).join('\n'),

@@ -59,8 +59,15 @@ function inputOf(options: CalibrateOptions, target: NullTarget, ratePerSecond: n
   };
 }
 
-/** Drives both phases without a gap, and waits for their ends. */
-async function drive(run: EngineRun, target: NullTarget, seconds: number): Promise<number> {
+/** A generator that is this far behind its plan at the end will not be in time: what it owes is given up, since it may take it a minute. */
+const behindMsMax = 300;
+/** A thread hands over once a second. */
+const handOverMs = 1100;
+
+type Driven = { readonly cpuMicros: number; readonly peakMs: number; readonly inTime: boolean };
+
+/** Drives both phases without a gap, and waits for their ends, but not for a generator that cannot keep up. */
+async function drive(run: EngineRun, target: NullTarget, seconds: number): Promise<Driven> {
   const nowMs = (): number => Number(process.hrtime.bigint() - run.originNs) / 1e6;
   const startMs = nowMs() + 100;
   const peakMs = startMs + rampSeconds * 1000;
@@ -69,9 +76,19 @@ async function drive(run: EngineRun, target: NullTarget, seconds: number): Promi
   await Promise.race([sleep(peakMs - nowMs()), done]);
   target.reset();
   const before = process.cpuUsage();
-  await Promise.all([done, sleep(seconds * 1000)]);
+  const endMs = peakMs + seconds * 1000;
+  const inTime = await Promise.race([Promise.all([done, sleep(endMs - nowMs())]).then(() => true), sleep(endMs + behindMsMax - nowMs()).then(() => false)]);
   const { user, system } = process.cpuUsage(before);
-  return user + system;
+  return { cpuMicros: user + system, peakMs, inTime };
+}
+
+/** What is in flight may end; a generator that is behind only says what it has done so far. */
+async function end(run: EngineRun, inTime: boolean): Promise<void> {
+  if (inTime) return void (await run.finish());
+  run.cut(0);
+  run.cut(1);
+  await sleep(handOverMs);
+  await run.kill();
 }
 
 /** Quantile against quantile: what was measured beyond what the target did. */
@@ -105,18 +122,33 @@ function recordOf({ options, ratePerSecond, cells, seen, cpuMicros }: Figures): 
   };
 }
 
-export async function calibrate(options: CalibrateOptions): Promise<CalibrationRecord> {
+/** `firedPerSecond`: late ones too, so that of a generator that was asked for too much something is known. */
+export type Calibrated = { readonly record: CalibrationRecord; readonly firedPerSecond: number };
+
+export const calibrate = async (options: CalibrateOptions): Promise<CalibrationRecord> => (await calibrateWhole(options)).record;
+
+/** The most that was fired in a whole second of the peak. */
+function mostFired(cells: readonly Cell[], { fromMs, seconds }: { readonly fromMs: number; readonly seconds: number }): number {
+  const from = Math.ceil(fromMs / 1000);
+  const bySecond = Array.from({ length: seconds }, (_, index) =>
+    cells.reduce((sum, { second, counts }) => sum + (second === from + index ? counts.fired : 0), 0),
+  );
+  return Math.max(0, ...bySecond);
+}
+
+export async function calibrateWhole(options: CalibrateOptions): Promise<Calibrated> {
   const ratePerSecond = options.peakPerSecond * (options.factor ?? 2);
   const target = await startNullTarget({ delays: options.delays ?? delaysDefault, accepted: options.eventsPerBatch ?? 1, seed: options.seed });
   const deltas: SecondDelta[] = [];
   try {
     const run = await options.engine.prepare(inputOf(options, target, ratePerSecond), { onDelta: (delta) => deltas.push(delta) });
     try {
-      const cpuMicros = await drive(run, target, options.seconds);
+      const { cpuMicros, peakMs, inTime } = await drive(run, target, options.seconds);
       const seen = await target.report();
-      await run.finish();
-      const cells = foldCells(deltas).filter(({ phase }) => phase === 1);
-      return recordOf({ options, ratePerSecond, cells, seen, cpuMicros });
+      await end(run, inTime);
+      const all = foldCells(deltas);
+      const record = recordOf({ options, ratePerSecond, cells: all.filter(({ phase }) => phase === 1), seen, cpuMicros });
+      return { record, firedPerSecond: mostFired(all, { fromMs: peakMs, seconds: options.seconds }) };
     } catch (error) {
       await run.kill();
       throw error;

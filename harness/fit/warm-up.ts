@@ -1,0 +1,104 @@
+/**
+ * Does a warm-up show that this machine cannot hold the plan? Pure: seconds in, what it holds out. The room's README says how
+ * each figure was chosen; the dearest mistake is to end a run that would have held, so all that is in doubt goes on.
+ */
+import type { ArrivalPhase } from '#harness/pacing/plan.ts';
+import { arrivalsExpected, peakPerSecond, ratePieces } from '#harness/pacing/rate.ts';
+import type { Cell } from '#harness/run-result.ts';
+
+/** One whole second of a warm-up, in arrivals. */
+export type WarmUpSecond = { readonly planned: number; readonly answered: number };
+
+/** The first seconds belong to compilers and to connections that open. */
+const coldSeconds = 2;
+const growingSeconds = 3;
+/** Another program may be gone in a moment. */
+const growingSecondsBesideOthers = 6;
+/** Of what was planned: chance alone leaves no second of a hundred arrivals so far behind, three times in a row. */
+const answeredShareMax = 0.9;
+/** Of the first second's answers in the last: a system that is still getting faster is not at its end. */
+const fasterShare = 1.1;
+/** Fewer say nothing of a rate. */
+const plannedMin = 50;
+
+export type Holding = { readonly kind: 'holds' } | { readonly kind: 'cannot'; readonly heldPerSecond: number };
+const holds: Holding = { kind: 'holds' };
+
+/** `seconds` from the warm-up's start on, without the ones that are not over yet. */
+export function judgeWarmUp(seconds: readonly WarmUpSecond[], { besideOthers }: { readonly besideOthers: boolean }): Holding {
+  const wanted = besideOthers ? growingSecondsBesideOthers : growingSeconds;
+  const last = seconds.slice(coldSeconds).slice(-wanted);
+  const [first, newest] = [last[0], last.at(-1)];
+  if (last.length < wanted || first === undefined || newest === undefined) return holds;
+  const offset = seconds.length - wanted;
+  const behind = last.every((second, index) => isBehind(second, seconds[offset + index - 1] ?? second));
+  // A service that takes seconds for each answer gives none at first, and then all: that is no queue.
+  const answersFlow = last.every(({ answered }) => answered > 0) && newest.answered <= first.answered * fasterShare;
+  return behind && answersFlow ? { kind: 'cannot', heldPerSecond: bestOf(seconds) } : holds;
+}
+
+/** Answers of a second belong to arrivals of it and of the one before, whichever were fewer. */
+function isBehind({ planned, answered }: WarmUpSecond, before: WarmUpSecond): boolean {
+  const due = Math.min(planned, before.planned);
+  return due >= plannedMin && answered < answeredShareMax * due;
+}
+
+/** The most that was answered over three seconds in a row: a queue that has collapsed answers less than the machine can. */
+function bestOf(seconds: readonly WarmUpSecond[]): number {
+  const sums = seconds
+    .slice(growingSeconds - 1)
+    .map((_, index) => seconds.slice(index, index + growingSeconds).reduce((sum, { answered }) => sum + answered, 0));
+  return Math.max(0, ...sums) / growingSeconds;
+}
+
+export type WarmUpSeen = {
+  readonly phase: ArrivalPhase;
+  readonly startMs: number;
+  /** Of this phase; may have more than is over. */
+  readonly cells: readonly Cell[];
+  /** What is over: seconds that end by then are whole. */
+  readonly untilSecond: number;
+};
+
+/** By the plan, not by what the engine counted: one that stands still has not counted what it owes. Answers of a chain's later steps count in proportion. */
+export function warmUpSeconds({ phase, startMs, cells, untilSecond }: WarmUpSeen): readonly WarmUpSecond[] {
+  const from = Math.ceil(startMs / 1000);
+  return Array.from({ length: Math.max(0, Math.floor(untilSecond) - from) }, (_, index): WarmUpSecond => {
+    const own = cells.filter(({ second }) => second === from + index);
+    const arrivals = arrivalsUntil(phase, (from + index + 1) * 1000 - startMs) - arrivalsUntil(phase, (from + index) * 1000 - startMs);
+    const requests = own.reduce((sum, { counts }) => sum + counts.planned, 0);
+    const answered = own.reduce((sum, { counts }) => sum + counts.answered, 0);
+    return { planned: arrivals, answered: answered / Math.max(1, requests / Math.max(1, arrivals)) };
+  });
+}
+
+const arrivalsUntil = ({ rate, durationSeconds }: ArrivalPhase, ms: number): number =>
+  arrivalsExpected(ratePieces(rate, Math.min(durationSeconds, Math.max(0, ms / 1000))));
+
+export type WarmUpCost = {
+  readonly phases: readonly ArrivalPhase[];
+  /** The warm-up's index. */
+  readonly warmUp: number;
+  /** Over its last seconds. */
+  readonly requestsPerSecond: number;
+  /** Of generator and service together, on a machine that has so many. */
+  readonly coresUsed: number;
+  readonly cores: number;
+};
+
+/** Without this much more than the machine has, an estimate is none: see the README, "The estimate at the warm-up's end". */
+const clearlyTooMuch = 1.5;
+/** What a request costs falls as the rate rises, by no more than this power of it. */
+const cheaperByPower = 0.5;
+
+/** What the busiest later phase would take, by what a request took. Only where it sends the same: what a refusal or another operation costs is not known. */
+export function judgeCost({ phases, warmUp, requestsPerSecond, coresUsed, cores }: WarmUpCost): Holding {
+  const own = phases[warmUp];
+  if (own === undefined || requestsPerSecond < plannedMin) return holds;
+  const alike = phases.slice(warmUp + 1).filter(({ traffic }) => JSON.stringify(traffic) === JSON.stringify(own.traffic));
+  const growth = Math.max(0, ...alike.map(peakPerSecond)) / requestsPerSecond;
+  if (growth <= 1) return holds;
+  const coresLeast = coresUsed * growth ** (1 - cheaperByPower);
+  if (coresLeast <= clearlyTooMuch * cores) return holds;
+  return { kind: 'cannot', heldPerSecond: requestsPerSecond * (cores / coresUsed) ** (1 / (1 - cheaperByPower)) };
+}
