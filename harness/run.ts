@@ -2,18 +2,15 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
-import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { release, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import type { RunOptions } from '#harness/command/run-options.ts';
 import type { Engine } from '#harness/engine/engine.ts';
 import { createK6Engine } from '#harness/engine/k6/k6-engine.ts';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
-import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
 import { mostOf } from '#harness/engine/streams/plan.ts';
-import { calibrateAt, canFire } from '#harness/fit/can-fire.ts';
-import { createFitCheck, type FitCheck } from '#harness/fit/fit-check.ts';
-import { fitTrouble } from '#harness/fit/fit-trouble.ts';
-import { cannotFireText } from '#harness/fit/unfit-text.ts';
+import { calibrateAt } from '#harness/fit/can-fire.ts';
+import { fitCheckOf, tryGenerator, wireOf } from '#harness/fit/fit-of-run.ts';
 import { judge } from '#harness/gates/judge.ts';
 import { canStillHold } from '#harness/gates/observe.ts';
 import { createLiveView, type LiveView } from '#harness/live/live.ts';
@@ -62,7 +59,7 @@ export async function runScenario(options: RunOptions): Promise<Verdict> {
     view.note(`${scenario.name}: ${scenario.description}`);
     // One that is there already is asked at once whether it answers; our own is not started for a plan that the generator cannot fire.
     if (options.target !== undefined) target = await openTarget(options, folder);
-    const generator = await tryGenerator({ options, view, signal: interrupts.signal });
+    const generator = await tryGenerator(options, { note: view.note, signal: interrupts.signal });
     if (generator.unfit !== undefined) return await endUnfit({ options, folder, startedAt, view, target, ...generator, unfit: generator.unfit });
     target ??= await openTarget(options, folder);
     interrupts.onKill(target.kill);
@@ -113,32 +110,6 @@ async function endUnfit({ unfit, view, ...unfitted }: Unfit): Promise<Verdict> {
   return verdict;
 }
 
-type Trying = { readonly options: RunOptions; readonly view: LiveView; readonly signal: AbortSignal };
-type Tried = { readonly calibration: readonly CalibrationRecord[]; readonly unfit: string | undefined };
-
-/** The null target speaks no TLS, and a run over TLS is not on epoll. */
-const wireOf = ({ target, wire }: RunOptions): WireChoice => (target?.url.startsWith('https:') === true ? 'net' : wire);
-
-const checksFit = ({ fitCheck = true, fit, engine }: RunOptions): boolean => fitCheck && fit === undefined && engine !== 'k6';
-
-async function tryGenerator({ options, view, signal }: Trying): Promise<Tried> {
-  const { scenario, seed } = options;
-  const peak = Math.max(...scenario.phases.map(peakPerSecond));
-  // Nothing is fired in a run of streams alone, and k6 is not what would be calibrated.
-  if (options.engine === 'k6' || peak === 0 || signal.aborted) return { calibration: [], unfit: undefined };
-  view.note('calibrating the generator (before the run)');
-  const asked = { wire: wireOf(options), seed, workers: scenario.generator?.workers ?? 1, peakPerSecond: peak, signal };
-  const { calibration, firedPerSecond } = await canFire(asked, checksFit(options));
-  if (firedPerSecond === undefined) return { calibration, unfit: undefined };
-  return { calibration, unfit: cannotFireText({ next: nextStep(options), firedPerSecond, plannedPerSecond: peak }) };
-}
-
-/** What to type where this machine is too small. */
-function nextStep({ scenario, named = scenario.name, engine = 'native', target }: RunOptions): string {
-  const trouble = fitTrouble({ scenario, engine, owned: target === undefined });
-  return trouble === undefined ? `npm run scenario -- ${named} --fit` : 'a lower rate, as in --set phases.PHASE.rate.ratePerSecond=…';
-}
-
 type Measuring = {
   readonly options: RunOptions;
   readonly folder: string;
@@ -186,7 +157,7 @@ async function measure({ options, startedAt, target, view, interrupts, calibrati
     signal,
     onKill: interrupts.onKill,
     onSecond: (second) => view.update({ ...second, scenario: options.scenario, phases, thresholds: options.thresholds }),
-    fitCheck: fitCheckOf(options, target),
+    fitCheck: fitCheckOf(options, { phases, owned: target.owned }),
     abortedBy: ({ cells, streamCells, webhookCells }, records) => {
       if (abortable.length === 0) return undefined;
       const streams = scenario.streams === undefined ? {} : { streams: { cells: streamCells(), processes: [] } };
@@ -224,19 +195,6 @@ function listenersText({ streams, phases }: Scenario): string {
   if (streams === undefined) return '';
   const most = Math.max(0, ...streams.readers.map(({ name }) => mostOf(phases, name)));
   return `, holding up to ${most.toLocaleString('en-US')} listeners of a kind`;
-}
-
-/** A service that runs elsewhere has a machine of its own, of which nothing is known here: what it cannot hold is its verdict. */
-function fitCheckOf(options: RunOptions, target: Target): FitCheck | undefined {
-  const { scenario } = options;
-  if (!checksFit(options) || !target.owned) return undefined;
-  return createFitCheck({
-    next: nextStep(options),
-    phases: phasesFor(runningScenario(scenario), options.engine),
-    cores: availableParallelism(),
-    coresOfMachine: cpus().length,
-    requestsAlone: scenario.streams === undefined && scenario.webhooks === undefined,
-  });
 }
 
 /** Of a run that was over before it began. */

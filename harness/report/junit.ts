@@ -29,7 +29,7 @@ export function junitXml({ run }: RunResult, verdict: Verdict): string {
     const said = verdict.reasons.find(({ code, text }) => reasonsOfThresholds.has(code) && text.startsWith(name));
     const trusted = verdict.verdict === 'fail' && said?.code !== 'failure-not-trusted';
     if (holds === 'no' && trusted) test.failure(said?.text ?? `observed ${observed}`, 'threshold-broken');
-    else if (holds !== 'yes') test.error(said?.text ?? `cannot be told: between ${best} and ${worst}`, said?.code ?? 'threshold-unknown');
+    else if (holds !== 'yes') test.error(said?.text ?? untold(threshold, verdict), said?.code ?? 'threshold-unknown');
   }
   for (const { code, text } of verdict.reasons) {
     if (reasonsOfThresholds.has(code)) continue;
@@ -38,4 +38,10 @@ export function junitXml({ run }: RunResult, verdict: Verdict): string {
     else test.error(text, code);
   }
   return builder.build();
+}
+
+/** Without a reason of its own a threshold is not told for the run's. */
+function untold({ best, worst }: Verdict['thresholds'][number], { reasons }: Verdict): string {
+  if (best !== null || worst !== null) return `cannot be told: between ${best} and ${worst}`;
+  return `not one sample: ${reasons[0]?.text ?? 'nothing was measured'}`;
 }
