@@ -2,7 +2,7 @@
  * A plan that no machine holds ends early with a rate, and --fit finds one: true on a machine of any speed, since every figure is compared with another of the same machine.
  * The only bound on time is the plan's own length.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
