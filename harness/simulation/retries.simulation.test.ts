@@ -1,11 +1,12 @@
 /** Devices that come back: when, how often, and what the books say of them. */
 import { describe, expect, it } from 'vitest';
 import { arrivalState } from '#harness/engine/engine.ts';
+import { countOf } from '#harness/metrics/histogram.ts';
 import { operations } from '#harness/target/operations.ts';
-import { quantileMs, statesOf, totalOf } from './figures.ts';
+import { histogramOf, quantileMs, statesOf, totalOf } from './figures.ts';
 import type { Act, ScriptedRequest, ScriptedServer } from './scripted-wire.ts';
 import { answerText, bytesAt } from './scripts.ts';
-import { poissonPhase, type SimulateOptions, simulateRun as simulate } from './simulate.ts';
+import { poissonPhase, type SimulateOptions, simulateRun as simulate, startMs } from './simulate.ts';
 
 const simulateRun = (options: SimulateOptions) => simulate({ operations, ...options });
 const phases = [poissonPhase('load', 50, 4)];
@@ -66,5 +67,28 @@ describe('what tries do to the books', () => {
     const { server } = byTry(({ atMs }, tries) => (tries === 1 ? [{ kind: 'close', atMs: atMs + 5 }] : shed(atMs, 1)));
     const run = simulateRun({ server, phases, retry: { ...honour, triesMax: 2 } });
     expect(statesOf(run)).toEqual({ [arrivalState.unknown]: 200 });
+  });
+});
+
+describe('a stop of the generator', () => {
+  const stop = { atMs: startMs + 1000, forMs: 300 };
+  const inStop = (atMs: number): boolean => atMs >= stop.atMs && atMs <= stop.atMs + stop.forMs;
+
+  it('reached the arrival whose first try it reached, though the second came long after it', () => {
+    const { server } = byTry(({ atMs }, tries) => (tries === 1 && inStop(atMs) ? shed(atMs, 1) : good(atMs)));
+    const run = simulateRun({ server, phases, retry: honour, stops: [stop] });
+    const again = totalOf(run, 'shed');
+    expect(again).toBeGreaterThan(5);
+    expect(countOf(histogramOf(run, 'chain', { of: 'spoiled' }))).toBeGreaterThanOrEqual(again);
+    // The second try alone is as trustworthy as any.
+    expect(countOf(histogramOf(run, 'response', { of: 'spoiled' })) + countOf(histogramOf(run, 'response'))).toBe(200 - again);
+  });
+
+  it('leaves no trace once all that was out is back, however often they tried meanwhile', () => {
+    const { server } = byTry(({ atMs }, tries) => (tries < 3 && inStop(atMs) ? shed(atMs, 0) : good(atMs)));
+    const run = simulateRun({ server, phases, retry: { kind: 'ignore', triesMax: 5, afterMs: 20 }, stops: [stop], timeoutMs: 2000 });
+    const spoiledAt = run.cells.filter(({ times }) => countOf(times.chain?.spoiled ?? { index: [], count: [] }) > 0).map(({ second }) => second);
+    expect(Math.max(...spoiledAt)).toBeLessThanOrEqual((stop.atMs + stop.forMs) / 1000 + 1);
+    expect(totalOf(run, 'good')).toBe(200);
   });
 });

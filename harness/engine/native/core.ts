@@ -163,7 +163,7 @@ export class EngineCore {
 
   #observe(): number {
     const nowMs = this.#options.nowMs();
-    if (this.#stops.observe(nowMs)) this.#exchanges.spoilInFlight();
+    if (this.#stops.observe(nowMs)) this.#stops.outstanding = this.#exchanges.inFlight;
     return nowMs;
   }
 
@@ -210,9 +210,7 @@ export class EngineCore {
     slot.intendedMs = dueMs;
     slot.dueMs = dueMs;
     slot.abandoned = false;
-    slot.inStop = this.#stops.dueInStop(dueMs);
-    slot.spoiled = slot.inStop || this.#stops.aftermath(nowMs);
-    if (slot.inStop) this.#stops.outstanding++;
+    slot.spoiledBefore = false;
     slot.context.arrival = arrival;
     slot.context.intendedWallMs = this.#options.originWallMs + dueMs;
     slot.context.chance = chanceOf(input.seed, arrival, purposes.payload);

@@ -81,12 +81,14 @@ export class Exchanges {
 
   /** The slot's current step is due: sends it, or queues it for a connection. */
   start(slot: Slot, nowMs: number): void {
-    const { input } = this.#options;
+    const { input, stops } = this.#options;
     slot.sent = false;
     slot.atLimit = false;
     slot.connectedFor = false;
     slot.connection = undefined;
     this.#cellOf(slot).counts.planned++;
+    slot.inAftermath = stops.aftermath(nowMs);
+    if (stops.reached(slot.dueMs)) stops.outstanding++;
     this.#deadlines.set(slot, nowMs + input.timeoutMs);
     const group = this.groups === 0 ? -1 : this.#deviceIndex(slot) % this.groups;
     const connection = this.pool.acquire(slot, group);
@@ -114,14 +116,9 @@ export class Exchanges {
     }
   }
 
-  /** A stop has just ended: all that is out was out in it. */
-  spoilInFlight(): void {
-    for (const slot of this.#deadlines) {
-      slot.spoiled = true;
-      if (slot.inStop) continue;
-      slot.inStop = true;
-      this.#options.stops.outstanding++;
-    }
+  /** Requests that are out or wait for a connection, and not for another try. */
+  get inFlight(): number {
+    return this.#deadlines.size;
   }
 
   giveUpAll(nowMs: number): void {
@@ -246,7 +243,7 @@ export class Exchanges {
     const overMs = this.#overMs(slot, read);
     if (overMs - slot.dueMs > this.#options.input.goodWithinMs) return this.#failCounted(slot, 'late');
     const cell = this.#cellOf(slot);
-    const { spoiled } = slot;
+    const spoiled = this.#isSpoiled(slot);
     cell.counts.good++;
     cell.time(timeIndex.dispatch_delay, slot.sentAtMs - slot.dueMs, spoiled);
     cell.time(timeIndex.service, overMs - slot.sentAtMs, spoiled);
@@ -255,19 +252,19 @@ export class Exchanges {
     if (read.connectMs !== undefined && slot.connectedFor) cell.time(timeIndex.connect, read.connectMs, spoiled);
     const next = slot.step + 1;
     if (next < slot.chain.length) {
-      this.#deadlines.clear(slot);
+      this.#leaveFlight(slot);
       slot.step = next;
       slot.dueMs = nowMs;
       return this.start(slot, nowMs);
     }
-    this.cells.at(slot.intendedMs, slot.phase, slot.chain[slot.step]!.index).time(timeIndex.chain, overMs - slot.intendedMs, spoiled);
+    this.cells.at(slot.intendedMs, slot.phase, slot.chain[slot.step]!.index).time(timeIndex.chain, overMs - slot.intendedMs, spoiled || slot.spoiledBefore);
     this.#end(slot);
   }
 
   #shed(slot: Slot, retryAfterSeconds: number): void {
     const { counts } = this.#cellOf(slot);
     counts.shed++;
-    if (slot.spoiled) counts.spoiledFailed++;
+    if (this.#isSpoiled(slot)) counts.spoiledFailed++;
     this.#retryOrEnd(slot, retryAfterSeconds * 1000);
   }
 
@@ -276,7 +273,6 @@ export class Exchanges {
     const { retry } = this.#options.input;
     if (retry === undefined || slot.tries >= retry.triesMax || slot.queued || this.#isEnding) return this.#endWithout(slot);
     this.#leaveFlight(slot);
-    slot.spoiled = false;
     slot.tries++;
     slot.retryAtMs = this.#options.nowMs() + (retry.kind === 'honour' && askedMs > 0 ? askedMs : retry.afterMs);
     this.#retries.add(slot);
@@ -295,7 +291,7 @@ export class Exchanges {
   #failCounted(slot: Slot, reason: string): void {
     const cell = this.#cellOf(slot);
     cell.counts.failed++;
-    if (slot.spoiled) cell.counts.spoiledFailed++;
+    if (this.#isSpoiled(slot)) cell.counts.spoiledFailed++;
     cell.reason(reason);
     this.#retryOrEnd(slot, 0);
   }
@@ -328,10 +324,17 @@ export class Exchanges {
     else this.slots.give(slot);
   }
 
+  /** The generator stood still while this try was due or in flight, or it was fired in the aftermath. */
+  #isSpoiled(slot: Slot): boolean {
+    return slot.inAftermath || this.#options.stops.reached(slot.dueMs);
+  }
+
+  /** A slot that waits for another try has left already. */
   #leaveFlight(slot: Slot): void {
+    if (!this.#deadlines.has(slot)) return;
     this.#deadlines.clear(slot);
-    if (slot.inStop) this.#options.stops.outstanding--;
-    slot.inStop = false;
+    slot.spoiledBefore ||= this.#isSpoiled(slot);
+    if (this.#options.stops.reached(slot.dueMs)) this.#options.stops.outstanding--;
   }
 
   #free(connection: Connection): void {

@@ -36,10 +36,10 @@ export class Slot {
   /** While it waits for another try. */
   retryAtMs = 0;
   deadlineMs = 0;
-  /** The generator stood still while this was due or in flight. */
-  spoiled = false;
-  /** Of those spoiled: in flight or due in the stop itself. While one is out, what is fired is spoiled too. */
-  inStop = false;
+  /** This try was fired in a stop's aftermath. */
+  inAftermath = false;
+  /** A try or step of this arrival that is over was spoiled. */
+  spoiledBefore = false;
   /** In the queue for a connection. */
   queued = false;
   /** Had to queue although no connection was allowed to be opened for it. */
@@ -89,10 +89,12 @@ export class SlotPool {
 export class Deadlines {
   #first: Slot | undefined = undefined;
   #last: Slot | undefined = undefined;
+  size = 0;
 
   /** Sets a deadline, or moves it behind all others. */
   set(slot: Slot, deadlineMs: number): void {
-    if (slot.earlier !== undefined || slot.later !== undefined || this.#first === slot) this.clear(slot);
+    if (this.has(slot)) this.clear(slot);
+    this.size++;
     slot.deadlineMs = deadlineMs;
     slot.earlier = this.#last;
     if (this.#last === undefined) this.#first = slot;
@@ -100,7 +102,12 @@ export class Deadlines {
     this.#last = slot;
   }
 
+  has(slot: Slot): boolean {
+    return slot.earlier !== undefined || slot.later !== undefined || this.#first === slot;
+  }
+
   clear(slot: Slot): void {
+    this.size--;
     if (slot.earlier === undefined) this.#first = slot.later;
     else slot.earlier.later = slot.later;
     if (slot.later === undefined) this.#last = slot.earlier;

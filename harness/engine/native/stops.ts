@@ -17,7 +17,8 @@ export class Stops {
   /** Longest sleep that is by design: between two looks no shorter gap is anybody's fault. */
   readonly #sleepMaxMs: number;
   #lastSeenMs: number;
-  #stop: Stop | undefined = undefined;
+  /** When the last stop ended. */
+  #endedMs = Number.NEGATIVE_INFINITY;
   readonly #recent: Stop[] = [];
   #aftermathUntilMs = 0;
   /** Requests in flight or due in the last stop that are still out. */
@@ -39,16 +40,19 @@ export class Stops {
     if (gapMs > this.gapMaxMs) this.gapMaxMs = gapMs;
     if (gapMs <= this.#spoiledAboveMs) return false;
     this.stopMsTotal += gapMs;
-    this.#stop = { fromMs, untilMs: nowMs };
-    this.#recent.push(this.#stop);
+    this.#endedMs = nowMs;
+    this.#recent.push({ fromMs, untilMs: nowMs });
     if (this.#recent.length > recentMax) this.#recent.shift();
     this.#aftermathUntilMs = nowMs + Math.max(aftermathMinMs, 5 * gapMs);
     return true;
   }
 
-  /** Was an arrival due in the last stop? What was due before it was fired before it. */
-  dueInStop(dueMs: number): boolean {
-    return this.#stop !== undefined && dueMs > this.#stop.fromMs && dueMs <= this.#stop.untilMs;
+  /**
+   * Did a stop reach a request that was due then and is still out? The last stop's end alone tells: whatever was due before it was in flight
+   * in the stop or had to wait for its end. So nobody has to be told of a stop, however many are out.
+   */
+  reached(dueMs: number): boolean {
+    return dueMs <= this.#endedMs;
   }
 
   /** Is what is fired now in a stop's aftermath? */
