@@ -6,11 +6,12 @@ import { exitCodes, type RunResult, type Verdict, type VerdictKind } from '#harn
 import { fitAside, fitFiguresOf, fitNotes } from './fit-words.ts';
 import { holdsWithin, type Observation } from './holds.ts';
 import { machineFaults } from './machine.ts';
+import { defaultLimits, type JudgeLimits, noiseOf, type Seconds, withNoise } from './noise.ts';
 import { notesOf } from './notes.ts';
 import { observe } from './observe.ts';
 import { disagreements, widenByProbe } from './probe.ts';
 import { promisesBroken } from './promises.ts';
-import { defaultLimits, type JudgeLimits, phasesOf, spoiledSeconds, withSpoiledSeconds } from './samples.ts';
+import { phasesOf } from './samples.ts';
 import { withSpoiledStreamSeconds } from './stream-samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 import { deliveredShareMin, deliveryOf, type Fault, faultsOf, type Saying } from './validity.ts';
@@ -24,12 +25,13 @@ import { boundedText, thresholdText, valueForVerdict } from './wording.ts';
 type Check = { readonly threshold: ParsedThreshold; readonly observation: Observation; readonly alone: Observation };
 
 export function judge(result: RunResult, thresholds: readonly ParsedThreshold[], limits: JudgeLimits = defaultLimits): Verdict {
-  const spoiled = spoiledSeconds(result, limits);
+  const noise = noiseOf(result, limits);
+  const spoiled = noise.shares;
   const known: RunResult = {
     ...result,
-    cells: withSpoiledSeconds(result.cells, spoiled),
-    ...withSpoiledStreamSeconds(result.streams, spoiled),
-    ...withSpoiledWebhookSeconds(result.webhooks, spoiled),
+    cells: withNoise(result.cells, noise),
+    ...withSpoiledStreamSeconds(result.streams, noise),
+    ...withSpoiledWebhookSeconds(result.webhooks, noise),
   };
   const checks = thresholds.map((threshold) => check(known, threshold, spoiled));
   const faults = [...faultsOf(known), ...faultsOfChecks(checks, known)];
@@ -60,7 +62,7 @@ export function judge(result: RunResult, thresholds: readonly ParsedThreshold[],
   };
 }
 
-function check(known: RunResult, threshold: ParsedThreshold, spoiled: ReadonlySet<number>): Check {
+function check(known: RunResult, threshold: ParsedThreshold, spoiled: Seconds): Check {
   const alone = observe(known, threshold);
   if (alone.figure === undefined) return { threshold, observation: alone, alone };
   const figure = widenByProbe(alone.figure, threshold, known, spoiled);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addStreamCell } from '#harness/metrics/fold-streams.ts';
-import type { RunResult, StreamCell, Verdict } from '#harness/run-result.ts';
+import type { RunResult, StreamCell, StreamTimeName, Verdict } from '#harness/run-result.ts';
 import { exampleStreamCell, exampleStreams, streamThresholdOf as of, stormOf } from './example-streams.ts';
 import { judge } from './judge.ts';
 import { canStillHold } from './observe.ts';
@@ -64,7 +64,7 @@ describe('times', () => {
     [1, 'yes'],
     [2, 'unknown'],
   ])('%i that a stop touched', (touched, holds) => {
-    const lagging = stormOf({ clean: { delivery_lag: [[5, 100 - touched]] }, touched: { delivery_lag: [[5, touched]] } });
+    const lagging = stormOf({ clean: { delivery_lag: [[5, 100 - touched]] }, touched: { delivery_lag: [[400, touched]] } });
     const rest = { cells: (lagging.streams?.cells ?? []).filter(({ second }) => second === 12), processes: [] };
     expect(answerOf({ ...lagging, streams: rest }, 'delivery_lag_ms{phase:spike}', 'p(99)<250')).toMatchObject({ holds });
     const away = (spoiled: number) => stormOf({ counts: { lost: 100 }, spoiled: { lost: spoiled }, clean: { resume: [[2000, 100 - touched]] } });
@@ -90,9 +90,27 @@ describe('times', () => {
           [5, 98],
         ],
       },
-      touched: { hello: [[5, 1]] },
+      touched: { hello: [[950, 1]] },
     });
     expect(answerOf(doubtful, 'hello_ms', 'p(99)<100')).toMatchObject({ holds: 'unknown', worst: expect.closeTo(900, -1) });
+  });
+
+  test('what was read is bounded by what was seen: from its beginning if that is ours, from a stop before it if that was read too', () => {
+    const worstOf = (name: StreamTimeName, metric: string, ms: number): unknown =>
+      answerOf(withStop(stormOf({ counts: { lost: 1, silenced: 1 }, touched: { [name]: [[ms, 1]] } })), `${metric}{phase:spike}`, 'max<100000')?.worst;
+    for (const [name, metric] of [
+      ['hello', 'hello_ms'],
+      ['offline_after', 'offline_after_ms'],
+    ] as const) {
+      expect(worstOf(name, metric, 4000), name).toBeCloseTo(4000, -1);
+    }
+    for (const [name, metric] of [
+      ['delivery_lag', 'delivery_lag_ms'],
+      ['frame_gap', 'frame_gap_ms'],
+      ['resume', 'resume_ms'],
+    ] as const) {
+      expect(worstOf(name, metric, 4000), name).toBeCloseTo(4600, -1);
+    }
   });
 
   test('a window finds the second that the whole phase hides', () => {

@@ -30,14 +30,16 @@ function streamTimeFigure(
   source: TimeSource,
   cells: readonly StreamCell[],
 ): SampledFigure {
-  const { clean, spoiled, missing, missingSpoiled } = sumStreamTimes(cells, source.time);
+  const { clean, spoiled, atMost, missing, missingSpoiled } = sumStreamTimes(cells, source.time);
   const all = selector.outcome !== 'ok';
   const failed = all ? missing : 0;
   const certainlyFailed = all ? missing - missingSpoiled : 0;
-  const unknown = countOf(spoiled) + (all ? missingSpoiled : 0);
+  const unbounded = all ? missingSpoiled : 0;
+  const unknown = countOf(spoiled) + unbounded;
   // A dial has a limit; who never came back was away for longer than any time, and so is the average.
   const timeoutMicros = source.time === 'hello' ? timeoutMsOf(run.scenario.fleet) * 1000 : Number.POSITIVE_INFINITY;
-  const { samples, figure } = timeFigure({ clean, spoiled, failed, certainlyFailed, unknown, waited: 0, timeoutMicros }, aggregation);
+  const question = { clean, spoiled, failed, certainlyFailed, unknown, atMost, unbounded, waited: 0, timeoutMicros };
+  const { samples, figure } = timeFigure(question, aggregation);
   return { samples, figure: figure === undefined || metric.unit !== 's' ? figure : inSeconds(figure) };
 }
 

@@ -33,8 +33,10 @@ function delayFigure(cells: readonly WebhookCell[], aggregation: ParsedThreshold
   const delays = cells.map(({ times }) => times.delay).filter((both) => both !== undefined);
   const clean = mergeHistograms(delays.map((both) => both.clean));
   const spoiled = mergeHistograms(delays.map((both) => both.spoiled));
-  const question = { clean, spoiled, failed: missing, certainlyFailed: missing, unknown: countOf(spoiled), waited: 0, timeoutMicros: Number.POSITIVE_INFINITY };
-  return timeFigure(question, aggregation);
+  // Read late a delay looks longer, so what came is bounded as it was seen; what never came is certain by the ledger.
+  const bounds = { unknown: countOf(spoiled), atMost: spoiled, unbounded: 0 };
+  const never = { failed: missing, certainlyFailed: missing, waited: 0, timeoutMicros: Number.POSITIVE_INFINITY };
+  return timeFigure({ clean, spoiled, ...bounds, ...never }, aggregation);
 }
 
 /** Where nothing had to arrive, nothing is proven. */

@@ -8,7 +8,19 @@ import { observeCpu, observeDrain, observeGrowth, observeItems, observeLedger, o
 import { observeStreams, streamsCanStillHold } from './observe-streams.ts';
 import { observeWebhookLedger, observeWebhooks } from './observe-webhooks.ts';
 import { observeRecovery } from './recovery.ts';
-import { drivenChains, type JudgedData, phasesOf, type SampledFigure, type Samples, type SelectedCell, selectCells, sumSamples, unknownOf } from './samples.ts';
+import {
+  drivenChains,
+  type JudgedData,
+  lateUnspoiledOf,
+  phasesOf,
+  type SampledFigure,
+  type Samples,
+  type SelectedCell,
+  selectCells,
+  sumSamples,
+  unboundedOf,
+  unknownOf,
+} from './samples.ts';
 import { withoutUnfinishedSeconds } from './stream-samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
 import { timeFigure } from './time-figure.ts';
@@ -84,12 +96,14 @@ type Times = {
 
 function arrivalTimeFigure({ run }: JudgedData, { aggregation }: ParsedThreshold, { time, cells, failuresCount, undelivered, more }: Times): SampledFigure {
   const samples = sumSamples(cells, time);
-  const { clean, spoiled, waited } = samples;
+  const { clean, spoiled, atMost, waited } = samples;
   const failed = failuresCount ? samples.failed : 0;
   const unknown = undelivered ? unknownOf(samples, countOf(spoiled) + samples.spoiledFailed) : countOf(spoiled);
+  const unbounded = undelivered ? unboundedOf(samples) + (time === 'service' ? lateUnspoiledOf(samples) : 0) : 0;
   const certainlyFailed = Math.max(0, failed - samples.spoiledFailed);
   const timeoutMicros = timeoutMsOf(run.scenario.fleet) * 1000;
-  return timeFigure({ clean, spoiled, failed, certainlyFailed, unknown: unknown + more, waited, timeoutMicros }, aggregation);
+  const question = { clean, spoiled, failed, certainlyFailed, unknown: unknown + more, atMost, unbounded: unbounded + more, waited, timeoutMicros };
+  return timeFigure(question, aggregation);
 }
 
 /** A good answer in spoiled time is still good, since standing still only makes things worse: of outcomes only bad ones are spoiled. */
@@ -103,7 +117,7 @@ function countFigure(samples: Samples, name: CountName, asRate: boolean, more: n
   if (name === 'dropped') return { samples: total, figure: { seen: of(value, total), low: of(value, total + more), high: of(value + more, total + more) } };
   if (samples.resolved === 0) return { samples: 0, figure: undefined };
   const certain = Math.max(0, value - samples.spoiledFailed - samples.waited);
-  const high = Math.min(total, value - Math.min(value, samples.spoiledFailed) + unknownOf(samples, samples.spoiledFailed)) + more;
+  const high = Math.min(total, value - Math.min(value, samples.spoiledFailed) + unboundedOf(samples)) + more;
   return { samples: samples.resolved, figure: { seen: of(value, samples.resolved), low: of(certain, total + more), high: of(high, total + more) } };
 }
 

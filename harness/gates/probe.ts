@@ -1,6 +1,7 @@
 /** The probe is a second ruler. Where it and the engine disagree on service times, the engine may have measured itself. */
 import { countOf, mergeHistograms, quantileMicros, type SparseHistogram } from '#harness/metrics/histogram.ts';
 import type { RunResult } from '#harness/run-result.ts';
+import type { Seconds } from './noise.ts';
 import { quantileIntervalMs } from './quantile-interval.ts';
 import { type Figure, phasesOf } from './samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
@@ -24,7 +25,7 @@ type Rulers = {
 };
 
 /** Service times of some phases by both rulers, without the seconds in which the machine stood still. */
-export function rulersOf(result: Pick<RunResult, 'cells' | 'probe'>, phases: ReadonlySet<number>, spoiled: ReadonlySet<number>): Rulers {
+export function rulersOf(result: Pick<RunResult, 'cells' | 'probe'>, phases: ReadonlySet<number>, spoiled: Seconds): Rulers {
   const concerns = (one: { readonly phase: number; readonly second: number }): boolean => phases.has(one.phase) && !spoiled.has(one.second);
   const cells = result.cells.filter(concerns);
   const service = cells.flatMap((cell) => (cell.times.service === undefined ? [] : [cell.times.service.clean, cell.times.service.spoiled]));
@@ -57,12 +58,7 @@ export function compareRulers({ engine, probe, unknown }: Rulers, q: number): Co
  * A quantile's bounds, widened by how far the probe's is from the engine's: what holds for only one of the rulers is unknown.
  * A response contains the service, so it is off by as much.
  */
-export function widenByProbe(
-  figure: Figure,
-  threshold: ParsedThreshold,
-  result: Pick<RunResult, 'cells' | 'probe' | 'phases'>,
-  spoiled: ReadonlySet<number>,
-): Figure {
+export function widenByProbe(figure: Figure, threshold: ParsedThreshold, result: Pick<RunResult, 'cells' | 'probe' | 'phases'>, spoiled: Seconds): Figure {
   const { source } = threshold.metric;
   const { aggregation } = threshold;
   const concerned = source.kind === 'time' && (source.time === 'response' || source.time === 'service' || source.time === 'chain');
@@ -74,7 +70,7 @@ export function widenByProbe(
 }
 
 /** Where the two disagree in a measured phase, each as a sentence. */
-export function disagreements(result: Pick<RunResult, 'cells' | 'probe' | 'phases'>, spoiled: ReadonlySet<number>): readonly string[] {
+export function disagreements(result: Pick<RunResult, 'cells' | 'probe' | 'phases'>, spoiled: Seconds): readonly string[] {
   if (result.probe === undefined) return [];
   return result.phases.flatMap((phase, index) => {
     if (!phase.measured) return [];

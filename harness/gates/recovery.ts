@@ -5,7 +5,7 @@
 import { countOf, mergeHistograms, quantileMicros } from '#harness/metrics/histogram.ts';
 import { metricOf } from './catalogue.ts';
 import type { Metric } from './metric.ts';
-import { type JudgedData, type SampledFigure, type SelectedCell, selectCells, sumSamples, unknownOf } from './samples.ts';
+import { type JudgedData, type SampledFigure, type SelectedCell, selectCells, sumSamples, unboundedOf, unknownOf } from './samples.ts';
 
 export const recoveryRule = { timesBaseline: 2, floorMs: 50, consecutiveSeconds: 3, q: 0.99 } as const;
 const response = metricOf('response_ms') as Metric;
@@ -75,12 +75,12 @@ function secondsAfter(data: JudgedData, selector: Readonly<Record<string, string
 /** A second without arrivals has no bound: it counts neither as recovered nor as seen, unless everything in it is unknown. */
 function secondP99(cells: readonly SelectedCell[]): SecondP99 {
   const samples = sumSamples(cells, 'response');
-  const { clean, spoiled, failed, spoiledFailed } = samples;
+  const { clean, spoiled, atMost, failed, spoiledFailed } = samples;
   const certain = Math.max(0, failed - spoiledFailed);
   const unknown = unknownOf(samples, countOf(spoiled) + spoiledFailed);
   return {
     seen: quantileMicros(mergeHistograms([clean, spoiled]), recoveryRule.q, failed),
     low: quantileMicros({ index: [0, ...clean.index], count: [unknown, ...clean.count] }, recoveryRule.q, certain),
-    high: quantileMicros(clean, recoveryRule.q, certain + unknown),
+    high: quantileMicros(mergeHistograms([clean, atMost]), recoveryRule.q, certain + unboundedOf(samples)),
   };
 }

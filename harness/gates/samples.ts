@@ -2,48 +2,18 @@
  * What a threshold looks at: arrivals of some cells, split into known and unknown ones. An arrival is unknown if it was not
  * delivered, or if the generator or the machine stood still in its time: what became of it says nothing about the service.
  */
-import { addHistograms } from '#harness/metrics/fold.ts';
-import { emptyHistogram, mergeHistograms, type SparseHistogram } from '#harness/metrics/histogram.ts';
-import type { Cell, RunResult, StreamsRecord, TimeName, WebhooksRecord } from '#harness/run-result.ts';
+import { countOf, mergeHistograms, type SparseHistogram } from '#harness/metrics/histogram.ts';
+import type { RunResult, TimeName, WebhooksRecord } from '#harness/run-result.ts';
 import type { Metric } from './metric.ts';
-
-export type JudgeLimits = {
-  /** A second in which the hypervisor took more than this share of all cores' time says nothing. */
-  readonly stealShareMax: number;
-  /** A second in which a worker of the generator stood still longer than this says nothing: the same tenth. */
-  readonly stopMsPerSecondMax: number;
-};
-export const defaultLimits: JudgeLimits = { stealShareMax: 0.1, stopMsPerSecondMax: 100 };
+import type { JudgedCell, JudgedStreamCell } from './noise.ts';
 
 /** The part of a result that thresholds look at; a live view has it before the run is over. */
-export type JudgedData = Pick<RunResult, 'cells' | 'phases' | 'ledger' | 'items' | 'scrapes' | 'processes' | 'pipelineDrainSeconds' | 'interrupted'> & {
+export type JudgedData = Pick<RunResult, 'phases' | 'ledger' | 'items' | 'scrapes' | 'processes' | 'pipelineDrainSeconds' | 'interrupted'> & {
   readonly run: { readonly scenario: RunResult['run']['scenario'] };
-  readonly streams?: Pick<StreamsRecord, 'cells'>;
+  readonly cells: readonly JudgedCell[];
+  readonly streams?: { readonly cells: readonly JudgedStreamCell[] };
   readonly webhooks?: Pick<WebhooksRecord, 'cells' | 'ledger'>;
 };
-
-/** Of workers and of the processes that hold streams or receive webhooks alike: who writes late makes changes late, and who reads late sees them late. */
-export function spoiledSeconds(result: Pick<RunResult, 'machine' | 'workers' | 'streams' | 'webhooks'>, limits: JudgeLimits): ReadonlySet<number> {
-  const stolen = result.machine.filter((one) => (one.stealShare ?? 0) > limits.stealShareMax).map((one) => one.second);
-  const threads = [...result.workers, ...(result.streams?.processes ?? []), ...(result.webhooks?.processes ?? [])];
-  const stopped = threads.filter((one) => one.stopMsTotal > limits.stopMsPerSecondMax).map((one) => one.second);
-  return new Set([...stolen, ...stopped]);
-}
-
-/** The cells with every sample of a spoiled second turned into an unknown one. */
-export function withSpoiledSeconds(cells: readonly Cell[], spoiled: ReadonlySet<number>): readonly Cell[] {
-  if (spoiled.size === 0) return cells;
-  return cells.map((cell) => (spoiled.has(cell.second) ? spoilCell(cell) : cell));
-}
-
-function spoilCell(cell: Cell): Cell {
-  const times: { [name in TimeName]?: { clean: SparseHistogram; spoiled: SparseHistogram } } = {};
-  for (const [name, both] of Object.entries(cell.times)) {
-    times[name as TimeName] = { clean: emptyHistogram, spoiled: addHistograms(both.clean, both.spoiled) };
-  }
-  const counts = { ...cell.counts, spoiledFailed: cell.counts.failed + cell.counts.shed };
-  return { ...cell, counts, times };
-}
 
 /** Indexes of the phases a selector means: the named one, else all measured ones. */
 export function phasesOf(data: Pick<JudgedData, 'phases'>, selector: Readonly<Record<string, string>>): ReadonlySet<number> {
@@ -80,6 +50,8 @@ function concernedBy(time: TimeName | undefined, operation: string | undefined, 
 export type Samples = {
   readonly clean: SparseHistogram;
   readonly spoiled: SparseHistogram;
+  /** The spoiled ones at their slowest. */
+  readonly atMost: SparseHistogram;
   readonly planned: number;
   readonly resolved: number;
   readonly failed: number;
@@ -105,15 +77,17 @@ export function selectCells(
     .filter((cell) => phases.has(cell.phase) && (concerned.failures?.has(cell.operation) ?? true))
     .map((cell) => ({ cell, hasSamples: concerned.samples?.has(cell.operation) ?? true }));
 }
-export type SelectedCell = { readonly cell: Cell; readonly hasSamples: boolean };
+export type SelectedCell = { readonly cell: JudgedCell; readonly hasSamples: boolean };
 
-const sumOf = (cells: readonly SelectedCell[], value: (cell: Cell) => number): number => cells.reduce((sum, one) => sum + value(one.cell), 0);
+const sumOf = (cells: readonly SelectedCell[], value: (cell: JudgedCell) => number): number => cells.reduce((sum, one) => sum + value(one.cell), 0);
 
 export function sumSamples(cells: readonly SelectedCell[], time: TimeName | undefined): Samples {
-  const times = time === undefined ? [] : cells.flatMap((one) => (one.hasSamples ? [one.cell.times[time]] : [])).filter((both) => both !== undefined);
+  const sampled = time === undefined ? [] : cells.filter((one) => one.hasSamples).map(({ cell }) => ({ both: cell.times[time], atMost: cell.atMost?.[time] }));
+  const times = sampled.flatMap(({ both, atMost }) => (both === undefined ? [] : [{ ...both, atMost: atMost ?? both.spoiled }]));
   return {
     clean: mergeHistograms(times.map((both) => both.clean)),
     spoiled: mergeHistograms(times.map((both) => both.spoiled)),
+    atMost: mergeHistograms(times.map((both) => both.atMost)),
     planned: sumOf(cells, (cell) => cell.counts.planned),
     resolved: sumOf(cells, (cell) => cell.counts.good + cell.counts.shed + cell.counts.failed),
     failed: sumOf(cells, (cell) => cell.counts.failed),
@@ -127,14 +101,21 @@ export function sumSamples(cells: readonly SelectedCell[], time: TimeName | unde
 }
 
 /**
- * Arrivals of which nothing can be said: never fired or never accounted for; and the larger of those fired too late and those spoiled,
+ * Arrivals that may have been as quick as any: never fired or never accounted for; and the larger of those fired too late and those spoiled,
  * since the stop that delayed an arrival spoiled it too, and nobody is counted twice.
  */
 export function unknownOf(samples: Samples, spoiled: number): number {
-  const unaccounted = Math.max(0, samples.planned - samples.resolved);
-  const firedLate = Math.max(0, samples.dropped - unaccounted);
-  return unaccounted + Math.max(firedLate, spoiled);
+  return unaccountedOf(samples) + Math.max(firedLateOf(samples), spoiled);
 }
+
+const unaccountedOf = (samples: Samples): number => Math.max(0, samples.planned - samples.resolved);
+const firedLateOf = (samples: Samples): number => Math.max(0, samples.dropped - unaccountedOf(samples));
+
+/** Arrivals that nothing bounds: never fired, never accounted for, refused or failed in a stop. One that was fired late and answered well is bounded by that. */
+export const unboundedOf = (samples: Samples): number => unaccountedOf(samples) + samples.spoiledFailed;
+
+/** Fired late by no stop that the engine saw: what they took from then on says too little of what they would have taken in time. */
+export const lateUnspoiledOf = (samples: Samples): number => Math.max(0, firedLateOf(samples) - countOf(samples.spoiled) - samples.spoiledFailed);
 
 /** Infinity: among the failed, or never. `low` and `high` bound what the figure would be if all were known. */
 export type Figure = { readonly seen: number; readonly low: number; readonly high: number };

@@ -2,6 +2,7 @@
 import { addHistograms } from '#harness/metrics/fold.ts';
 import { countOf, emptyHistogram, mergeHistograms, type SparseHistogram } from '#harness/metrics/histogram.ts';
 import type { StreamCell, StreamCounts, StreamTimeName } from '#harness/run-result.ts';
+import { heldUpMsOf, type JudgedStreamCell, type Noise, raised } from './noise.ts';
 import { type JudgedData, phasesOf } from './samples.ts';
 
 type Selector = Readonly<Record<string, string>>;
@@ -57,14 +58,30 @@ function missingOf(cell: StreamCell, time: StreamTimeName): Missing {
   }
 }
 
-export type StreamTimes = { readonly clean: SparseHistogram; readonly spoiled: SparseHistogram; readonly missing: number; readonly missingSpoiled: number };
+export type StreamTimes = {
+  readonly clean: SparseHistogram;
+  readonly spoiled: SparseHistogram;
+  /** The spoiled ones at their slowest. */
+  readonly atMost: SparseHistogram;
+  readonly missing: number;
+  readonly missingSpoiled: number;
+};
 
-export function sumStreamTimes(cells: readonly StreamCell[], time: StreamTimeName): StreamTimes {
+/**
+ * Times whose beginning is itself something that is read: an acknowledgement, a frame, an end. A stop that read it late made the time shorter, by its
+ * length at most. Of the others (a dial, a close of ours) the beginning is known, and reading late only makes them longer.
+ */
+const readLateAtTheirStart: ReadonlySet<StreamTimeName> = new Set<StreamTimeName>(['delivery_lag', 'frame_gap', 'resume', 'lifetime']);
+
+export function sumStreamTimes(cells: readonly JudgedStreamCell[], time: StreamTimeName): StreamTimes {
   const both = cells.map(({ times }) => times[time]).filter((one) => one !== undefined);
+  const isFlattered = readLateAtTheirStart.has(time);
+  const atMost = cells.map(({ times, heldUpMs = 0 }) => raised(times[time]?.spoiled ?? emptyHistogram, isFlattered ? heldUpMs : 0));
   const missing = cells.map((cell) => missingOf(cell, time));
   return {
     clean: mergeHistograms(both.map(({ clean }) => clean)),
     spoiled: mergeHistograms(both.map(({ spoiled }) => spoiled)),
+    atMost: mergeHistograms(atMost),
     missing: missing.reduce((sum, { all }) => sum + all, 0),
     missingSpoiled: missing.reduce((sum, { spoiled }) => sum + spoiled, 0),
   };
@@ -99,12 +116,11 @@ const timesOfTheSecond = ['hello', 'delivery_lag', 'frame_gap'] as const;
 type StreamsPart<S> = { readonly streams?: S };
 
 /** Absent where there are no streams. */
-export function withSpoiledStreamSeconds<S extends { readonly cells: readonly StreamCell[] }>(
-  streams: S | undefined,
-  spoiled: ReadonlySet<number>,
-): StreamsPart<S> {
+export function withSpoiledStreamSeconds<S extends { readonly cells: readonly StreamCell[] }>(streams: S | undefined, noise: Noise): StreamsPart<S> {
   if (streams === undefined) return {};
-  return { streams: { ...streams, cells: streams.cells.map((cell) => (spoiled.has(cell.second) ? spoilStreamCell(cell) : cell)) } };
+  const spoiled = (cell: StreamCell): StreamCell => (noise.shares.has(cell.second) ? spoilStreamCell(cell) : cell);
+  const judged = (cell: StreamCell): JudgedStreamCell => ({ ...cell, heldUpMs: heldUpMsOf(noise, cell) });
+  return { streams: { ...streams, cells: streams.cells.map((cell) => judged(spoiled(cell))) } };
 }
 
 /** A cell of a second in which the generator or the machine stood still. */

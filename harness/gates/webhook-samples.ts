@@ -2,6 +2,7 @@
 import { addHistograms } from '#harness/metrics/fold.ts';
 import { emptyHistogram } from '#harness/metrics/histogram.ts';
 import type { WebhookCell, WebhookCounts, WebhooksRecord } from '#harness/run-result.ts';
+import type { Noise } from './noise.ts';
 import { type JudgedData, phasesOf } from './samples.ts';
 
 type Selector = Readonly<Record<string, string>>;
@@ -24,9 +25,9 @@ export function missingOf(data: Pick<JudgedData, 'webhooks' | 'phases'>, selecto
 }
 
 /** Absent where there are none. Counts of what came stay: no stop makes an attempt, or takes its signature away. */
-export function withSpoiledWebhookSeconds(webhooks: WebhooksRecord | undefined, spoiled: ReadonlySet<number>): { readonly webhooks?: WebhooksRecord } {
+export function withSpoiledWebhookSeconds(webhooks: WebhooksRecord | undefined, { shares }: Noise): { readonly webhooks?: WebhooksRecord } {
   if (webhooks === undefined) return {};
-  return { webhooks: { ...webhooks, cells: webhooks.cells.map((cell) => (spoiled.has(cell.second) ? spoilCell(cell) : cell)) } };
+  return { webhooks: { ...webhooks, cells: webhooks.cells.map((cell) => (shares.has(cell.second) ? spoilCell(cell) : cell)) } };
 }
 
 function spoilCell(cell: WebhookCell): WebhookCell {

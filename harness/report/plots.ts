@@ -1,5 +1,5 @@
 /** What is drawn, as data: the page's script knows nothing of runs, only of columns, bands, shades and marks. */
-import { defaultLimits, spoiledSeconds } from '#harness/gates/samples.ts';
+import { defaultLimits, noiseOf } from '#harness/gates/noise.ts';
 import { isOfStreamsAlone } from '#harness/gates/stream-samples.ts';
 import { timesOf } from '#harness/metrics/fold.ts';
 import type { Cell, CellCounts, RunResult, TimeName, Verdict, WorkerLag } from '#harness/run-result.ts';
@@ -45,7 +45,7 @@ export function shadesOf(result: RunResult): readonly Shade[] {
   const above = (values: Column, limit: number): readonly number[] => values.flatMap((value, second) => (value !== null && value >= limit ? [second] : []));
   const lag = quantilesOf(seconds, result.cells, 'dispatch_delay').p99;
   const shades: readonly Shade[] = [
-    { kind: 'unknown', label: 'arrivals count as unknown', seconds: [...spoiledSeconds(result, defaultLimits)].sort((a, b) => a - b) },
+    { kind: 'unknown', label: 'arrivals count as unknown', seconds: [...noiseOf(result, defaultLimits).shares.keys()].sort((a, b) => a - b) },
     {
       kind: 'stop',
       label: 'generator stood still',
