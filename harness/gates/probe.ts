@@ -84,7 +84,7 @@ export function disagreements(result: Pick<RunResult, 'cells' | 'probe' | 'phase
 }
 
 /** Where the probe fell behind its plan in a measured phase: by how much, and what cannot be compared for it. */
-export function probeNotes(result: Pick<RunResult, 'cells' | 'probe' | 'phases'>, spoiled: ReadonlySet<number>): readonly Saying[] {
+export function probeNotes(result: Pick<RunResult, 'cells' | 'probe' | 'phases'>, spoiled: Seconds): readonly Saying[] {
   return result.phases.flatMap(({ name, measured }, phase) => {
     const seconds = (result.probe?.seconds ?? []).filter((one) => one.phase === phase && !spoiled.has(one.second));
     const total = (count: (one: (typeof seconds)[number]) => number): number => seconds.reduce((sum, one) => sum + count(one), 0);
