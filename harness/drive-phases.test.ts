@@ -29,13 +29,16 @@ const streamsInTrouble = (trouble: string | undefined): DrivenStreams => ({
 });
 
 type Scripted = Pick<Driving['run'], 'drive'> & {
+  readonly fitCheck?: Driving['input']['fitCheck'];
+  readonly run?: Partial<Driving['run']>;
+  readonly watch?: Partial<Driving['watch']>;
   readonly phases: readonly ArrivalPhase[];
   readonly streams?: DrivenStreams;
   readonly abortedBy?: Driving['input']['abortedBy'];
 };
 
 /** A run that stands at its origin, and that nothing finishes. */
-function scripted({ drive, phases, streams, abortedBy = () => undefined }: Scripted): Driving {
+function scripted({ drive, phases, streams, fitCheck, run, watch, abortedBy = () => undefined }: Scripted): Driving {
   const sinceOriginMs = () => 0;
   return {
     input: {
@@ -45,6 +48,7 @@ function scripted({ drive, phases, streams, abortedBy = () => undefined }: Scrip
       signal: new AbortController().signal,
       onSecond: () => {},
       abortedBy,
+      fitCheck,
     },
     run: {
       originNs: 0n,
@@ -52,6 +56,7 @@ function scripted({ drive, phases, streams, abortedBy = () => undefined }: Scrip
       cut: () => {},
       finish: () => Promise.reject(new Error('not driven to its end')),
       kill: () => Promise.resolve(),
+      ...run,
     },
     fold: new CellFold(),
     evenness: new EvennessFold(),
@@ -64,6 +69,7 @@ function scripted({ drive, phases, streams, abortedBy = () => undefined }: Scrip
       lastMachine: () => undefined,
       scrapeNow: () => Promise.resolve({ second: 0, ok: false, values: {} }),
       stop: () => Promise.reject(new Error('not driven to its end')),
+      ...watch,
     },
     sinceOriginMs,
   };
@@ -98,4 +104,38 @@ test('whether a run can still hold is asked with the phases to come, at their pl
     [0.26, 60.26, 60],
     [60.26, 120.26, 60],
   ]);
+});
+
+test('a warm-up that this machine cannot hold ends the run: the phase is cut, no other begins, no pipeline is waited for, and the engine is ended', async () => {
+  const warm = { ...load, name: 'warm', measured: false, durationSeconds: 0.06 };
+  const done: string[] = [];
+  const driving = scripted({
+    drive: (phase) => {
+      done.push(`drive ${phase}`);
+      return Promise.resolve();
+    },
+    phases: [warm, load],
+    fitCheck: ({ phase }) => (phase === 0 ? 'this machine holds about 7/s of this plan' : undefined),
+    run: {
+      cut: (phase) => void done.push(`cut ${phase}`),
+      finish: () => Promise.resolve({ states: new Uint8Array(), phaseFirstArrival: [], wire: 'net' }),
+      kill: () => Promise.resolve(void done.push('kill')),
+    },
+    watch: {
+      scrapeNow: () => Promise.reject(new Error('the pipeline was waited for')),
+      stop: () =>
+        Promise.resolve({
+          processes: [],
+          machine: [],
+          scrapes: [],
+          limits: { descriptorsMax: undefined, descriptorsUsedMax: undefined, portsMax: undefined, portsUsedMax: undefined },
+        }),
+    },
+  });
+  expect(await drivePhases(driving)).toMatchObject({
+    unfit: 'this machine holds about 7/s of this plan',
+    pipelineDrainSeconds: undefined,
+    phases: [{ name: 'warm' }],
+  });
+  expect(done).toEqual(['drive 0', 'cut 0', 'kill']);
 });

@@ -16,7 +16,8 @@ test('--help names every verb, every option and every exit code, on stdout', () 
   const { status, stdout } = typed('scenario', '--help');
   expect(status).toBe(0);
   for (const { usage } of verbs) expect(stdout).toContain(usage);
-  for (const option of ['target', 'credentials', 'seed', 'set', 'repeat', 'out', 'quiet', 'json', 'wire']) expect(stdout).toContain(`--${option}`);
+  for (const option of ['target', 'credentials', 'seed', 'set', 'repeat', 'out', 'quiet', 'json', 'wire', 'fit', 'fit-check'])
+    expect(stdout).toContain(`--${option}`);
   for (const code of ['0 pass', '1 fail', '2 usage', '3 invalid', '4 inconclusive', '130 interrupted']) expect(stdout).toContain(code);
 });
 
@@ -31,6 +32,8 @@ test.each<[string[], string]>([
   [['scenario', 'smoke', '--repeat', '0'], '--repeat has to be'],
   [['scenario', 'smoke', '--to', 'k6-operator'], '--to means nothing to a run'],
   [['scenario', 'export', 'smoke', '--repeat', '3'], '--repeat means nothing to export'],
+  [['scenario', 'export', 'smoke', '--fit'], '--fit means nothing to export'],
+  [['scenario', 'smoke', '--fit', '--engine', 'k6'], 'k6 holds less on the same machine'],
   [['scenario', 'smoke', '--target', 'http://127.0.0.1:1'], 'target -> credentials'],
   [['scenario', 'smoke', '--target', 'ftp://x', '--credentials', 'c.json'], '--target has to be an http or https URL'],
   [['scenario', 'smoke', '--wire', 'epol'], 'wire'],

@@ -76,6 +76,7 @@ describe("the estimate at the warm-up's end", () => {
     ['may be held', { ...cost, phases: [phase(1000), phase(8000)], coresUsed: 1 }],
     ['was reached already', { ...cost, phases: [phase(1000), phase(1000)], coresUsed: 2 }],
     ['sends something else', { ...cost, phases: [phase(1000), phase(16_000, { traffic: [{ chain: 'launch', weight: 1 }] })], coresUsed: 1 }],
+    ['follows a warm-up that used little', { ...cost, phases: [phase(1000), phase(100_000)], coresUsed: 0.9 }],
     ['follows a warm-up of a few', { ...cost, requestsPerSecond: 10, phases: [phase(10), phase(16_000)], coresUsed: 1 }],
   ])('says nothing of one that %s', (_, given) => {
     expect(judgeCost(given)).toEqual({ kind: 'holds' });

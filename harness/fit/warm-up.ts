@@ -88,13 +88,15 @@ export type WarmUpCost = {
 
 /** Without this much more than the machine has, an estimate is none: see the README, "The estimate at the warm-up's end". */
 const clearlyTooMuch = 1.5;
+/** Below it what the processes take anyway (timers, scrapes, each second's folding) may be most of what was used. */
+const usedShareMin = 0.5;
 /** What a request costs falls as the rate rises, by no more than this power of it. */
 const cheaperByPower = 0.5;
 
 /** What the busiest later phase would take, by what a request took. Only where it sends the same: what a refusal or another operation costs is not known. */
 export function judgeCost({ phases, warmUp, requestsPerSecond, coresUsed, cores }: WarmUpCost): Holding {
   const own = phases[warmUp];
-  if (own === undefined || requestsPerSecond < plannedMin) return holds;
+  if (own === undefined || requestsPerSecond < plannedMin || coresUsed < usedShareMin * cores) return holds;
   const alike = phases.slice(warmUp + 1).filter(({ traffic }) => JSON.stringify(traffic) === JSON.stringify(own.traffic));
   const growth = Math.max(0, ...alike.map(peakPerSecond)) / requestsPerSecond;
   if (growth <= 1) return holds;
