@@ -86,7 +86,7 @@ test('a chain of authenticate, ingest and a read, a new connection for each requ
   expect(authenticate?.connect?.count).toBe(200);
 });
 
-test('--repeat judges over runs, each with the plan of the next seed; the same seed gives the same plan', { timeout: 120_000 }, async () => {
+test('--repeat judges over runs, each with the plan of the next seed; the same seed gives the same plan', async () => {
   const scenario = written('s.json', short);
   const { code, err } = await run([scenario, '--repeat', '2', '--seed', '7']);
   expect([0, 3, 4], err).toContain(code);
@@ -105,7 +105,7 @@ const briefNeighbour = [
   ...['--set', 'thresholds[3].expression=rate>0.25', '--set', 'thresholds[4].expression=rate<0.75'],
 ];
 
-test('noisy-neighbour: the loud account is held to its quota, and without one its gate is red', { timeout: 180_000 }, async () => {
+test('noisy-neighbour: the loud account is held to its quota, and without one its gate is red', async () => {
   const floodShed = ({ thresholds }: Verdict) =>
     thresholds.filter(({ metric, selector }) => metric === 'shed' && selector.operation === 'flood').map(({ holds }) => holds);
   const held = await run(['noisy-neighbour', '--json', ...briefNeighbour]);
@@ -118,15 +118,16 @@ test('noisy-neighbour: the loud account is held to its quota, and without one it
   expect(floodShed(JSON.parse(free.out) as Verdict), free.err).toEqual(['no', 'yes']);
 });
 
-test('an abort threshold that cannot hold any more ends the run: fail, long before its time', { timeout: 60_000 }, async () => {
+test('an abort threshold that cannot hold any more ends the run: fail, long before its time', async () => {
   const target = await startTwin('favours-the-probe');
-  const phases = [{ ...short.phases[0], durationSeconds: 600 }];
+  const durationSeconds = 1200;
+  const phases = [{ ...short.phases[0], durationSeconds }];
   const thresholds = [{ metric: 'failed{phase:load}', expression: 'count<1', abort: true }];
   const fleet = { ...short.fleet, timeoutMs: 30 };
   const startedMs = performance.now();
   const { code, err } = await run([written('s.json', { ...short, fleet, phases, thresholds }), ...target]);
   expect(code, err).toBe(1);
-  expect(performance.now() - startedMs).toBeLessThan(60_000);
+  expect(performance.now() - startedMs).toBeLessThan((durationSeconds * 1000) / 2);
 });
 
 test('a service that speaks TLS', async () => {
@@ -147,7 +148,7 @@ test('a service that speaks TLS', async () => {
   expect(untrusted.err).toMatch(/certificate/);
 });
 
-test('what cannot be run: a sentence and a code, and no run folder', { timeout: 60_000 }, async () => {
+test('what cannot be run: a sentence and a code, and no run folder', async () => {
   const good = written('good.json', short);
   const account = written('account.json', { account_id: 'a', secret: 's', publishable_key: 'p' });
   const nobody = '--target=http://127.0.0.1:1';

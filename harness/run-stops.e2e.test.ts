@@ -50,21 +50,17 @@ test.each([
   ['a second Ctrl-C', ['SIGINT', 'SIGINT'], [130]],
   ['SIGKILL with a receiver of webhooks', ['SIGKILL'], [null], 'webhooks-smoke', 3],
   ['a second Ctrl-C with a receiver of webhooks', ['SIGINT', 'SIGINT'], [130], 'webhooks-smoke', 3],
-] as const)(
-  '%s: no process is left over',
-  async (_, signals, codes, scenario: string = 'smoke', othersMin: number = 2) => {
-    const { child, ended, others } = await startRun(scenario);
-    expect(others.size).toBeGreaterThanOrEqual(othersMin);
-    for (const signal of signals) {
-      child.kill(signal);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    const code = await ended;
-    expect(codes as readonly (number | null)[]).toContain(code);
-    await expect.poll(() => leftOf(others), { interval: 100 }).toEqual([]);
-  },
-  40_000,
-);
+] as const)('%s: no process is left over', async (_, signals, codes, scenario: string = 'smoke', othersMin: number = 2) => {
+  const { child, ended, others } = await startRun(scenario);
+  expect(others.size).toBeGreaterThanOrEqual(othersMin);
+  for (const signal of signals) {
+    child.kill(signal);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const code = await ended;
+  expect(codes as readonly (number | null)[]).toContain(code);
+  await expect.poll(() => leftOf(others), { interval: 100 }).toEqual([]);
+});
 
 test('a Ctrl-C before the load is an interruption too, with a sentence', async () => {
   const { child, ended, others } = await startRun('smoke', /calibrating/);
@@ -76,4 +72,4 @@ test('a Ctrl-C before the load is an interruption too, with a sentence', async (
   expect(await ended).toBe(130);
   expect(said).toContain('stopped before anything was measured');
   await expect.poll(() => leftOf(others), { interval: 100 }).toEqual([]);
-}, 40_000);
+});

@@ -18,7 +18,8 @@ export function depsAlone({ clock = systemClock, ...change }: Partial<PlainDeps>
     metrics: async () => '',
     isDraining: () => false,
     isClosing: () => false,
-    streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 120_000 },
+    // The check comes later than any test waits: what arrives, arrives by a poke.
+    streams: { ageMs: 600_000, positionCheckMs: 600_000, presenceTimeoutMs: 120_000 },
     balancerIdleTimeoutMs: 60_000,
     streamsMax: 1000,
     permits: createOwnPermits(),

@@ -54,26 +54,28 @@ async function open(balancer: Balancer): Promise<Felt> {
 
 // 60 s are 300 ms, 350 s are 1.75 s.
 const scale = 200;
+/** An idle timeout of which a quarter is a pause that a busy machine does not stretch to the whole. */
+const unhurriedMs = 4000;
 
 test.each([
   ['classic-elb', 60_000, 'fin', 'fin'],
   ['nlb', 350_000, 'open', 'open'],
 ] as const)('%s: an idle connection expires after %i ms of its clock, and not while there is payload either way', async (preset, idleMs, client, target) => {
   const { address, felt } = await tcpTarget();
-  const balancer = await start({ settings: { ...presets[preset], proxyHeader: 'off' }, targets: [address], scale });
+  const balancer = await start({ settings: { ...presets[preset], proxyHeader: 'off' }, targets: [address], scale: idleMs / unhurriedMs });
   const kept = await open(balancer);
   await expect.poll(() => felt.length).toBe(1);
+  let begunMs = 0;
   for (let i = 0; i < 8; i++) {
-    await sleep(idleMs / scale / 4);
+    await sleep(unhurriedMs / 4);
+    begunMs = performance.now();
     (i % 2 === 0 ? kept.socket : (felt[0] as Felt).socket).write('x');
   }
-  await sleep(20);
-  expect([balancer.counts.expired, kept.text, felt[0]?.text]).toEqual([0, 'xxxx', 'xxxx']);
-  const begunMs = performance.now();
+  await expect.poll(() => [kept.text, felt[0]?.text]).toEqual(['xxxx', 'xxxx']);
+  expect(balancer.counts.expired).toBe(0);
   await expect.poll(() => balancer.counts.expired, { interval: 5 }).toBe(1);
-  expect(performance.now() - begunMs).toBeGreaterThan((idleMs / scale) * 0.8);
-  await sleep(50);
-  expect([kept.end, felt[0]?.end]).toEqual([client, target]);
+  expect(performance.now() - begunMs).toBeGreaterThan(unhurriedMs * 0.8);
+  await expect.poll(() => [kept.end, felt[0]?.end]).toEqual([client, target]);
   expect(balancer.lines.at(-1)).toMatchObject({ ended: 'idle', bytesIn: 4, bytesOut: 4, target: `127.0.0.1:${address.port}` });
 });
 
@@ -100,7 +102,7 @@ test('one side’s silence can have a timeout of its own', async () => {
   const balancer = await start({ settings: { ...presets['classic-elb'], proxyHeader: 'off', clientSilenceMs: 20_000 }, targets: [address], scale });
   const client = await open(balancer);
   await expect.poll(() => felt.length).toBe(1);
-  for (let i = 0; i < 20 && client.end === 'open'; i++) {
+  for (let i = 0; i < 2000 && client.end === 'open'; i++) {
     felt[0]?.socket.write('x');
     await sleep(20);
   }
@@ -231,7 +233,7 @@ test('a target that closes idle connections earlier than the balancer makes 502s
     return found;
   };
   expect(await statuses(50)).toContain(502);
-  expect(await statuses(400)).toEqual(new Set([200]));
+  expect(await statuses(60_000)).toEqual(new Set([200]));
 });
 
 test('an HTTP exchange that is idle: the classic listener resets, the application listener closes', async () => {

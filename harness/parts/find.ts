@@ -62,7 +62,8 @@ export function adviceFor(part: Part, finding: Finding, machine: Surroundings): 
   if (finding.kind === 'misnamed') return `${part.variable} is "${finding.value}", and there is no such program: correct it or unset it.`;
   const installation = installationOf(part, machine);
   if (installation.kind === 'impossible') return installation.reason;
-  if (installation.kind === 'buildable') return `install it with: npm run parts (which runs: ${show(installation.build)}), or put ${part.name} on PATH`;
+  if (installation.kind === 'buildable')
+    return `install it with: npm run parts -- ${part.name} (which runs: ${show(installation.build)}), or put ${part.name} on PATH`;
   return `install it with: npm run parts (which runs: ${show(installation.asRoot(installation.manager.install(installation.packages)))})`;
 }
 

@@ -11,6 +11,10 @@ export function listParts(parts: readonly Part[], machine: Surroundings): void {
   }
 }
 
+/** Those that are named; without names those that `npm test` needs, or all. */
+export const wantedParts = (parts: readonly Part[], { names, all }: { readonly names: readonly string[]; readonly all: boolean }): readonly Part[] =>
+  parts.filter(({ name, isForLong }) => (names.length > 0 ? names.includes(name) : all || isForLong !== true));
+
 /** Resolves to the exit code: 0 when every part is there at the end. */
 export async function installParts(parts: readonly Part[], machine: Surroundings): Promise<number> {
   let missing = 0;

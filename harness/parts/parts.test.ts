@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { adviceFor, findPart, requirePart } from './find.ts';
-import { installParts, listParts } from './install.ts';
+import { installParts, listParts, wantedParts } from './install.ts';
 import { type Command, managers } from './managers.ts';
 import { type Part, parts } from './parts.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -167,7 +167,7 @@ describe('a part that is built', () => {
     expect(ran).toHaveLength(1);
     expect(ran[0]).toMatch(/^go build -C .*lamp -trimpath -o .*lamp example\.test\/lamp$/);
     expect(machine.said).toContain(`$ ${ran[0]}`);
-    expect(adviceFor(built, { kind: 'missing' }, machine)).toBe(`install it with: npm run parts (which runs: ${ran[0]}), or put lamp on PATH`);
+    expect(adviceFor(built, { kind: 'missing' }, machine)).toBe(`install it with: npm run parts -- lamp (which runs: ${ran[0]}), or put lamp on PATH`);
   });
 
   test('without Go it is a sentence that says both ways, and nothing is run', async () => {
@@ -183,6 +183,14 @@ describe('a part that is built', () => {
     expect(machine.ran).toHaveLength(1);
     expect(machine.said.at(-1)).toContain('could not be installed');
   });
+});
+
+test('without more those that npm test needs are wanted, and nothing of those is built', () => {
+  const namesOf = (asked: Parameters<typeof wantedParts>[1]): readonly string[] => wantedParts(parts, asked).map(({ name }) => name);
+  expect(namesOf({ names: [], all: false })).toEqual(['chromium', 'haproxy', 'prometheus', 'promtool']);
+  expect(wantedParts(parts, { names: [], all: false }).every(({ go }) => go === undefined)).toBe(true);
+  expect(namesOf({ names: [], all: true })).toEqual(parts.map(({ name }) => name));
+  expect(namesOf({ names: ['k6'], all: false })).toEqual(['k6']);
 });
 
 test('every part has its own variable, and a package in every manager or a sentence', () => {

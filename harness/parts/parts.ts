@@ -4,6 +4,8 @@ import type { ManagerName } from './managers.ts';
 export type Part = {
   readonly name: string;
   readonly purpose: string;
+  /** Only `npm run test:long` needs it: it takes minutes to build, and comes with --all or by its name. */
+  readonly isForLong?: true;
   /** An environment variable that names the program outright. */
   readonly variable: string;
   /** Names it goes by on PATH, or absolute paths; the first that is there is taken. */
@@ -45,6 +47,7 @@ export const parts = [
   {
     name: 'k6',
     purpose: 'drives requests with --engine k6',
+    isForLong: true,
     variable: 'HEADROOM_K6',
     commands: [builtPath('k6'), 'k6'],
     packages: {},
@@ -53,6 +56,7 @@ export const parts = [
   {
     name: 'kubeconform',
     purpose: 'checks exported manifests in tests',
+    isForLong: true,
     variable: 'HEADROOM_KUBECONFORM',
     commands: [builtPath('kubeconform'), 'kubeconform'],
     packages: {},
@@ -75,6 +79,7 @@ export const parts = [
   {
     name: 'versitygw',
     purpose: 'is the S3 store that tests archive into',
+    isForLong: true,
     variable: 'HEADROOM_VERSITYGW',
     commands: [builtPath('versitygw'), 'versitygw'],
     packages: {},

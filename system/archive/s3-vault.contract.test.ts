@@ -18,13 +18,13 @@ async function vaultAt(answer: RequestListener): Promise<Vault> {
   return vault;
 }
 
-test('an endpoint that takes a request and never answers is given up', { timeout: 8000 }, async () => {
+test('an endpoint that takes a request and never answers is given up', async () => {
   const vault = await vaultAt(() => undefined);
   const outcomes = await Promise.allSettled([vault.get('x'), vault.put('x', Buffer.from('x'))]);
   expect(outcomes).toMatchObject([{ reason: { name: 'TimeoutError' } }, { reason: { name: 'TimeoutError' } }]);
 });
 
-test('an endpoint that stops inside of its answer is given up', { timeout: 8000 }, async () => {
+test('an endpoint that stops inside of its answer is given up', async () => {
   const vault = await vaultAt((_, answer) => {
     answer.writeHead(200, { 'content-length': 100 });
     answer.write('half');

@@ -338,10 +338,10 @@ describe('streams', () => {
   });
 
   test('heartbeats when nothing is said, bookmarks in them, and none under traffic', async () => {
-    const reader = open('ch=sync:trips&hb=1000');
+    const reader = open('ch=sync:trips&hb=4000');
     await until(reader, 'sync');
     for (let i = 0; i < 6; i++) {
-      await sleep(250);
+      await sleep(1000);
       await put('t1', { i });
     }
     expect(reader.frames.filter(({ t }) => t === 'hb')).toEqual([]);
@@ -470,7 +470,7 @@ describe('streams', () => {
     for (const { socket } of gone) socket.destroy();
     const first = open('ch=sync:trips');
     await until(first, 'sync');
-    const polling = ask('/v1/stream?ch=sync:trips&mode=longpoll&hb=1000');
+    const polling = ask('/v1/stream?ch=sync:trips&mode=longpoll&hb=4000');
     await sleep(100);
     expect((await ask('/v1/stream?ch=sync:trips')).json.code).toBe('too-many-streams');
     expect((await polling).status).toBe(204);
@@ -577,7 +577,8 @@ describe('states', () => {
   });
 
   test('a device may watch itself and nobody else, and its stream keeps it online', async () => {
-    await start({ streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs: 300 } });
+    const presenceTimeoutMs = 3000;
+    await start({ streams: { ageMs: 600_000, positionCheckMs: 10_000, presenceTimeoutMs } });
     const token = tokens.signDevice({ account, device: 'd1', user: undefined, generation: 1, expiresInSeconds: 60 });
     const asked = (query: string) => ask(`/v1/stream?${query}`, { headers: { authorization: `Bearer ${token}` } });
     expect((await asked('ch=device:d2')).status).toBe(403);
@@ -589,11 +590,11 @@ describe('states', () => {
     const partition = partitionOf(account, 'd1');
     const lease = await store.lease({ partition, owner: 'test', nowMs: 0, ttlMs: 1e9 });
     const { fence } = lease as { fence: number };
-    const expire = () => store.expire({ partition, fence, nowMs: Date.now(), timeoutMs: 300, limit: 10 });
-    await sleep(500);
+    const expire = () => store.expire({ partition, fence, nowMs: Date.now(), timeoutMs: presenceTimeoutMs, limit: 10 });
+    await sleep(presenceTimeoutMs * 1.2);
     expect(await expire()).toEqual([]);
     own.socket.destroy();
-    await sleep(500);
+    await sleep(presenceTimeoutMs * 1.2);
     expect(await expire()).toEqual([{ account, device: 'd1' }]);
     expect((await store.readPresence({ account, device: 'd1' }))?.online).toBe(false);
   });

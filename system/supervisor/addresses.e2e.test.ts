@@ -34,7 +34,7 @@ const ready = async (origin: string): Promise<number> => {
   return statusCode;
 };
 
-test('each worker listens on every address, and so does whoever comes after all of them were killed', { timeout: 60_000 }, async () => {
+test('each worker listens on every address, and so does whoever comes after all of them were killed', async () => {
   service = await startService({ workers: 2, folder: join(folder, 'data'), env: { HEADROOM_HOST: hosts.join(',') } });
   const { url } = service;
   for (const host of hosts) expect(await ready(at(url, host))).toBe(200);
@@ -45,7 +45,7 @@ test('each worker listens on every address, and so does whoever comes after all 
   for (const host of hosts) expect(await ready(at(url, host))).toBe(200);
 });
 
-test('with TLS too, and a session of one worker is good at the other', { timeout: 60_000 }, async () => {
+test('with TLS too, and a session of one worker is good at the other', async () => {
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   const subject = ['-subj', '/CN=localhost', '-days', '2'];
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key, '-out', cert, ...subject], {
@@ -70,7 +70,7 @@ test('with TLS too, and a session of one worker is good at the other', { timeout
   expect(reused).toEqual([false, ...Array<boolean>(rounds - 1).fill(true)]);
 });
 
-test('a worker that is full leaves what comes to the others; all full, they refuse; with room they take again', { timeout: 60_000 }, async () => {
+test('a worker that is full leaves what comes to the others; all full, they refuse; with room they take again', async () => {
   const descriptorsMax = 512;
   const perWorker = descriptorsMax - 256;
   service = await startService({ workers: 2, folder: join(folder, 'data'), descriptorsMax });

@@ -44,7 +44,7 @@ const heldByWorkers = async (): Promise<readonly number[]> => {
   return Object.entries(parsePrometheusText(await answer.body.text())).flatMap(([name, value]) => (name.startsWith('headroom_streams{') ? [value] : []));
 };
 
-test('one after the other and all at once: as many as the quota, on whichever workers, and room again for each that ended', { timeout: 60_000 }, async () => {
+test('one after the other and all at once: as many as the quota, on whichever workers, and room again for each that ended', async () => {
   const limited = await createAccount(service.adminUrl, service.adminToken, 'limited', { streams: quota });
   const token = await authorizeUser(service.url, limited, 'u');
   const others = await authorizeUser(service.url, await createAccount(service.adminUrl, service.adminToken, 'others'), 'u');
@@ -61,7 +61,7 @@ test('one after the other and all at once: as many as the quota, on whichever wo
   expect((await heldByWorkers()).reduce((sum, held) => sum + held, 0)).toBe(quota + 60);
 });
 
-test('what a killed worker held is free again', { timeout: 60_000 }, async () => {
+test('what a killed worker held is free again', async () => {
   const account = await createAccount(service.adminUrl, service.adminToken, 'limited', { streams: 60 });
   const token = await authorizeUser(service.url, account, 'u');
   expect(await statuses(Array.from({ length: 80 }, () => open(token)))).toEqual({ 200: 60, 429: 20 });

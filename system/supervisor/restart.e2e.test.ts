@@ -70,7 +70,7 @@ function listen(authorization: string): { readonly readers: StreamReader[]; read
   return { readers, keys: () => readers.flatMap(({ frames }) => frames.flatMap(({ t, k }) => (t === 'put' ? [k] : []))) };
 }
 
-test('under steady writes and 200 streams: no request fails, every stream is told and loses nothing, no counter goes back', { timeout: 120_000 }, async () => {
+test('under steady writes and 200 streams: no request fails, every stream is told and loses nothing, no counter goes back', async () => {
   await start(2);
   const before = service.workerPids();
   const account = await createAccount(service.adminUrl, service.adminToken, 'x');
@@ -131,7 +131,7 @@ test('under steady writes and 200 streams: no request fails, every stream is tol
   expect((await restart())[0]).toBe(202);
 });
 
-test('SIGHUP does the same, with one worker too; a SIGTERM meanwhile ends it all', { timeout: 60_000 }, async () => {
+test('SIGHUP does the same, with one worker too; a SIGTERM meanwhile ends it all', async () => {
   await start(1);
   const before = service.workerPids();
   const probe = repeat(10, async () => (await request(`${service.url}/readyz`, { dispatcher: new Agent({ pipelining: 0 }) })).statusCode);
@@ -144,7 +144,7 @@ test('SIGHUP does the same, with one worker too; a SIGTERM meanwhile ends it all
   expect(await service.stop()).toBe(0);
 });
 
-test('a replacement that does not come up ends the restart, and nothing changes', { timeout: 60_000 }, async () => {
+test('a replacement that does not come up ends the restart, and nothing changes', async () => {
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   const subject = ['-subj', '/CN=localhost', '-days', '2'];
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key, '-out', cert, ...subject], {
@@ -164,7 +164,7 @@ test('a replacement that does not come up ends the restart, and nothing changes'
   await dispatcher.destroy();
 });
 
-test('a worker that dies while it goes on leaves as many as there were, all new', { timeout: 60_000 }, async () => {
+test('a worker that dies while it goes on leaves as many as there were, all new', async () => {
   await start(3);
   const before = service.workerPids();
   expect((await restart())[0]).toBe(202);

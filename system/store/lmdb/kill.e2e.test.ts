@@ -34,7 +34,7 @@ async function exit(child: ChildProcess): Promise<NodeJS.Signals | null | undefi
   const timer = setTimeout(() => {
     late = true;
     child.kill('SIGKILL');
-  }, 10_000);
+  });
   child.send('exit');
   const [, signal] = await closed;
   clearTimeout(timer);

@@ -98,7 +98,7 @@ describe.each(['net', 'epoll'] as const)('the wire %s', (choice) => {
     await turnUntil(wires, () => sockets.length === 1);
     const beforeMs = nowMs();
     sockets[0]?.write('x');
-    await sleep(50);
+    await sleep(500);
     const lookMs = nowMs();
     await turnUntil(wires, () => diary.bytes === 1);
     expect(diary.sinceMs[0]).toBeLessThanOrEqual(nowMs());

@@ -75,7 +75,7 @@ function archivedIds(prefix: string): readonly string[] {
   });
 }
 
-test('a service of two workers that is killed while it archives: every event that was kept stands in the archive once', { timeout: 240_000 }, async () => {
+test('a service of two workers that is killed while it archives: every event that was kept stands in the archive once', async () => {
   const folder = join(base, 'service');
   const env = {
     HEADROOM_ARCHIVE: `s3://${bucket}/killed`,
