@@ -101,6 +101,23 @@ describe('--repeat', () => {
   });
 });
 
+describe('--repeat-until-told', () => {
+  test.each<[readonly VerdictKind[], number, number]>([
+    [['pass'], 1, 0],
+    [['invalid', 'inconclusive', 'pass'], 3, 0],
+    [['invalid', 'fail'], 2, 1],
+    [['invalid', 'invalid', 'invalid', 'invalid'], 4, 3],
+    [['invalid', 'interrupted'], 2, 130],
+  ])('%j: %i of at most 4 runs, exit code %i', async (kinds, count, expected) => {
+    const { code, runs, out, err } = await typed({ repeatUntilTold: 4, json: true }, kinds);
+    expect([code, runs.length]).toEqual([expected, count]);
+    expect(new Set(runs.map(({ seed }) => seed)).size).toBe(count);
+    expect(JSON.parse(out).runs.map((run: Verdict) => run.verdict)).toEqual(kinds);
+    expect(err).toContain(`example, ${count} run`);
+    expect(err).toContain('run 1 of at most 4');
+  });
+});
+
 test('--full-time takes the clock back', async () => {
   expect((await typed({ name: 'heartbeat-timeout' })).runs[0]?.scenario.clock).toEqual({ scale: 25 });
   expect((await typed({ name: 'heartbeat-timeout', fullTime: true })).runs[0]?.scenario.clock).toEqual({ scale: 1 });

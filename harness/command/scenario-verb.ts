@@ -4,7 +4,7 @@ import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
 import type { Fitted } from '#harness/fit/find-fit.ts';
 import { fitTrouble } from '#harness/fit/fit-trouble.ts';
 import { fitAside, titleOf } from '#harness/gates/fit-words.ts';
-import { judgeRepeats, type RepeatedVerdict } from '#harness/gates/repeats.ts';
+import { isTold, judgeRepeats, judgeUntilTold, type RepeatedVerdict } from '#harness/gates/repeats.ts';
 import type { Verdict } from '#harness/run-result.ts';
 import { loadScenario, scenarioNames } from '#harness/scenario-load.ts';
 import { applyOverrides } from '#harness/scenario-overrides.ts';
@@ -24,6 +24,8 @@ export type ScenarioArguments = {
   readonly set: readonly string[];
   readonly fullTime?: boolean | undefined;
   readonly repeat: number;
+  /** At most so many runs, until one can be trusted. */
+  readonly repeatUntilTold?: number | undefined;
   readonly fit?: boolean | undefined;
   readonly fitCheck?: boolean | undefined;
   readonly out?: string | undefined;
@@ -58,7 +60,9 @@ export async function runScenarios(args: ScenarioArguments, around: Surroundings
   }
   const options = args.fit === true ? await fitted(optionsOf(args, checked), around) : optionsOf(args, checked);
   if (options === undefined) return brokenExitCode;
-  return args.repeat === 1 ? runOnce(args, options, around) : runRepeatedly(args, options, around);
+  const { repeat, repeatUntilTold } = args;
+  if (repeatUntilTold !== undefined) return runRepeatedly(args, options, around, { runsMax: repeatUntilTold, endsWhenTold: true });
+  return repeat === 1 ? runOnce(args, options, around) : runRepeatedly(args, options, around, { runsMax: repeat, endsWhenTold: false });
 }
 
 const fitTroubleOf = ({ engine = 'native', target }: ScenarioArguments, { scenario }: RightScenario): string | undefined =>
@@ -120,15 +124,20 @@ async function runOnce(args: ScenarioArguments, options: RunOptions, { say, runS
 }
 
 /** Each run has arrivals of its own: the same ones N times would say nothing about other ones. */
-async function runRepeatedly(args: ScenarioArguments, options: RunOptions, { say, runScenario }: Surroundings): Promise<number> {
+async function runRepeatedly(
+  args: ScenarioArguments,
+  options: RunOptions,
+  { say, runScenario }: Surroundings,
+  { runsMax, endsWhenTold }: { readonly runsMax: number; readonly endsWhenTold: boolean },
+): Promise<number> {
   const verdicts: Verdict[] = [];
-  for (let repeatIndex = 0; repeatIndex < args.repeat; repeatIndex++) {
-    say.err(`run ${repeatIndex + 1} of ${args.repeat}\n`);
+  for (let repeatIndex = 0; repeatIndex < runsMax; repeatIndex++) {
+    say.err(`run ${repeatIndex + 1} of ${endsWhenTold ? 'at most ' : ''}${runsMax}\n`);
     const verdict = await runScenario({ ...options, seed: (args.seed + repeatIndex) % 2 ** 32, repeatIndex });
     verdicts.push(verdict);
-    if (verdict.verdict === 'interrupted') break;
+    if (verdict.verdict === 'interrupted' || (endsWhenTold && isTold(verdict))) break;
   }
-  const repeated = judgeRepeats(verdicts);
+  const repeated = endsWhenTold ? judgeUntilTold(verdicts) : judgeRepeats(verdicts);
   say.err(`${repeatedText(repeated)}\n`);
   if (args.json) say.out(`${JSON.stringify(repeated)}\n`);
   return repeated.exitCode;

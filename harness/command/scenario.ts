@@ -41,6 +41,11 @@ export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
         default: true,
         describe: 'end early, with exit code 3 and a rate that fits, where this machine clearly cannot hold the plan; --no-fit-check insists',
       })
+      .option('repeat-until-told', {
+        type: 'number',
+        requiresArg: true,
+        describe: 'run it again, with fresh arrivals, until a verdict can be trusted (pass or fail), at most N times',
+      })
       .option('out', { type: 'string', requiresArg: true, describe: "folder for the run's own folder (default: reports)" })
       .option('quiet', { type: 'boolean', default: false, describe: 'no live view, only the verdict' })
       .option('json', { type: 'boolean', default: false, describe: 'the verdict as JSON on stdout, everything else on stderr' })
@@ -60,7 +65,7 @@ export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
 
 /** yargs shows a thrown error's text and treats it as a usage error. */
 function checkArguments(args: ScenarioArguments): true {
-  const { name, exported, seed, repeat, target, parallelism = 1 } = args;
+  const { name, exported, seed, repeat, repeatUntilTold, target, parallelism = 1 } = args;
   const idle = idleOption(args);
   if (idle !== undefined) throw new Error(`--${idle} means nothing to ${name === 'export' ? 'export' : 'a run: it is of export'}`);
   if (exported !== undefined && name !== 'export') throw new Error(`Unknown argument: ${exported}`);
@@ -68,13 +73,38 @@ function checkArguments(args: ScenarioArguments): true {
     throw new Error(`--parallelism has to be a whole number from 1 to ${podsMax}`);
   if (!Number.isInteger(seed) || seed < 0 || seed > seedMax) throw new Error(`--seed has to be a whole number from 0 to ${seedMax}`);
   if (!Number.isInteger(repeat) || repeat < 1 || repeat > repeatMax) throw new Error(`--repeat has to be a whole number from 1 to ${repeatMax}`);
+  if (repeatUntilTold !== undefined && (!Number.isInteger(repeatUntilTold) || repeatUntilTold < 1 || repeatUntilTold > repeatMax))
+    throw new Error(`--repeat-until-told has to be a whole number from 1 to ${repeatMax}`);
+  if (repeatUntilTold !== undefined && repeat !== 1)
+    throw new Error('--repeat judges over all of its runs and --repeat-until-told by the first that can be trusted: give one of them');
   if (target !== undefined && !/^https?:$/.test(URL.parse(target)?.protocol ?? '')) throw new Error(`--target has to be an http or https URL, not ${target}`);
   return true;
 }
 
 /** What was asked for and would be ignored. */
-function idleOption({ name, to, parallelism, engine, repeat, wire, json, quiet, fit = false, fitCheck = true }: ScenarioArguments): string | undefined {
-  const ofRuns = { engine: engine === 'k6', repeat: repeat !== 1, wire: wire !== undefined, json, quiet, fit, 'no-fit-check': !fitCheck };
+function idleOption({
+  name,
+  to,
+  parallelism,
+  engine,
+  repeat,
+  repeatUntilTold,
+  wire,
+  json,
+  quiet,
+  fit = false,
+  fitCheck = true,
+}: ScenarioArguments): string | undefined {
+  const ofRuns = {
+    engine: engine === 'k6',
+    repeat: repeat !== 1,
+    'repeat-until-told': repeatUntilTold !== undefined,
+    wire: wire !== undefined,
+    json,
+    quiet,
+    fit,
+    'no-fit-check': !fitCheck,
+  };
   const ofExport = { to: to !== 'k6', parallelism: parallelism !== podsDefault };
   return Object.entries(name === 'export' ? ofRuns : ofExport).find(([, isGiven]) => isGiven)?.[0];
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { exitCodes, type Verdict, type VerdictKind } from '#harness/run-result.ts';
 import { exampleRun, thresholdOf } from './example-run.ts';
 import { judge } from './judge.ts';
-import { failureShareUpperBound, judgeRepeats } from './repeats.ts';
+import { failureShareUpperBound, judgeRepeats, judgeUntilTold } from './repeats.ts';
 
 const passed = judge(exampleRun(), [thresholdOf('failed', 'rate<0.1'), thresholdOf('response_ms', 'p(99)<250')]);
 const verdictOf = (kind: VerdictKind): Verdict => ({
@@ -24,6 +24,21 @@ test.each<[readonly VerdictKind[], VerdictKind]>([
   const repeated = judgeRepeats(kinds.map(verdictOf));
   expect(repeated).toMatchObject({ verdict: expected, exitCode: exitCodes[expected] });
   expect(repeated.runs.length).toBe(kinds.length);
+});
+
+test.each<[readonly VerdictKind[], VerdictKind, string]>([
+  [['pass'], 'pass', 'run 1 could be trusted: pass; 0 before it could not be trusted'],
+  [['invalid', 'inconclusive', 'fail'], 'fail', 'run 3 could be trusted: fail; 2 before it could not be trusted'],
+  [['invalid', 'interrupted'], 'interrupted', 'interrupted in run 2; 1 before it could not be trusted'],
+  [['invalid', 'inconclusive'], 'invalid', 'none of 2 runs could be trusted'],
+])('%j until one is told: %s', (kinds, expected, text) => {
+  const told = judgeUntilTold(kinds.map(verdictOf));
+  expect(told).toMatchObject({
+    verdict: expected,
+    exitCode: exitCodes[expected],
+    reasons: [{ text }, ...kinds.flatMap((kind) => (kind === 'pass' ? [] : [{}]))],
+  });
+  expect(told.runs.length).toBe(kinds.length);
 });
 
 test('reasons name their run, thresholds show every run', () => {

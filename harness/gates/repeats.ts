@@ -53,6 +53,26 @@ export function judgeRepeats(verdicts: readonly Verdict[]): RepeatedVerdict {
   };
 }
 
+/** Can it be trusted, either way? */
+export const isTold = ({ verdict }: Verdict): boolean => verdict === 'pass' || verdict === 'fail';
+
+/** Over runs that end with the first that can be trusted: that one's verdict, else the interruption, else invalid. */
+export function judgeUntilTold(verdicts: readonly Verdict[]): RepeatedVerdict {
+  const last = verdicts.at(-1);
+  const verdict = last !== undefined && (isTold(last) || last.verdict === 'interrupted') ? last.verdict : 'invalid';
+  const before = `${verdicts.length - 1} before it could not be trusted`;
+  const texts: Readonly<Partial<Record<VerdictKind, string>>> = {
+    invalid: `none of ${verdicts.length} runs could be trusted`,
+    interrupted: `interrupted in run ${verdicts.length}; ${before}`,
+  };
+  const text = texts[verdict] ?? `run ${verdicts.length} could be trusted: ${verdict}; ${before}`;
+  const reasons = [{ code: `told-${verdict}`, text }, ...reasonsOfRuns(verdicts)];
+  return { ...judgeRepeats(verdicts), verdict, exitCode: exitCodes[verdict], reasons };
+}
+
+const reasonsOfRuns = (verdicts: readonly Verdict[]): readonly Saying[] =>
+  verdicts.flatMap((one, index) => one.reasons.map(({ code, text }) => ({ code, text: `run ${index + 1}: ${text}` })));
+
 function together(kinds: readonly VerdictKind[]): VerdictKind {
   if (kinds.includes('fail')) return 'fail';
   if (kinds.includes('interrupted')) return 'interrupted';
@@ -81,8 +101,7 @@ function reasonsOf(verdict: VerdictKind, verdicts: readonly Verdict[]): readonly
     inconclusive: 'some runs passed and the others could not be trusted',
     interrupted: 'the runs were interrupted',
   };
-  const deciding = verdicts.flatMap((one, index) => one.reasons.map(({ code, text }) => ({ code, text: `run ${index + 1}: ${text}` })));
-  return [{ code: `runs-${verdict}`, text: `${tally.join(', ')} of ${verdicts.length} runs: ${texts[verdict]}` }, ...deciding];
+  return [{ code: `runs-${verdict}`, text: `${tally.join(', ')} of ${verdicts.length} runs: ${texts[verdict]}` }, ...reasonsOfRuns(verdicts)];
 }
 
 type OneThreshold = Verdict['thresholds'][number];
