@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { type Config, ConfigError, readConfig, settingNames } from './config.ts';
-import { openServiceStore, restoreServiceStore } from './service-store.ts';
+import { closeDataFolder, openServiceStore, restoreServiceStore } from './service-store.ts';
 import type { DeviceRef } from './store/store.ts';
 import { createChannel } from './supervisor/channel.ts';
 import { connectionsMax } from './supervisor/descriptors.ts';
@@ -63,6 +63,7 @@ async function makeAccount(config: Config, name: string): Promise<void> {
 
 async function runSupervisor(config: Config, exitWithParent: boolean): Promise<void> {
   const adminToken = config.adminToken ?? randomBytes(24).toString('base64url');
+  for (const text of closeDataFolder(config)) log('info', text);
   const epoch = await restoreServiceStore(config).catch((error: unknown) => {
     throw new ConfigError(`--restore-from: ${sentence(error)}`);
   });

@@ -5,8 +5,13 @@ import { isArchiveOn } from './config-archive.ts';
 import { filtersOf } from './config-filters.ts';
 import type { CompanionData } from './pipeline/companion.ts';
 import { restoreBackup } from './store/lmdb/backup.ts';
+import { fileNames } from './store/lmdb/data-file.ts';
 import { openLmdbStore } from './store/lmdb/lmdb-store.ts';
+import { closeFolder } from './store/private-folder.ts';
 import type { DeviceRef, Store, StoreUnavailable } from './store/store.ts';
+
+/** First of all. Returns a sentence for all that stood open to others and is closed now; throws one where it cannot be. */
+export const closeDataFolder = ({ dataFolder }: Config): readonly string[] => closeFolder(dataFolder, fileNames);
 
 /** Before any worker opens the data folder. */
 export const restoreServiceStore = ({ dataFolder, restoreFrom }: Config): Promise<string | undefined> =>

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { privateFileMode, privateFolderMode } from '#system/store/store.ts';
 import type { Vault } from './vault.ts';
 
 export const createFolderVault = (folder: string): Vault => ({
   put: async (key, bytes) => {
     const path = join(folder, key);
-    await mkdir(dirname(path), { recursive: true });
+    await mkdir(dirname(path), { recursive: true, mode: privateFolderMode });
     const aside = `${path}.${randomBytes(4).toString('hex')}.part`;
     try {
       await writeWhole(aside, bytes);
@@ -26,7 +27,7 @@ export const createFolderVault = (folder: string): Vault => ({
 });
 
 async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'w');
+  const file = await open(path, 'w', privateFileMode);
   try {
     await file.writeFile(bytes);
     await file.sync();

@@ -21,6 +21,7 @@ export * from './outward.ts';
 export * from './outward-event.ts';
 export { allPartitions, partitionCount, partitionOf } from './partition.ts';
 export * from './presence.ts';
+export { privateFileMode, privateFolderMode } from './private-folder.ts';
 export * from './quota.ts';
 export * from './usage.ts';
 

@@ -1,20 +1,21 @@
 /** A copy of the environment, and its life after one. */
-import { closeSync, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isEnvironment } from './data-file.ts';
+import { closeFolder, privateFileMode, privateFolderMode } from '#system/store/private-folder.ts';
+import { dataFile, isEnvironment } from './data-file.ts';
 import { readEpoch, settleEpoch } from './lmdb-changes.ts';
 import { openTables, type Tables } from './tables.ts';
 
-const dataFile = 'data.mdb';
 const synchronousCommit = 2;
 
 /** From one snapshot, while others write. The folder must be empty or not there yet. */
 export async function backUp(tables: Tables, folder: string): Promise<{ readonly bytes: number; readonly epoch: string }> {
-  mkdirSync(folder, { recursive: true });
-  if (readdirSync(folder).length > 0) throw new RangeError(`The folder ${folder} is not empty: a backup goes into an empty one.`);
+  if (existsSync(folder) && readdirSync(folder).length > 0) throw new RangeError(`The folder ${folder} is not empty: a backup goes into an empty one.`);
+  closeFolder(folder, []);
   // Compact: without the pages that are free.
   await tables.root.backup(folder, true);
   const file = join(folder, dataFile);
+  chmodSync(file, privateFileMode);
   flush(file);
   flush(folder);
   return { bytes: statSync(file).size, epoch: readEpoch(tables) };
@@ -30,7 +31,8 @@ export async function restoreBackup({ from, to }: { readonly from: string; reado
   if (existsSync(join(to, dataFile))) throw new RangeError(`The data folder ${to} has data already: a backup is restored into an empty one.`);
   const aside = join(to, 'restoring');
   rmSync(aside, { recursive: true, force: true });
-  mkdirSync(aside, { recursive: true });
+  closeFolder(to, []);
+  mkdirSync(aside, { mode: privateFolderMode });
   copyFileSync(join(from, dataFile), join(aside, dataFile));
   const tables = openTables(aside, false);
   const epoch = tables.root.transactionSync(() => settleEpoch(tables, readEpoch(tables)), synchronousCommit);

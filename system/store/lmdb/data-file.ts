@@ -3,6 +3,9 @@ import { accessSync, closeSync, constants, existsSync, openSync, readSync } from
 import { join } from 'node:path';
 import { StoreUnavailable } from '#system/store/store.ts';
 
+export const dataFile = 'data.mdb';
+export const fileNames: readonly string[] = [dataFile, 'lock.mdb'];
+
 /** LMDB's page 0: 24 bytes of the page's own, then magic and version in the machine's order; all that we run on are little-endian. */
 const magicAt = 24;
 const magic = 0xbe_ef_c0_de;
@@ -12,10 +15,10 @@ const magic = 0xbe_ef_c0_de;
  * (SIGSEGV in `~ExtendedEnv`). A file that was cut short passes: how long it has to be is not written in it.
  */
 export function assertOpenable(folder: string): void {
-  const paths = ['data.mdb', 'lock.mdb'].map((name) => join(folder, name)).filter((path) => existsSync(path));
+  const paths = fileNames.map((name) => join(folder, name)).filter((path) => existsSync(path));
   // Asked and not tried: a process that closes the lock file gives all its locks on it back.
   for (const path of paths) accessSync(path, constants.R_OK | constants.W_OK);
-  const data = join(folder, 'data.mdb');
+  const data = join(folder, dataFile);
   if (paths.includes(data) && !isEnvironment(data))
     throw new StoreUnavailable(
       'corrupt',

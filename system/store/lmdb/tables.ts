@@ -1,8 +1,9 @@
 /** The environment's databases and the small rows in them. Nothing here is cached: another process may have changed it. */
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { digestKey } from '#system/store/digest.ts';
+import { makePrivate } from '#system/store/private-folder.ts';
 import { leaseTokens, type Position, partitionCount, positionStart, type QuotaGrant, type QuotaLease, type QuotaRow } from '#system/store/store.ts';
-import { assertOpenable } from './data-file.ts';
+import { assertOpenable, fileNames } from './data-file.ts';
 
 export type Table = Database<Buffer, Buffer>;
 export type Tables = {
@@ -32,6 +33,7 @@ const addressBytes = 64 * 2 ** 30;
 
 /** Without `overlappingSync`: with it, killed processes made the others lose transactions (README, "No overlapping sync"). */
 export function openTables(folder: string, noSync: boolean): Tables {
+  makePrivate(folder, fileNames);
   assertOpenable(folder);
   const binary = { encoding: 'binary', keyEncoding: 'binary' } as const;
   const root = open<Buffer, Buffer>({
