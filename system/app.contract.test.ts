@@ -386,13 +386,36 @@ describe('access', () => {
     expect(await Promise.all([app, elsewhere, lonely].map((at) => statusAt(at)))).toEqual([400, 400, 400]);
     const gone = await app.inject({ method: 'DELETE', url: '/v1/devices/d1', headers: { authorization: secretOf(keys) } });
     expect([gone.statusCode, await statusAt(app), await statusAt(elsewhere)]).toEqual([204, 401, 400]);
-    other.receive({ kind: 'deletions', devices: [{ account: keys.account_id, device: 'd1' }] });
+    other.receive({ kind: 'ended-tokens', ended: [{ account: keys.account_id, device: 'd1', generation: 2 }] });
     expect(await statusAt(elsewhere)).toBe(401);
     await vi.waitFor(async () => expect(await statusAt(lonely)).toBe(401));
     // One that starts later knows it too.
     const later = await buildApp(deps);
     expect([await statusAt(later), await statusAt(later, kept.authorization), await statusAt(app, kept.authorization)]).toEqual([401, 400, 400]);
     await Promise.all([elsewhere, lonely, later].map((at) => at.close()));
+  });
+
+  test('R47: a device that moves to another user leaves its tokens behind; one that joins its first keeps them', async () => {
+    const keys = await newAccount();
+    const join = (user: string) =>
+      app.inject({
+        method: 'PUT',
+        url: '/v1/devices/d1',
+        headers: { authorization: secretOf(keys), 'content-type': 'application/json' },
+        payload: { platform: 'ios', app_version: '1', user },
+      });
+    const { authorization } = await newDevice(keys, 'd1');
+    const status = async (): Promise<number> => (await app.inject({ url: '/v1/devices/d1', headers: { authorization } })).statusCode;
+    const seen: (readonly [number, number])[] = [];
+    for (const user of ['u1', 'u1', 'u2']) seen.push([(await join(user)).statusCode, await status()]);
+    expect(seen).toEqual([
+      [200, 200],
+      [200, 200],
+      [200, 401],
+    ]);
+    const later = await buildApp(deps);
+    expect((await later.inject({ url: '/v1/devices/d1', headers: { authorization } })).statusCode).toBe(401);
+    await later.close();
   });
 
   test('R47: no credential reaches what is not its own', async () => {

@@ -23,11 +23,11 @@ import { createHistory } from './archive/history.ts';
 import type { Vault } from './archive/vault.ts';
 import type { Bus } from './bus.ts';
 import type { Clock } from './clock.ts';
-import { createDeletedDevices, type DeletedDevices } from './devices/deleted.ts';
 import { createDevices } from './devices/devices.ts';
+import { createEndedTokens, type EndedTokensKnown } from './devices/ended-tokens.ts';
 import type { GraphqlBounds } from './graphql/server.ts';
 import { describeAnswers } from './protocol/answers.ts';
-import { Problem, type ProblemCode, problemDocument, problems } from './protocol/errors.ts';
+import { Problem, type ProblemCode, problemDocument, problems, unauthenticated } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
 import { type AdminControls, adminRoutes } from './routes-admin.ts';
 import { deviceRoutes } from './routes-devices.ts';
@@ -118,6 +118,9 @@ const timeoutCheckMs = 2000;
 // An idle connection is ended by the balancer and not by the service: a request on its way to a closed one is a 502.
 const keepAliveFactor = 1.2;
 
+/** News between workers may be lost, and other nodes hear none: this is how long a token may outlive its end. */
+const endedTokensCheckMs = 1000;
+
 /** `ticketKeys`: 48 bytes that all who share sessions have. */
 export type TlsFiles = { readonly cert: Buffer; readonly key: Buffer; readonly ticketKeys?: Buffer };
 
@@ -136,14 +139,14 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
   const app = createServer(deps, tls);
   const admission = admitTo(app, deps);
   app.decorateRequest('caller', undefined);
-  const deleted = createDeletedDevices({
+  const endedTokens = createEndedTokens({
     store: deps.store,
     clock: deps.clock,
-    refreshMs: deps.streams.positionCheckMs,
-    onDeleted: (refs) => hub.kick(refs),
-    onTrouble: (error) => deps.log('error', `the deleted devices: ${String(error)}`),
+    refreshMs: Math.min(endedTokensCheckMs, deps.streams.positionCheckMs),
+    onEnded: (ended) => hub.kick(ended),
+    onTrouble: (error) => deps.log('error', `the tokens that ended: ${String(error)}`),
   });
-  app.addHook('onRequest', (request, reply, done) => admit({ request, reply, accounts, deleted, admission, done }));
+  app.addHook('onRequest', (request, reply, done) => admit({ request, reply, accounts, endedTokens, admission, done }));
   app.addHook('preParsing', unpack);
   const { counts } = deps;
   const metering = startMetering(meteringOf(deps));
@@ -168,18 +171,18 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     quota: { perMinute: settings.deviceRegistrationsPerMinute, burst: settings.deviceRegistrationBurst },
     rememberMs: deps.streams.positionCheckMs,
     tellChanged: (ref) => deps.bus.tellRegistrations([ref]),
-    onRemoved: (ref) => deps.bus.tellDeletions([ref]),
+    onTokensEnded: (end) => deps.bus.tellEndedTokens([end]),
   });
   const hub = hubOf(deps);
   deps.bus.onNews((news) => {
     if (news.kind === 'registrations') devices.forget(news.devices);
-    else if (news.kind === 'deletions') deleted.add(news.devices);
+    else if (news.kind === 'ended-tokens') endedTokens.add(news.ended);
     else hub.news(news);
   });
-  await deleted.refresh();
+  await endedTokens.refresh();
   app.decorate('hub', hub);
   app.addHook('onClose', async () => {
-    deleted.close();
+    endedTokens.close();
     await hub.close();
     await metering.close();
   });
@@ -196,7 +199,7 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     serviceRoutes(scope, { ...deps, admission: settings });
     syncRoutes(scope, deps);
     shareRoutes(scope, deps);
-    const streaming = { ...deps, hub, metering, leavePlace: ({ raw }: FastifyRequest) => admission.leave(raw) };
+    const streaming = { ...deps, hub, metering, leavePlace: ({ raw }: FastifyRequest) => admission.leave(raw), isEnded: endedTokens.has };
     streamRoutes(scope, streaming);
     usageRoutes(scope, { ...deps, metering });
     webhookRoutes(scope, { ...deps, endpoints: createWebhooks({ ...deps, ...deps.webhooks }) });
@@ -348,7 +351,7 @@ async function unpack(request: FastifyRequest, _reply: FastifyReply, payload: No
 type Asking = { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly admission: Admission };
 type Admitting = Asking & {
   readonly accounts: Accounts;
-  readonly deleted: DeletedDevices;
+  readonly endedTokens: EndedTokensKnown;
   readonly done: (error?: Error) => void;
 };
 
@@ -399,16 +402,16 @@ function refuse({ request, response, route, isLast, retryAfter }: Refusing): voi
   response.end(body);
 }
 
-function admit({ request, reply, accounts, deleted, admission, done }: Admitting): void {
+function admit({ request, reply, accounts, endedTokens, admission, done }: Admitting): void {
   const callers = request.routeOptions.config.callers;
   if (callers === undefined) {
     done();
     return;
   }
   const settle = (identified: Caller | undefined) => {
-    const caller = identified?.kind === 'device' && deleted.has(identified) ? undefined : identified;
+    const caller = identified !== undefined && endedTokens.has(identified) ? undefined : identified;
     request.caller = caller;
-    if (caller === undefined) done(new Problem('unauthenticated', 'Give a valid credential in the Authorization header.'));
+    if (caller === undefined) done(unauthenticated());
     else if (!callers.includes(caller.kind)) done(new Problem('forbidden', 'This credential is not for this route.'));
     else settleQuota({ request, reply, admission, done });
   };
@@ -418,7 +421,7 @@ function admit({ request, reply, accounts, deleted, admission, done }: Admitting
   else settle(identified);
 }
 
-function settleQuota({ request, reply, admission, done }: Omit<Admitting, 'accounts' | 'deleted'>): void {
+function settleQuota({ request, reply, admission, done }: Omit<Admitting, 'accounts' | 'endedTokens'>): void {
   if (request.routeOptions.config.spendsOnChange === true) return done();
   const told = spend({ request, reply, admission });
   if (told instanceof Promise) told.then((problem) => done(problem), done);

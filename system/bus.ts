@@ -1,5 +1,5 @@
 /** How news travels between those who change and those who listen: at most once, without data. What is lost is found by a position check. */
-import type { DeviceRef, LogKey } from './store/store.ts';
+import type { DeviceRef, LogKey, TokenEnd } from './store/store.ts';
 import type { News } from './stream/kit.ts';
 
 export type { News };
@@ -8,7 +8,7 @@ export type Bus = {
   /** To everybody who listens, in this process and in the others. */
   readonly poke: (keys: readonly LogKey[]) => void;
   readonly tellDevices: (devices: readonly DeviceRef[]) => void;
-  readonly tellDeletions: (devices: readonly DeviceRef[]) => void;
+  readonly tellEndedTokens: (ended: readonly TokenEnd[]) => void;
   /** To the other processes only. */
   readonly tellRegistrations: (devices: readonly DeviceRef[]) => void;
   readonly onNews: (listener: (news: News) => void) => void;
@@ -60,9 +60,9 @@ export function createBus(relay: Relay = noRelay): RelayedBus {
       if (others.length > 0) relay.news({ kind: 'devices', devices: others });
     },
     tellRegistrations: (devices) => relay.news({ kind: 'registrations', devices }),
-    tellDeletions: (devices) => {
-      receive({ kind: 'deletions', devices });
-      relay.news({ kind: 'deletions', devices });
+    tellEndedTokens: (ended) => {
+      receive({ kind: 'ended-tokens', ended });
+      relay.news({ kind: 'ended-tokens', ended });
     },
     poke: (keys) => {
       receive({ kind: 'poke', keys });

@@ -6,7 +6,7 @@ import type { AppDeps } from './app.ts';
 import type { History } from './archive/history.ts';
 import type { Devices, RegisterOutcome } from './devices/devices.ts';
 import { accountOf } from './exchange.ts';
-import { Problem } from './protocol/errors.ts';
+import { Problem, unauthenticated } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
 import { AuthenticateAnswer, AuthenticateBody, DeviceParams, HistoryQuery, RegisterBody, TokensBody } from './protocol/schemas.ts';
 import { exportLine, type ShownEvent } from './routes-ingest.ts';
@@ -60,7 +60,6 @@ export function deviceRoutes(app: FastifyInstance, deps: Deps): void {
   );
 }
 
-const unproven = () => new Problem('unauthenticated', 'Give a valid credential in the Authorization header.');
 const deleted = () => new Problem('device-deleted', 'The device was deleted and its id is not used again.');
 
 async function authenticate(request: FastifyRequest, reply: FastifyReply, deps: Deps) {
@@ -69,7 +68,7 @@ async function authenticate(request: FastifyRequest, reply: FastifyReply, deps: 
   const account = accountOf(request);
   if (!autoRegistration && (await devices.read({ account, device })) === undefined) throw new Problem('not-found', 'This device is not registered.');
   const outcome = await devices.register({ account, device, secret, trusted: false, user: undefined, attributes: undefined, beforeChange: () => undefined });
-  if (outcome.kind === 'unproven') throw unproven();
+  if (outcome.kind === 'unproven') throw unauthenticated();
   if (outcome.kind === 'deleted') throw deleted();
   if (outcome.kind === 'too-often') throw tooOften(reply, outcome.waitMs, deps);
   if (outcome.row === undefined) throw new Error('a device was authenticated without its row');
@@ -110,7 +109,7 @@ async function register(request: FastifyRequest, reply: FastifyReply, deps: Deps
     case 'deleted':
       throw deleted();
     case 'unproven':
-      throw unproven();
+      throw unauthenticated();
   }
 }
 
@@ -130,7 +129,7 @@ function tooOften(reply: FastifyReply, waitMs: number, { admission = admissionDe
 
 function userOf(userToken: string, account: string, tokens: AppDeps['tokens']): string {
   const principal = tokens.verify(userToken);
-  if (principal?.kind !== 'user' || principal.account !== account) throw unproven();
+  if (principal?.kind !== 'user' || principal.account !== account) throw unauthenticated();
   return principal.user;
 }
 

@@ -29,6 +29,8 @@ export async function graphqlRoutes(app: FastifyInstance, deps: Deps): Promise<v
     scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: limits.graphqlBytesMax }, (_, body, done) => done(null, body));
     scope.route({
       method: ['GET', 'POST'],
+      // A subscription by GET would stream its answer to a request for headers.
+      exposeHeadRoute: false,
       url: '/graphql',
       config: { callers: ['account', 'device', 'user'], lane: 'read', tokenInQuery: true },
       schema: { summary: 'GraphQL over HTTP; subscriptions as server-sent events', security: [{ basic: [] }, { bearer: [] }] },

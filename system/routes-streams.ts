@@ -8,7 +8,7 @@ import type { AppDeps } from './app.ts';
 import { accountOf } from './exchange.ts';
 import { type Channel, parseChannel } from './protocol/channels.ts';
 import { encodeCursor } from './protocol/cursor.ts';
-import { Problem } from './protocol/errors.ts';
+import { Problem, unauthenticated } from './protocol/errors.ts';
 import { heartbeatMsMax, limits } from './protocol/limits.ts';
 import { StreamQuery } from './protocol/schemas.ts';
 import { changeTexts, readSince } from './routes-sync.ts';
@@ -26,6 +26,8 @@ export type StreamDeps = AppDeps & {
   readonly metering: Metering;
   /** What waits is no work. */
   readonly leavePlace: (request: FastifyRequest) => void;
+  /** The caller's token was good when it came, and is not any more. */
+  readonly isEnded: (caller: Caller) => boolean;
 };
 const changesPerRead = 500;
 const heartbeatMsDefault = 25_000;
@@ -51,6 +53,8 @@ async function stream(request: FastifyRequest, reply: FastifyReply, deps: Stream
   const caller = request.caller as Caller;
   const channels = readChannels(query.ch, caller);
   const format = formatOf(request);
+  // A stream has no end whose headers could be told beforehand, and a request for headers takes no place of a stream.
+  if (request.method === 'HEAD') return reply.type(contentTypes[format]).header('cache-control', 'no-store, no-transform').send();
   if (format === 'sse' && query.mode !== 'longpoll' && deps.isDraining()) return sayGoodbye(reply, deps);
   const admitted = await admitStream(deps, caller, { channels, heartbeatMs: query.hb });
   const lastEventId = request.headers['last-event-id'];
@@ -137,6 +141,7 @@ function openStream({ hub, metering }: StreamDeps, caller: Caller, { channels, l
     channels: logChannels,
     watching: watchingOf(channels),
     device: caller.kind === 'device' ? caller.device : undefined,
+    generation: caller.kind === 'device' ? caller.generation : undefined,
     onEnded: () => {
       metering.streamEnded(account);
       onEnded?.();
@@ -247,6 +252,7 @@ async function longPoll({ request, reply, deps, admitted, since }: Polling): Pro
   const deadline = AbortSignal.any([AbortSignal.timeout(heartbeatMs), closedSignal(request, reply)]);
   for (let from = since; ; ) {
     const { page } = await readSince({ deps, log, channels, since: from, limit: changesPerRead });
+    if (deps.isEnded(request.caller as Caller)) throw unauthenticated();
     const own = page.changes.filter(({ channel }) => filter.has(channel));
     from = encodeCursor(page, log);
     reply.header('sync-cursor', from).header('sync-epoch', page.epoch).header('cache-control', 'no-store, no-transform');

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AccountCredentials, basic, publishableAuthorization, secretAuthorization } from '#harness/topology/provision.ts';
 import type { Answer, Client } from './client.ts';
+import { movedDeviceReadsNothing } from './moved-device.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 import { ownGraphOnly } from './rules-graphql.ts';
 import { eventOf } from './rules-ingest.ts';
@@ -145,16 +146,19 @@ const ownOnly: Rule = {
   proves: [
     'No credential reads what belongs to another account, user or device, on any route.',
     'A publishable key, which anybody can take out of an app, opens nothing that exists.',
+    'A device that moved to another user reads and writes nothing of the former one, with whatever token.',
   ],
   how: [
     'A device sends an event and a user writes an item whose texts can be recognised.',
     "Then sibling devices, a device of the same name in another account, other users, the publishable keys and the other account's secret ask",
     'every route that could show them, GraphQL and its subscriptions too.',
     'None may get the text, and none may delete the item.',
+    'A device of the user moves to another one: within a second its token is 401 for reading and writing, its stream ends with bye kick, and a new token sees nothing of the former user.',
   ],
-  redBy: ['leaks-accounts', 'mixes-users', 'graphql-is-the-account'],
+  redBy: ['leaks-accounts', 'mixes-users', 'graphql-is-the-account', 'keeps-moved-tokens'],
   needs: ['second account'],
-  check: async ({ client, account, stranger, name }) => {
+  check: async (context) => {
+    const { client, account, stranger, name } = context;
     if (stranger === undefined) return;
     const [device, id] = [name('device'), name('secret')];
     const victim = await client.device(account, device);
@@ -188,6 +192,7 @@ const ownOnly: Rule = {
     });
     hold(taken.status === 401, '401 for a known device without its secret', `${taken.status} ${taken.text}`);
     await ownItemsOnly({ client, account, stranger, name, device: victim });
+    await movedDeviceReadsNothing(context);
     await ownGraphOnly({ client, account, stranger, name, device, id, sibling, namesake });
   },
 };

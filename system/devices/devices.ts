@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '#system/clock.ts';
 import type { RegisterBody } from '#system/protocol/schemas.ts';
 import { digestOf, matchesDigest } from '#system/protocol/secrets.ts';
-import { type DeviceRow, filledTo, type Store } from '#system/store/store.ts';
+import { type DeviceRow, filledTo, type Store, type TokenEnd } from '#system/store/store.ts';
 import { createKnownRegistrations, type KnownRegistrations } from './known.ts';
 
 export type DeviceKey = { readonly account: string; readonly device: string };
@@ -30,8 +30,8 @@ export type DevicesOptions = {
   readonly rememberMs: number;
   /** To all other workers, before and after a change: they forget it. */
   readonly tellChanged: (ref: DeviceKey) => void;
-  /** Once a deletion is stored, and before it is answered. */
-  readonly onRemoved: (ref: DeviceKey) => void;
+  /** Once a move or a deletion is stored, and before it is answered. */
+  readonly onTokensEnded: (end: TokenEnd) => void;
 };
 
 export type RemoveOutcome = { readonly kind: 'removed' | 'missing' } | { readonly kind: 'other-version'; readonly version: number };
@@ -68,7 +68,6 @@ export function createDevices(options: DevicesOptions): Devices {
     remove: async (input) => {
       for (let attempt = 0; attempt < attemptsMax; attempt++) {
         const outcome = await tryRemove(input, parts);
-        if (outcome?.kind === 'removed') options.onRemoved({ account: input.account, device: input.device });
         if (outcome !== undefined) return outcome;
       }
       throw new Error(`device ${input.device} was changed ${attemptsMax} times while it was being deleted`);
@@ -107,8 +106,11 @@ async function tryRegister(input: Input, parts: Parts): Promise<RegisterOutcome 
   if (bucket.tokens < 1) return { kind: 'too-often', waitMs: ((1 - bucket.tokens) * 60_000) / quota.perMinute };
   await input.beforeChange();
   const spent = { ...bucket, tokens: bucket.tokens - 1 };
-  const changed: DeviceRow = { ...row, version: row.version + 1, changedAtMs: nowMs, attributes, quota: spent, ...(user === undefined ? {} : { user }) };
-  return (await put(key, row.version, changed, parts)) ? { kind: 'known', changed: true, row: changed } : undefined;
+  // Whoever leaves a user leaves its tokens there: they read what is the former user's.
+  const generation = row.user === undefined || row.user === user ? row.generation : row.generation + 1;
+  const bare = { ...row, version: row.version + 1, generation, changedAtMs: nowMs, attributes, quota: spent };
+  const changed: DeviceRow = { ...bare, ...(user === undefined ? {} : { user }) };
+  return (await put(key, row, changed, parts)) ? { kind: 'known', changed: true, row: changed } : undefined;
 }
 
 const unchanged: RegisterOutcome = { kind: 'known', changed: false, row: undefined };
@@ -139,19 +141,20 @@ async function tryRemove({ account, device, expected }: Parameters<Devices['remo
   if (expected !== undefined && row.version !== expected) return { kind: 'other-version', version: row.version };
   const changedAtMs = parts.clock.wallMs();
   const gone: DeviceRow = { ...row, version: row.version + 1, generation: row.generation + 1, deleted: true, changedAtMs, attributes: {} };
-  return (await put(key, row.version, gone, parts)) ? { kind: 'removed' } : undefined;
+  return (await put(key, row, gone, parts)) ? { kind: 'removed' } : undefined;
 }
 
 /** Forgotten before and after: who read in between learns nothing that is not so any more. */
-async function put(key: DeviceKey, expected: number, row: DeviceRow, { store, known, tellChanged }: Parts): Promise<boolean> {
+async function put(key: DeviceKey, before: DeviceRow, row: DeviceRow, { store, known, tellChanged, onTokensEnded }: Parts): Promise<boolean> {
   const tell = (): void => {
     known.forget([key]);
     tellChanged(key);
   };
   tell();
-  const stored = await store.putDevice({ ...key, expected, row });
+  const { kind } = await store.putDevice({ ...key, expected: before.version, row });
   tell();
-  return stored.kind === 'stored';
+  if (kind === 'stored' && row.generation > before.generation) onTokensEnded({ ...key, generation: row.generation });
+  return kind === 'stored';
 }
 
 const sorted = (attributes: Readonly<Record<string, unknown>>): string =>

@@ -62,6 +62,9 @@ export class Problem extends Error {
   }
 }
 
+/** Whatever is wrong with a credential: the answer says no part of it. */
+export const unauthenticated = (): Problem => new Problem('unauthenticated', 'Give a valid credential in the Authorization header.');
+
 export type ProblemDocument = {
   readonly type: string;
   readonly title: string;

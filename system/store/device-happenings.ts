@@ -20,6 +20,9 @@ export function tellLatest(table: OrderedTable, { account, device, atMs }: Of, l
   happen(table, { account, partition: partitionOf(account, device), type: 'location.latest', source: `${device}\0${latest.position}`, atMs, data });
 }
 
+/** Tokens of a generation before the row's are refused from now on. */
+export const endsTokens = (present: DeviceRow | undefined, row: DeviceRow): boolean => present !== undefined && row.generation > present.generation;
+
 /** Only where something changed: an identical registration stores no row. */
 export function tellRegistered(
   table: OrderedTable,

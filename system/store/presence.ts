@@ -1,4 +1,4 @@
-/** Whether a device is there: it is from its first sign of life until none came for a timeout; and what was deleted of late. */
+/** Whether a device is there: it is from its first sign of life until none came for a timeout; and whose tokens ended of late. */
 import { limits } from '#system/protocol/limits.ts';
 
 export type DeviceRef = { readonly account: string; readonly device: string };
@@ -10,9 +10,11 @@ export type Presence = {
   readonly sinceMs: number;
 };
 
-export type DeletedDevice = DeviceRef & { readonly atMs: number };
-/** Its last token has ended by then, whatever the clocks of those who gave it out. */
-export const deletedKeptMs = 2 * limits.deviceTokenSeconds * 1000;
+/** The device was moved, rotated or deleted: of its tokens those of an older generation than this are good for nothing any more. */
+export type TokenEnd = DeviceRef & { readonly generation: number };
+export type EndedTokens = TokenEnd & { readonly atMs: number };
+/** Its last such token has ended by then, whatever the clocks of those who gave it out. */
+export const endedTokensKeptMs = 2 * limits.deviceTokenSeconds * 1000;
 
 export type PresenceStore = {
   /** A sign of life that is no event. True: it was offline. */
@@ -30,6 +32,6 @@ export type PresenceStore = {
   readonly readPresence: (query: DeviceRef) => Promise<Presence | undefined>;
   /** Ids of an account's devices that are registered, in their order, after `after`. */
   readonly readDevices: (query: { readonly account: string; readonly after: string; readonly limit: number }) => Promise<readonly string[]>;
-  /** Deleted at `fromMs` or later by their rows, of all accounts, in order of time; known for `deletedKeptMs` after that. */
-  readonly readDeleted: (query: { readonly fromMs: number; readonly limit: number }) => Promise<readonly DeletedDevice[]>;
+  /** Moved or deleted at `fromMs` or later by their rows, of all accounts, in order of time; known for `endedTokensKeptMs` after that. */
+  readonly readEndedTokens: (query: { readonly fromMs: number; readonly limit: number }) => Promise<readonly EndedTokens[]>;
 };

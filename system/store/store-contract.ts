@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type AppendCommand,
   type DeviceStep,
-  deletedKeptMs,
+  endedTokensKeptMs,
   type LogCursor,
   type LogPage,
   type Position,
@@ -307,24 +307,27 @@ function rowRules(store: () => Store): void {
     expect(await Promise.all(['1', '2'].map((candidate) => store().settle({ name: 'key', candidate })))).toEqual(['1', '1']);
   });
 
-  it('knows which devices were deleted, in order of time, for as long as their tokens may live', async () => {
+  it('knows whose tokens ended, in order of time, for as long as their tokens may live', async () => {
     const row = { version: 1, secretDigest: 's', generation: 1, deleted: false, registeredAtMs: 1, changedAtMs: 1, attributes: {} };
     const create = (account: string, device: string) => store().putDevice({ account, device, expected: undefined, row });
     const remove = (account: string, device: string, changedAtMs: number) =>
-      store().putDevice({ account, device, expected: 1, row: { ...row, version: 2, deleted: true, changedAtMs } });
+      store().putDevice({ account, device, expected: 1, row: { ...row, version: 2, generation: 2, deleted: device !== 'd2', changedAtMs } });
     await Promise.all([create('a', 'd1'), create('b', 'd1'), create('a', 'd2'), create('a', 'd3')]);
     await Promise.all([remove('a', 'd1', 5000), remove('b', 'd1', 7000), remove('a', 'd2', 6000)]);
     expect(await remove('a', 'd2', 9000)).toMatchObject({ kind: 'conflict' });
     const all = [
-      { account: 'a', device: 'd1', atMs: 5000 },
-      { account: 'a', device: 'd2', atMs: 6000 },
-      { account: 'b', device: 'd1', atMs: 7000 },
+      { account: 'a', device: 'd1', generation: 2, atMs: 5000 },
+      { account: 'a', device: 'd2', generation: 2, atMs: 6000 },
+      { account: 'b', device: 'd1', generation: 2, atMs: 7000 },
     ];
-    expect(await store().readDeleted({ fromMs: -1, limit: 10 })).toEqual(all);
-    expect(await store().readDeleted({ fromMs: 6000, limit: 10 })).toEqual(all.slice(1));
-    expect(await store().readDeleted({ fromMs: 0, limit: 2 })).toEqual(all.slice(0, 2));
-    await remove('a', 'd3', 6000 + deletedKeptMs);
-    expect(await store().readDeleted({ fromMs: 6000, limit: 10 })).toEqual([...all.slice(1), { account: 'a', device: 'd3', atMs: 6000 + deletedKeptMs }]);
+    expect(await store().readEndedTokens({ fromMs: -1, limit: 10 })).toEqual(all);
+    expect(await store().readEndedTokens({ fromMs: 6000, limit: 10 })).toEqual(all.slice(1));
+    expect(await store().readEndedTokens({ fromMs: 0, limit: 2 })).toEqual(all.slice(0, 2));
+    await remove('a', 'd3', 6000 + endedTokensKeptMs);
+    expect(await store().readEndedTokens({ fromMs: 6000, limit: 10 })).toEqual([
+      ...all.slice(1),
+      { account: 'a', device: 'd3', generation: 2, atMs: 6000 + endedTokensKeptMs },
+    ]);
   });
 
   it('leases quotas: a burst, then the rate, over all who ask; debts are paid first', async () => {

@@ -40,6 +40,7 @@ function open(change: Partial<Opening> = {}): FrameReader {
     channels: [],
     watching: undefined,
     device: undefined,
+    generation: undefined,
     onEnded: undefined,
     first: undefined,
     from: undefined,

@@ -1,7 +1,7 @@
 /** All streams of one process: opening, telling, ending. */
 import type { Writable } from 'node:stream';
 import type { Frame } from '#system/protocol/frames.ts';
-import { type DeviceRef, deviceKey } from '#system/store/store.ts';
+import { deviceKey, type TokenEnd } from '#system/store/store.ts';
 import { encodeFrame, type Form } from './encode.ts';
 import type { HubOptions, Kit, News, Opening, StreamCounts } from './kit.ts';
 import { closingMs, forget, goodbye, nextDue, push, retryMsMax, sayBye, tick } from './life.ts';
@@ -19,7 +19,7 @@ export type Hub = {
   readonly wait: Topics['wait'];
   readonly news: (news: News) => void;
   /** Ends the streams of these devices' own tokens, a tick later at the latest. */
-  readonly kick: (devices: readonly DeviceRef[]) => void;
+  readonly kick: (ended: readonly TokenEnd[]) => void;
   readonly held: () => number;
   readonly counts: StreamCounts;
   /**
@@ -54,7 +54,7 @@ export function createHub(options: HubOptions): Hub {
     states: createStates({ ...options, push: (subscriber, bytes, frames) => push(kit, subscriber, bytes, frames) }),
     emptied: { notify: () => undefined },
     endSigns: new Map(),
-    kicked: new Set(),
+    kicked: new Map(),
     drain: undefined,
   };
   const topics: Topics = createTopics({
@@ -79,8 +79,8 @@ export function createHub(options: HubOptions): Hub {
       else if (news.kind === 'devices') kit.states.news(news.devices);
       else if (news.kind === 'lost') kit.states.tellAgain();
     },
-    kick: (devices) => {
-      for (const ref of devices) kit.kicked.add(deviceKey(ref));
+    kick: (ended) => {
+      for (const end of ended) kit.kicked.set(deviceKey(end), Math.max(end.generation, kit.kicked.get(deviceKey(end)) ?? 0));
     },
     held: () => kit.subscribers.size,
     counts: kit.counts,
@@ -178,6 +178,7 @@ function open(kit: Kit, opening: Opening, listeners: Listeners): void {
     onDrain: undefined,
     watching: opening.watching,
     device: opening.device,
+    generation: opening.generation,
     onEnded: opening.onEnded,
   };
   (socket as StreamSocket)[subscriberKey] = subscriber;

@@ -1,7 +1,7 @@
 /** What the parts of the hub share. */
 import type { Writable } from 'node:stream';
 import type { Clock } from '#system/clock.ts';
-import type { DeviceRef, FoundChanges, LogKey, Store } from '#system/store/store.ts';
+import type { DeviceRef, FoundChanges, LogKey, Store, TokenEnd } from '#system/store/store.ts';
 import type { Form } from './encode.ts';
 import type { Sign } from './signs.ts';
 import type { States, Watching } from './states.ts';
@@ -31,6 +31,8 @@ export type Opening = {
   readonly channels: readonly string[];
   readonly watching: Watching | undefined;
   readonly device: string | undefined;
+  /** Of the token that opened it; undefined where that was no device's. */
+  readonly generation: number | undefined;
   /** Once, whatever ends it. */
   readonly onEnded: (() => void) | undefined;
   /** What was read after the cursor; undefined without a log. */
@@ -75,8 +77,8 @@ export type Kit = HubOptions & {
   readonly emptied: { notify: () => void };
   /** Of streams that ended since the last tick, by account and device. */
   readonly endSigns: Map<string, Sign>;
-  /** Devices whose streams the next tick ends, by account and device. */
-  readonly kicked: Set<string>;
+  /** Devices whose streams of an older generation the next tick ends, by account and device. */
+  readonly kicked: Map<string, number>;
   /** Undefined before a drain. */
   drain: Drain | undefined;
 };
@@ -97,5 +99,4 @@ export type News =
   | { readonly kind: 'registrations'; readonly devices: readonly DeviceRef[] }
   /** A process ended that may have had news of devices. */
   | { readonly kind: 'lost' }
-  /** They are gone for good. */
-  | { readonly kind: 'deletions'; readonly devices: readonly DeviceRef[] };
+  | { readonly kind: 'ended-tokens'; readonly ended: readonly TokenEnd[] };

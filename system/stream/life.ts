@@ -62,12 +62,13 @@ export async function tick(kit: Kit): Promise<void> {
 
 /** All are looked at, once a tick: who belongs to which device is worth no index of ten thousands, so seldom is it asked. */
 async function kickAll(kit: Kit): Promise<void> {
-  const kicked = new Set(kit.kicked);
+  const kicked = new Map(kit.kicked);
   kit.kicked.clear();
   let said = 0;
   for (const subscriber of kit.subscribers) {
-    const { account, device } = subscriber;
-    if (device === undefined || !kicked.has(deviceKey({ account, device }))) continue;
+    const { account, device, generation } = subscriber;
+    if (device === undefined || generation === undefined) continue;
+    if (generation >= (kicked.get(deviceKey({ account, device })) ?? 0)) continue;
     sayBye(kit, subscriber, 'kick');
     if (++said % writesPerTurn === 0) await turn();
   }

@@ -370,14 +370,25 @@ describe('streams', () => {
     const watcher = open('ch=sync:trips');
     await Promise.all([gone, kept, watcher].map((reader) => until(reader, 'sync')));
     app.hub.kick([
-      { account, device: 'd1' },
-      { account: 'another', device: 'd2' },
+      { account, device: 'd1', generation: 2 },
+      { account, device: 'd2', generation: 1 },
+      { account: 'another', device: 'd2', generation: 2 },
     ]);
     await gone.ended;
     expect(gone.frames.at(-1)).toMatchObject({ t: 'bye', code: 'kick' });
     await sleep(100);
     expect([...kept.frames, ...watcher.frames].filter(({ t }) => t === 'bye')).toEqual([]);
     expect([app.hub.held(), app.hub.counts.ended]).toEqual([2, { kick: 1 }]);
+  });
+
+  test('HEAD opens no stream: it has the headers, and an end', async () => {
+    const answer = await fetch(`${base}/v1/stream?ch=sync:trips`, { method: 'HEAD', headers: { authorization: `Bearer ${userToken()}` } });
+    expect([answer.status, answer.headers.get('content-type'), await answer.text(), app.hub.counts.opened]).toEqual([
+      200,
+      expect.stringContaining('application/x-ndjson'),
+      '',
+      0,
+    ]);
   });
 
   test('lost pokes: the position check brings everything, in order', async () => {

@@ -35,6 +35,7 @@ export type Subscriber = {
   readonly watching: Watching | undefined;
   /** Whose own stream it is: it keeps the device online. */
   readonly device: string | undefined;
+  readonly generation: number | undefined;
   readonly onEnded: (() => void) | undefined;
 };
 

@@ -207,7 +207,17 @@ export const streamFaults: readonly Fault[] = [
     name: 'forgets-deletions',
     breaks: ['R33', 'R46'],
     about: 'takes the token of a deleted device until it ends, and keeps its stream',
-    apply: (deps) => withStore(() => ({ readDeleted: async () => [] }))({ ...deps, bus: { ...deps.bus, tellDeletions: () => undefined } }),
+    apply: (deps) => withStore(() => ({ readEndedTokens: async () => [] }))({ ...deps, bus: { ...deps.bus, tellEndedTokens: () => undefined } }),
+  },
+  {
+    name: 'keeps-moved-tokens',
+    breaks: ['R47'],
+    about: 'takes the token of a device that moved to another user until it ends, and keeps its stream',
+    apply: (deps) =>
+      withStore((store) => ({ putDevice: (command) => store.putDevice({ ...command, row: { ...command.row, generation: command.row.deleted ? 2 : 1 } }) }))({
+        ...deps,
+        bus: { ...deps.bus, tellEndedTokens: () => undefined },
+      }),
   },
   {
     name: 'waits-for-ever',

@@ -1,10 +1,10 @@
 /** The outward half by message to the writing thread, and the commands of a device that tell what happened. */
-import { tellPresence, tellRegistered } from '#system/store/device-happenings.ts';
+import { endsTokens, tellPresence, tellRegistered } from '#system/store/device-happenings.ts';
 import { touchDevice } from '#system/store/ordered-presence.ts';
 import { addRegistration } from '#system/store/ordered-usage.ts';
 import { outwardCommands } from '#system/store/outward-table.ts';
 import { type DeviceRow, dayOf, type OutwardCommands, type OutwardReads, type Store } from '#system/store/store.ts';
-import { noteDeleted } from './deleted.ts';
+import { noteEndedTokens } from './ended-tokens.ts';
 import { ordered, type Submit } from './lmdb-changes.ts';
 import { deviceRowKey } from './reads.ts';
 import { readRow, type Tables, writeRow } from './tables.ts';
@@ -38,8 +38,9 @@ export function deviceCommands(tables: Tables, submit: Submit): Pick<Store, 'put
         if (present?.version !== expected) return { kind: 'conflict', row: present } as const;
         writeRow(tables.rows, deviceRowKey(account, device), row);
         tellRegistered(outward, { account, device, expected, row });
-        if (row.deleted) noteDeleted(tables, { account, device, atMs: row.changedAtMs });
-        else addRegistration(ordered(tables.usage), account, dayOf(row.changedAtMs));
+        const { generation, changedAtMs: atMs } = row;
+        if (endsTokens(present, row)) noteEndedTokens(tables, { account, device, generation, atMs });
+        if (!row.deleted) addRegistration(ordered(tables.usage), account, dayOf(row.changedAtMs));
         return { kind: 'stored' } as const;
       }),
     touch: ({ nowMs, timeoutMs, ...ref }) =>

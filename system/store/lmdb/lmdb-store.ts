@@ -57,7 +57,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     readDue: (query) => read('readDue', query),
     readPresence: (query) => read('readPresence', query),
     readDevices: (query) => read('readDevices', query),
-    readDeleted: (query) => read('readDeleted', query),
+    readEndedTokens: (query) => read('readEndedTokens', query),
     ...askedOutward(command, read),
     putMetered: (metered) => command('putMetered', metered),
     readUsage: (query) => read('readUsage', query),

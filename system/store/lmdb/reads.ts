@@ -25,8 +25,8 @@ import {
   StoreUnavailable,
 } from '#system/store/store.ts';
 import { maxEventsPerRecord, positionOf, sequenceKey, sequenceOf, visitRecord } from './codec.ts';
-import { readDeleted } from './deleted.ts';
 import { entriesAfter, type IndexEntry, latestIn, readRowOf, stateIn } from './device-rows.ts';
+import { readEndedTokens } from './ended-tokens.ts';
 import { type ChangeReads, changeReads, ordered } from './lmdb-changes.ts';
 import { clockKey, reasonsKey } from './steps.ts';
 import { readHead, readPartition, readRow, type StepTally, type Tables, type Tally } from './tables.ts';
@@ -56,7 +56,7 @@ export function storeReads(tables: Tables, isClosed: () => boolean): StoreReads 
     readDue: (query) => read(() => duePartitions(ordered(tables.presence), query)),
     readPresence: (query) => read(() => readPresenceOf(ordered(tables.presence), query)),
     readDevices: (query) => read(() => readDevices(tables, query)),
-    readDeleted: (query) => read(() => readDeleted(tables, query)),
+    readEndedTokens: (query) => read(() => readEndedTokens(tables, query)),
     readArchive: () => read(() => readArchive(ordered(tables.archive))),
     readArchivedRuns: (query) => read(() => readArchivedRuns(ordered(tables.archive), query)),
     readUsage: (query) => read(() => readUsage(ordered(tables.usage), query)),
@@ -79,7 +79,7 @@ export type StoreReads = Pick<
   | 'readDue'
   | 'readPresence'
   | 'readDevices'
-  | 'readDeleted'
+  | 'readEndedTokens'
   | 'readUsage'
   | 'readArchive'
   | 'readArchivedRuns'

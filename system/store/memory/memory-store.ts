@@ -4,7 +4,7 @@
  */
 import { type Clock, systemClock } from '#system/clock.ts';
 import { isHeld } from '#system/store/clock-skew.ts';
-import { tellLatest, tellPresence, tellRegistered } from '#system/store/device-happenings.ts';
+import { endsTokens, tellLatest, tellPresence, tellRegistered } from '#system/store/device-happenings.ts';
 import { isLater } from '#system/store/latest.ts';
 import { commitArchive, planArchive, readArchive, readArchivedRuns } from '#system/store/ordered-archive.ts';
 import { type OrderedTable, type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
@@ -18,12 +18,12 @@ import {
   type AppendResult,
   type ClockOffset,
   type Counters,
-  type DeletedDevice,
   type DeviceRef,
   type DeviceRow,
   type Disposition,
   dayOf,
   deviceKey,
+  type EndedTokens,
   type HistoryPage,
   type HistoryQuery,
   type LatestLocation,
@@ -62,6 +62,7 @@ type State = {
   readonly states: Map<string, Uint8Array>;
   readonly clocks: Map<string, ClockOffset>;
   readonly devices: Map<string, DeviceRow>;
+  readonly endedTokens: EndedTokens[];
   readonly accounts: Map<string, AccountRow>;
   readonly settled: Map<string, string>;
   readonly quotas: Map<string, QuotaRow>;
@@ -86,6 +87,7 @@ function emptyState(clock: Clock): State {
     latest: new Map(),
     states: new Map(),
     clocks: new Map(),
+    endedTokens: [],
     devices: new Map(),
     accounts: new Map(),
     settled: new Map(),
@@ -142,7 +144,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
     expire: open((command) => expire(state, command)),
     readPresence: open((query) => readPresenceOf(state.presence, query)),
     readDevices: open((query) => readDevices(state, query)),
-    readDeleted: open((query) => readDeleted(state, query)),
+    readEndedTokens: open((query) => readEndedTokens(state, query)),
     putMetered: open((metered) => putMetered(state.usage, metered)),
     readUsage: open((query) => readUsage(state.usage, query)),
     readDevice: open(({ account, device }) => state.devices.get(deviceKey({ account, device }))),
@@ -151,6 +153,8 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): Store {
       if (present?.version !== expected) return { kind: 'conflict', row: present } as const;
       state.devices.set(deviceKey({ account, device }), row);
       tellRegistered(state.outward, { account, device, expected, row });
+      const { generation, changedAtMs: atMs } = row;
+      if (endsTokens(present, row)) state.endedTokens.push({ account, device, generation, atMs });
       if (!row.deleted) addRegistration(state.usage, account, dayOf(row.changedAtMs));
       return { kind: 'stored' } as const;
     }),
@@ -305,13 +309,9 @@ function readDevices(state: State, { account, after, limit }: Parameters<Store['
     .slice(0, limit);
 }
 
-function readDeleted(state: State, { fromMs, limit }: Parameters<Store['readDeleted']>[0]): readonly DeletedDevice[] {
-  return [...state.devices]
-    .filter(([, row]) => row.deleted && row.changedAtMs >= fromMs)
-    .map(([key, { changedAtMs: atMs }]) => {
-      const [account, device] = key.split('\0') as [string, string];
-      return { account, device, atMs };
-    })
+function readEndedTokens(state: State, { fromMs, limit }: Parameters<Store['readEndedTokens']>[0]): readonly EndedTokens[] {
+  return state.endedTokens
+    .filter(({ atMs }) => atMs >= fromMs)
     .sort((a, b) => a.atMs - b.atMs)
     .slice(0, limit);
 }

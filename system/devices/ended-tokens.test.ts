@@ -1,22 +1,24 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { type DeletedDevice, type DeviceRef, deletedKeptMs } from '#system/store/store.ts';
-import { createDeletedDevices, type DeletedDevices } from './deleted.ts';
+import { type EndedTokens, endedTokensKeptMs, type TokenEnd } from '#system/store/store.ts';
+import { createEndedTokens, type EndedTokensKnown } from './ended-tokens.ts';
 
 const startMs = 1e12;
-const bornMs = (nth: number): DeletedDevice => ({ account: 'a', device: `d${nth}`, atMs: startMs + nth });
+/** A token from before the end. */
+const held = (end: TokenEnd) => ({ ...end, generation: end.generation - 1 });
+const bornMs = (nth: number): EndedTokens => ({ account: 'a', device: `d${nth}`, generation: 2, atMs: startMs + nth });
 let nowMs = startMs;
-let rows: DeletedDevice[] = [];
+let rows: EndedTokens[] = [];
 let asked: number[] = [];
-let told: DeviceRef[] = [];
+let told: TokenEnd[] = [];
 let troubles = 0;
 let isBroken = false;
-let deleted: DeletedDevices | undefined;
+let deleted: EndedTokensKnown | undefined;
 
-function start(): DeletedDevices {
+function start(): EndedTokensKnown {
   [nowMs, rows, asked, told, troubles, isBroken] = [startMs, [], [], [], 0, false];
-  deleted = createDeletedDevices({
+  deleted = createEndedTokens({
     store: {
-      readDeleted: async ({ fromMs, limit }) => {
+      readEndedTokens: async ({ fromMs, limit }) => {
         asked.push(fromMs);
         const found = rows.filter(({ atMs }) => atMs >= fromMs).slice(0, limit);
         await Promise.resolve();
@@ -26,7 +28,7 @@ function start(): DeletedDevices {
     },
     clock: { wallMs: () => nowMs, monotonicMs: () => nowMs },
     refreshMs: 1000,
-    onDeleted: (refs) => void told.push(...refs),
+    onEnded: (ended) => void told.push(...ended),
     onTrouble: () => void troubles++,
   });
   return deleted;
@@ -39,11 +41,11 @@ afterEach(() => {
 test('what is deleted is known after a refresh, more than a page of it too, and told', async () => {
   const known = start();
   rows = Array.from({ length: 2500 }, (_, i) => bornMs(i));
-  expect(known.has(bornMs(0))).toBe(false);
+  expect(known.has(held(bornMs(0)))).toBe(false);
   await known.refresh();
-  expect(rows.filter((row) => !known.has(row))).toEqual([]);
+  expect(rows.filter((row) => !known.has(held(row)))).toEqual([]);
   expect(new Set(told.map(({ device }) => device)).size).toBe(2500);
-  expect([known.has({ account: 'b', device: 'd0' }), known.has({ account: 'a', device: 'd2500' })]).toEqual([false, false]);
+  expect([known.has({ account: 'b', device: 'd0', generation: 1 }), known.has({ account: 'a', device: 'd2500', generation: 1 })]).toEqual([false, false]);
 });
 
 test('one that was stamped before another and stored after it is found', async () => {
@@ -52,13 +54,13 @@ test('one that was stamped before another and stored after it is found', async (
   await known.refresh();
   rows = [bornMs(1000), bornMs(2000)];
   await known.refresh();
-  expect(known.has(bornMs(1000))).toBe(true);
+  expect(known.has(held(bornMs(1000)))).toBe(true);
 });
 
 test('one that is added is known at once, without the store', () => {
   const known = start();
   known.add([bornMs(1)]);
-  expect([known.has(bornMs(1)), told, asked]).toEqual([true, [bornMs(1)], []]);
+  expect([known.has(held(bornMs(1))), told, asked]).toEqual([true, [bornMs(1)], []]);
 });
 
 test('a row of a clock that was ahead hides nothing that comes after it', async () => {
@@ -68,7 +70,7 @@ test('a row of a clock that was ahead hides nothing that comes after it', async 
   nowMs += 60_000;
   rows = [bornMs(59_000), bornMs(3_600_000)];
   await known.refresh();
-  expect(known.has(bornMs(59_000))).toBe(true);
+  expect(known.has(held(bornMs(59_000)))).toBe(true);
 });
 
 test('what is old is not told again with each look', async () => {
@@ -79,17 +81,17 @@ test('what is old is not told again with each look', async () => {
   await known.refresh();
   told = [];
   await known.refresh();
-  expect([told, known.has(bornMs(0))]).toEqual([[], true]);
+  expect([told, known.has(held(bornMs(0)))]).toEqual([[], true]);
 });
 
 test('a deletion is forgotten when its tokens have ended', async () => {
   const known = start();
   known.add([bornMs(0)]);
-  nowMs = startMs + deletedKeptMs;
+  nowMs = startMs + endedTokensKeptMs;
   known.add([bornMs(1)]);
   nowMs++;
   await known.refresh();
-  expect([known.has(bornMs(0)), known.has(bornMs(1))]).toEqual([false, true]);
+  expect([known.has(held(bornMs(0))), known.has(held(bornMs(1)))]).toEqual([false, true]);
 });
 
 test('a store in trouble is said, and asked again by itself', async () => {
@@ -98,8 +100,15 @@ test('a store in trouble is said, and asked again by itself', async () => {
   isBroken = true;
   rows = [bornMs(1)];
   await known.refresh();
-  expect([troubles, known.has(bornMs(1))]).toEqual([1, false]);
+  expect([troubles, known.has(held(bornMs(1)))]).toEqual([1, false]);
   isBroken = false;
   await vi.advanceTimersByTimeAsync(1000);
-  expect(known.has(bornMs(1))).toBe(true);
+  expect(known.has(held(bornMs(1)))).toBe(true);
+});
+
+test('a token of the generation that began with the end is good, and an older end changes nothing', () => {
+  const known = start();
+  known.add([{ ...bornMs(1), generation: 3 }]);
+  known.add([{ ...bornMs(1), generation: 2 }]);
+  expect([1, 2, 3].map((generation) => known.has({ ...bornMs(1), generation }))).toEqual([true, true, false]);
 });
