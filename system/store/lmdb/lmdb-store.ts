@@ -2,12 +2,12 @@
  * The durable store: one LMDB environment, shared by the worker processes of a machine. Each process has one thread that opens it and alone
  * waits for the disk: a flush that hangs in the kernel leaves this thread able to say so.
  */
-import { type AppendCommand, type AppendResult, partitionCount, type Store, type StoreUnavailable } from '#system/store/store.ts';
-import { blockBytesMax, writeBlock } from './codec.ts';
-import { type DirectOptions, eventsPerBatchMax } from './direct-store.ts';
+import { partitionCount, type Store, type StoreUnavailable } from '#system/store/store.ts';
+import { createAppendQueue } from './append-queue.ts';
+import type { DirectOptions } from './direct-store.ts';
 import { askedOutward } from './lmdb-outward.ts';
 import type { CommandName, Companion, ReadName } from './messages.ts';
-import { closedError, startThread, type Thread } from './thread.ts';
+import { closedError, startThread } from './thread.ts';
 
 export type LmdbStoreOptions = DirectOptions & {
   readonly flushTimeoutMs: number;
@@ -81,61 +81,6 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
       await thread.close();
     },
   };
-}
-
-type QueuedAppend = { readonly command: AppendCommand; readonly succeed: (result: AppendResult) => void; readonly fail: (error: unknown) => void };
-type AppendQueue = { readonly add: (command: AppendCommand) => Promise<AppendResult>; readonly send: () => void };
-
-/** What one turn of the event loop brings goes over in one message, as one buffer. */
-function createAppendQueue(thread: Thread): AppendQueue {
-  let queue: QueuedAppend[] = [];
-  const send = (): void => {
-    const batch = queue;
-    queue = [];
-    for (const part of parts(batch)) {
-      sendPart(thread, part).then(
-        (results) => part.forEach(({ succeed }, i) => void succeed(results[i] as AppendResult)),
-        (error: unknown) => part.forEach(({ fail }) => void fail(error)),
-      );
-    }
-  };
-  return {
-    add: (command) =>
-      new Promise((succeed, fail) => {
-        queue.push({ command, succeed, fail });
-        // Not at once: what the same turn still reads from its sockets joins the message.
-        if (queue.length === 1) setImmediate(send);
-      }),
-    send,
-  };
-}
-
-function sendPart(thread: Thread, part: readonly QueuedAppend[]): Promise<readonly AppendResult[]> {
-  const bytes = Buffer.from(new ArrayBuffer(part.reduce((sum, { command }) => sum + blockBytesMax(command), 0)));
-  let events = 0;
-  let at = 0;
-  for (const { command } of part) {
-    at = writeBlock(bytes, at, command);
-    events += command.events.length;
-  }
-  const extras = part.map(({ command: { rejectedCount, idempotency } }) => (idempotency === undefined ? { rejectedCount } : { rejectedCount, idempotency }));
-  return thread.ask((id) => ({ kind: 'append', id, bytes, events, extras }), [bytes.buffer as ArrayBuffer]);
-}
-
-/** Commands that wait together, in messages that each fit one record. */
-function parts(batch: readonly QueuedAppend[]): readonly (readonly QueuedAppend[])[] {
-  if (batch.length === 0) return [];
-  const all: QueuedAppend[][] = [[]];
-  let events = 0;
-  for (const each of batch) {
-    events += each.command.events.length;
-    if (events > eventsPerBatchMax) {
-      all.push([]);
-      events = each.command.events.length;
-    }
-    all.at(-1)?.push(each);
-  }
-  return all;
 }
 
 function checked<T extends { readonly partition: number }>(command: T): T {
