@@ -15,6 +15,10 @@ export type BenchOptions = {
   readonly seconds: number;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
+  /** Of a bench that compares builds: the revision to compare with, as git names it. */
+  readonly base?: string | undefined;
+  /** Of a bench that offers a rate; each has its own where nobody says. */
+  readonly ratePerSecond?: number | undefined;
 };
 
 export type Bench = {

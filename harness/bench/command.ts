@@ -16,11 +16,19 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   refusal: async () => (await import('./refusal.ts')).refusalBench,
   memory: async () => (await import('./memory.ts')).memoryBench,
   soak: async () => (await import('./soak.ts')).soakBench,
+  'spike-cost': async () => (await import('./spike-cost.ts')).spikeCostBench,
 };
 
 export const benchNames: readonly string[] = Object.keys(benches);
 
-type BenchArguments = { name?: string | undefined; json: boolean; runs?: number | undefined; seconds?: number | undefined };
+type BenchArguments = {
+  name?: string | undefined;
+  json: boolean;
+  runs?: number | undefined;
+  seconds?: number | undefined;
+  base?: string | undefined;
+  rate?: number | undefined;
+};
 
 export const benchCommand: CommandModule<object, BenchArguments> = {
   command: 'bench [name]',
@@ -30,14 +38,16 @@ export const benchCommand: CommandModule<object, BenchArguments> = {
       .positional('name', { type: 'string', describe: `one of ${benchNames.join(', ')}; without it they are listed` })
       .option('runs', { type: 'number', describe: 'rounds; figures are medians over them (5, for a long bench 1)' })
       .option('seconds', { type: 'number', describe: 'length of one measurement' })
+      .option('base', { type: 'string', describe: 'of spike-cost: the revision to compare with' })
+      .option('rate', { type: 'number', describe: 'of spike-cost: requests a second, for a machine that does not hold 10,000' })
       .option('json', { type: 'boolean', default: false, describe: 'end with one line {name, figures, bars} on stdout' })
       .epilogue('Exit code 0 when every bar holds, 1 when one is missed, 2 for a usage error, 130 when Ctrl-C ended it.') as Argv<BenchArguments>,
-  handler: async ({ name, json, runs, seconds }) => {
-    process.exitCode = await runBench({ name, json, runs, seconds });
+  handler: async ({ name, json, runs, seconds, base, rate }) => {
+    process.exitCode = await runBench({ name, json, runs, seconds, base, rate });
   },
 };
 
-async function runBench({ name, json, runs, seconds }: BenchArguments): Promise<number> {
+async function runBench({ name, json, runs, seconds, base, rate }: BenchArguments): Promise<number> {
   if (name === undefined) {
     for (const load of Object.values(benches)) {
       const { name: benchName, about } = await load();
@@ -50,12 +60,9 @@ async function runBench({ name, json, runs, seconds }: BenchArguments): Promise<
     process.stderr.write(`there is no bench "${name}"; did you mean "${closest(name, benchNames)}"?\n`);
     return 2;
   }
-  if (runs !== undefined && (!Number.isInteger(runs) || runs < 1 || runs > 100)) {
-    process.stderr.write('--runs has to be a whole number from 1 to 100\n');
-    return 2;
-  }
-  if (seconds !== undefined && !(seconds >= 1 && seconds <= 3600)) {
-    process.stderr.write('--seconds has to be a number from 1 to 3600\n');
+  const wrong = wrongNumber({ runs, seconds, rate });
+  if (wrong !== undefined) {
+    process.stderr.write(`${wrong}\n`);
     return 2;
   }
   const bench = await load();
@@ -70,6 +77,8 @@ async function runBench({ name, json, runs, seconds }: BenchArguments): Promise<
     seconds: seconds ?? bench.seconds,
     say,
     signal: stop.signal,
+    base,
+    ratePerSecond: rate,
   });
   if (stop.signal.aborted) {
     say('stopped: what was measured until then stands above; figures and bars are those of a whole bench only');
@@ -78,6 +87,16 @@ async function runBench({ name, json, runs, seconds }: BenchArguments): Promise<
   process.stderr.write(describe(result));
   if (json) process.stdout.write(`${JSON.stringify({ name: result.name, figures: result.figures, bars: result.bars })}\n`);
   return result.bars.every(({ holds }) => holds) ? 0 : 1;
+}
+
+type Numbers = Pick<BenchArguments, 'runs' | 'seconds' | 'rate'>;
+
+/** A sentence where a number cannot be; undefined where none was given, or all can. */
+function wrongNumber({ runs = 1, seconds = 1, rate = 1 }: Numbers): string | undefined {
+  if (!Number.isInteger(runs) || runs < 1 || runs > 100) return '--runs has to be a whole number from 1 to 100';
+  if (!(seconds >= 1 && seconds <= 3600)) return '--seconds has to be a number from 1 to 3600';
+  if (!(rate >= 1 && rate <= 100_000)) return '--rate has to be a number from 1 to 100000';
+  return undefined;
 }
 
 const shown = (value: number | string | null | undefined): string => (value === null || value === undefined ? '–' : String(value));
