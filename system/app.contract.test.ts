@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
+import { Client } from 'undici';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { createAccounts } from './accounts/accounts.ts';
 import { createTokens, type Tokens } from './accounts/tokens.ts';
@@ -35,6 +38,7 @@ const event = (id: string, change: Record<string, unknown> = {}) => ({
 });
 
 beforeEach(async () => {
+  way = 'framework';
   nowMs = 1_790_000_000_000;
   draining = false;
   store = createMemoryStore({ clock });
@@ -51,13 +55,24 @@ async function newDevice(keys: Keys, device: string): Promise<{ authorization: s
   return { authorization: `Bearer ${answer.json().access_token}`, secret: answer.json().device_secret };
 }
 
-const send = (authorization: string, payload: unknown, headers: Record<string, string> = {}) =>
-  app.inject({
-    method: 'POST',
-    url: '/v1/events',
-    headers: { authorization, 'content-type': 'application/json', ...headers },
-    payload: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload),
-  });
+/** Which way a batch goes in: to the framework at once, or over a connection that the front takes. */
+let way: 'framework' | 'front' = 'framework';
+
+async function send(authorization: string, payload: unknown, more: Record<string, string> = {}) {
+  const headers = { authorization, 'content-type': 'application/json', ...more };
+  const body = typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload);
+  if (way === 'framework') return app.inject({ method: 'POST', url: '/v1/events', headers, payload: body });
+  await app.ready();
+  const server = createServer({ allowHalfOpen: true }, app.front.take).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const client = new Client(`http://127.0.0.1:${port}`);
+  const answer = await client.request({ method: 'POST', path: '/v1/events', headers, body });
+  const text = await answer.body.text();
+  await client.close();
+  server.close();
+  return { statusCode: answer.statusCode, headers: answer.headers, body: text, json: () => JSON.parse(text) };
+}
 
 async function stepEverything(account: string, device: string): Promise<void> {
   const partition = partitionOf(account, device);
@@ -71,10 +86,11 @@ async function stepEverything(account: string, device: string): Promise<void> {
   expect(await store.step({ partition, fence: lease.fence, from: lease.checkpoint, to, devices })).toMatchObject({ kind: 'stepped' });
 }
 
-describe('ingest', () => {
+describe.each(['framework', 'front'] as const)('ingest through the %s', (through) => {
   let keys: Keys;
   let device: { authorization: string; secret: string };
   beforeEach(async () => {
+    way = through;
     keys = await newAccount();
     device = await newDevice(keys, 'd1');
   });

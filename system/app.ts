@@ -25,7 +25,11 @@ import type { Bus } from './bus.ts';
 import type { Clock } from './clock.ts';
 import { createDevices } from './devices/devices.ts';
 import { createEndedTokens, type EndedTokensKnown } from './devices/ended-tokens.ts';
+import { createFront, type Front, noFront } from './edge/front.ts';
 import type { GraphqlBounds } from './graphql/server.ts';
+import { type Accept, createAccept } from './ingest/accept.ts';
+import { createClocks } from './ingest/clocks.ts';
+import { createPlainIngest } from './plain-ingest.ts';
 import { describeAnswers } from './protocol/answers.ts';
 import { Problem, type ProblemCode, problemDocument, problems, unauthenticated } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
@@ -90,6 +94,8 @@ export type AppDeps = {
   /** For twins: put in before the routes. */
   readonly accounts: Accounts;
   readonly customise?: (app: FastifyInstance) => void;
+  /** Whether plain requests are answered before the framework. Default: unless it is customised, which they would not see. */
+  readonly hasFront?: boolean;
 };
 
 declare module 'fastify' {
@@ -108,6 +114,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     hub: Hub;
     metering: Metering;
+    front: Front;
   }
 }
 
@@ -146,7 +153,8 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     onEnded: (ended) => hub.kick(ended),
     onTrouble: (error) => deps.log('error', `the tokens that ended: ${String(error)}`),
   });
-  app.addHook('onRequest', (request, reply, done) => admit({ request, reply, accounts, endedTokens, admission, done }));
+  const callers = { ...accounts, identify: (authorization: string | undefined) => valid(accounts.identify(authorization), endedTokens) };
+  app.addHook('onRequest', (request, reply, done) => admit({ request, reply, accounts: callers, admission, done }));
   app.addHook('preParsing', unpack);
   const { counts } = deps;
   const metering = startMetering(meteringOf(deps));
@@ -186,9 +194,13 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     await hub.close();
     await metering.close();
   });
+  const accept = acceptOf(deps, admission);
+  const { hasFront = deps.customise === undefined } = deps;
+  const plain = createPlainIngest({ ...deps, identify: callers.identify, admission, accept, onCall: metering.call, newRequestId, server: app.server });
+  app.decorate('front', hasFront ? createFront({ http: app.server, answer: plain }) : noFront(app.server));
   const history = createHistory({ store: deps.store, vault: deps.vault });
   await app.register(async (scope) => {
-    ingestRoutes(scope, { ...deps, appendBegan: admission.appendBegan });
+    ingestRoutes(scope, { ...deps, accept });
     deviceRoutes(scope, {
       ...deps,
       devices,
@@ -206,6 +218,20 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     await graphqlRoutes(scope, { ...streaming, history });
   });
   return app;
+}
+
+type Identified = ReturnType<Accounts['identify']>;
+
+/** Nobody where the token has ended; at once where it was known at once. */
+function valid(identified: Identified, endedTokens: EndedTokensKnown): Identified {
+  if (identified instanceof Promise) return identified.then((caller) => valid(caller, endedTokens));
+  return identified !== undefined && endedTokens.has(identified) ? undefined : identified;
+}
+
+function acceptOf({ store, clock, counts, log }: AppDeps, { appendBegan }: Admission): Accept {
+  const onTrouble = (error: unknown): void => log('error', `a device’s clock: ${String(error)}`);
+  const clocks = createClocks({ store, clock, toleranceMs: limits.clockChangeMs, onTrouble });
+  return createAccept({ store, clock, clocks, appendBegan, onAppended: (elapsedMs) => counts?.recordAppend(elapsedMs) });
 }
 
 function hubOf({ store, clock, streams, bus, log, wrapHub = (hub) => hub }: AppDeps): Hub {
@@ -350,8 +376,7 @@ async function unpack(request: FastifyRequest, _reply: FastifyReply, payload: No
 
 type Asking = { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly admission: Admission };
 type Admitting = Asking & {
-  readonly accounts: Accounts;
-  readonly endedTokens: EndedTokensKnown;
+  readonly accounts: Pick<Accounts, 'identify'>;
   readonly done: (error?: Error) => void;
 };
 
@@ -402,14 +427,13 @@ function refuse({ request, response, route, isLast, retryAfter }: Refusing): voi
   response.end(body);
 }
 
-function admit({ request, reply, accounts, endedTokens, admission, done }: Admitting): void {
+function admit({ request, reply, accounts, admission, done }: Admitting): void {
   const callers = request.routeOptions.config.callers;
   if (callers === undefined) {
     done();
     return;
   }
-  const settle = (identified: Caller | undefined) => {
-    const caller = identified !== undefined && endedTokens.has(identified) ? undefined : identified;
+  const settle = (caller: Caller | undefined) => {
     request.caller = caller;
     if (caller === undefined) done(unauthenticated());
     else if (!callers.includes(caller.kind)) done(new Problem('forbidden', 'This credential is not for this route.'));
@@ -421,7 +445,7 @@ function admit({ request, reply, accounts, endedTokens, admission, done }: Admit
   else settle(identified);
 }
 
-function settleQuota({ request, reply, admission, done }: Omit<Admitting, 'accounts' | 'endedTokens'>): void {
+function settleQuota({ request, reply, admission, done }: Omit<Admitting, 'accounts'>): void {
   if (request.routeOptions.config.spendsOnChange === true) return done();
   const told = spend({ request, reply, admission });
   if (told instanceof Promise) told.then((problem) => done(problem), done);

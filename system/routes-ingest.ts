@@ -1,25 +1,19 @@
 /** POST /v1/events, history and export. */
-import { hash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppDeps } from './app.ts';
 import { accountOf, asIs } from './exchange.ts';
-import { type Clocks, createClocks } from './ingest/clocks.ts';
+import { type Accept, readBatch } from './ingest/accept.ts';
 import { decodeCursor, encodeCursor } from './ingest/cursor.ts';
-import { parseBatch } from './ingest/validate.ts';
+import { ingestAnswerType } from './plain-ingest.ts';
 import { Problem } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
 import { oneLine } from './protocol/one-line.ts';
 import { ExportQuery, IngestAnswer, IngestBody } from './protocol/schemas.ts';
-import { type AppendReceipt, allPartitions, type Disposition, type LogEvent } from './store/store.ts';
+import { allPartitions, type Disposition, type LogEvent } from './store/store.ts';
 
 export type ShownEvent = LogEvent & { readonly disposition: Disposition };
 
-type Deps = AppDeps & { /** Until what it returns is called, an append is in work. */ readonly appendBegan: () => () => void };
-
-export function ingestRoutes(app: FastifyInstance, deps: Deps): void {
-  const { store, clock, log } = deps;
-  const onTrouble = (error: unknown): void => log('error', `a device’s clock: ${String(error)}`);
-  const accepting = { ...deps, clocks: createClocks({ store, clock, toleranceMs: limits.clockChangeMs, onTrouble }) };
+export function ingestRoutes(app: FastifyInstance, deps: AppDeps & { readonly accept: Accept }): void {
   app.post(
     '/v1/events',
     {
@@ -28,7 +22,7 @@ export function ingestRoutes(app: FastifyInstance, deps: Deps): void {
       // The body is bytes here; parseBatch is what validates it.
       validatorCompiler: () => () => true,
     },
-    (request, reply) => accept(request, reply, accepting),
+    (request, reply) => ingest(request, reply, deps.accept),
   );
   app.get(
     '/v1/export',
@@ -40,53 +34,15 @@ export function ingestRoutes(app: FastifyInstance, deps: Deps): void {
   );
 }
 
-async function accept(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { store, clock, counts, clocks, appendBegan }: Deps & { readonly clocks: Clocks },
-): Promise<FastifyReply> {
-  const { caller } = request;
+async function ingest(request: FastifyRequest, reply: FastifyReply, accept: Accept): Promise<FastifyReply> {
+  const { caller, body } = request;
   if (caller?.kind !== 'device') throw new Problem('forbidden', 'Events come with a device token.');
-  const body = request.body;
   if (!Buffer.isBuffer(body)) throw new Problem('empty-batch', 'Send one event at least.');
-  const batch = parseBatch(body);
-  switch (batch.kind) {
-    case 'invalid-json':
-      throw new Problem('invalid-json', 'The body is not JSON.');
-    case 'not-a-batch':
-      throw new Problem('bad-request', 'Send an array of events, or an object with "events".');
-    case 'empty':
-      throw new Problem('empty-batch', 'Send one event at least.');
-    case 'too-many':
-      throw new Problem('batch-too-large', `A batch has at most ${limits.eventsPerBatchMax} events.`);
-    case 'batch':
-      break;
-  }
-  const rejected = batch.rejected.length === 0 ? '[]' : JSON.stringify(batch.rejected);
-  const key = readIdempotencyKey(request);
-  const begunMs = clock.monotonicMs();
-  const appended = appendBegan();
-  const appending = store.append({
-    account: caller.account,
-    device: caller.device,
-    receivedAtMs: clock.wallMs(),
-    events: batch.events,
-    rejectedCount: batch.rejected.length,
-    ...(key === undefined ? {} : { idempotency: { key, digest: hash('sha256', body, 'base64url'), note: rejected } }),
-  });
-  const result = await appending.finally(appended);
-  counts?.recordAppend(clock.monotonicMs() - begunMs);
-  if (result.kind === 'idempotency-mismatch') throw new Problem('idempotency-mismatch', 'This Idempotency-Key came with another body before.');
-  if (batch.events.length === 0) throw new Problem('all-invalid', 'No event of the batch is valid.', { rejected: batch.rejected });
-  if (batch.sentAtMs !== undefined) void clocks.compare({ account: caller.account, device: caller.device }, batch.sentAtMs);
-  const shown = result.kind === 'replayed' ? result.note : rejected;
-  reply.code(202).type('application/json; charset=utf-8');
-  // The shape is known: a serialiser would look for it again. A string is sent as it is.
-  return reply.serializer(asIs).send(answerText(result, shown, store.ackLevel));
+  const batch = readBatch(body);
+  const text = await accept({ device: caller, body, batch, idempotencyKey: readIdempotencyKey(request) });
+  // A string is sent as it is.
+  return reply.code(202).type(ingestAnswerType).serializer(asIs).send(text);
 }
-
-const answerText = ({ accepted, duplicate, position }: AppendReceipt, rejected: string, durability: string): string =>
-  `{"accepted":${accepted},"duplicate":${duplicate},"rejected":${rejected},"position":"${position}","durability":"${durability}"}`;
 
 function readIdempotencyKey(request: FastifyRequest): string | undefined {
   const key = request.headers['idempotency-key'];

@@ -23,6 +23,8 @@ export type GateOptions = {
 export type Gate = {
   /** Puts itself before the server's own listeners. */
   readonly guard: (server: Server) => void;
+  /** A place for a request that comes in by another door; undefined where this gate is to judge it. Left once. */
+  readonly admit: (lane: Lane) => (() => void) | undefined;
   /** Before its answer: what goes on without work of its own, as a stream. */
   readonly leave: (request: IncomingMessage) => void;
   /** Of bodies whose requests are in work: what has come of them. What was only announced has cost nothing yet, and may never come. */
@@ -59,6 +61,7 @@ export function createGate({ places, pressure, routeOf, refuse, onRefused, rando
     response.once('close', () => leave(request));
   };
   return {
+    admit: (lane) => (pressure.letIn(lane) === 1 && places.take(lane) ? () => places.leave(lane) : undefined),
     leave,
     pendingBytes: () => {
       let sum = 0;

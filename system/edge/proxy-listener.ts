@@ -1,24 +1,25 @@
 /** Reads each connection's PROXY header, then gives the connection to the HTTP server as if it came from the client. */
-import type { Server as HttpServer } from 'node:http';
 import { BlockList, createServer, isIP, isIPv6, type Server, type Socket } from 'node:net';
+import type { Front } from './front.ts';
 import { type ProxyClient, type ProxyVersion, parseHeader } from './proxy-header.ts';
 
 export type ProxyListenerOptions = {
   readonly version: ProxyVersion;
   /** Networks as `10.0.0.0/8`: whoever else connects is closed. */
   readonly trusted: readonly string[];
-  readonly http: HttpServer;
+  /** Takes the connection behind its header. */
+  readonly front: Pick<Front, 'take'>;
 };
 
 const headerDeadlineMs = 3000;
 
 /** Not listening yet. */
-export function createProxyListener({ version, trusted, http }: ProxyListenerOptions): Server {
+export function createProxyListener({ version, trusted, front }: ProxyListenerOptions): Server {
   const networks = networksOf(trusted);
   return createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const { remoteAddress = '' } = socket;
     if (!networks.check(plain(remoteAddress), isIPv6(plain(remoteAddress)) ? 'ipv6' : 'ipv4')) socket.destroy();
-    else readHeader(socket, version, () => http.emit('connection', socket));
+    else readHeader(socket, version, () => front.take(socket));
   });
 }
 

@@ -5,6 +5,7 @@
 import type { Server as HttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import { type Front, noFront } from '#system/edge/front.ts';
 
 export type DoorsOptions = {
   /** Undefined: no limit. */
@@ -36,8 +37,8 @@ const roomShare = 0.05;
 const lookAgainMs = 100;
 
 /** Hands its sockets over as they come. As Node's own: HTTP answers a client that said its last, and below TLS a socket that stays half open is never closed. */
-export const doorTo = (http: HttpServer): Server =>
-  createServer({ allowHalfOpen: !(http instanceof TlsServer), noDelay: true }, (socket) => http.emit('connection', socket));
+export const doorTo = (http: HttpServer, { take }: Pick<Front, 'take'> = noFront(http)): Server =>
+  createServer({ allowHalfOpen: !(http instanceof TlsServer), noDelay: true }, take);
 
 export function createDoors({ connectionsMax = Number.POSITIVE_INFINITY, onTrouble }: DoorsOptions): Doors {
   const doors: Door[] = [];

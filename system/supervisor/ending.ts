@@ -77,6 +77,8 @@ async function leave(options: EndingOptions): Promise<void> {
 
 async function end({ app, adminApp, doors, loops, store }: EndingOptions): Promise<void> {
   const stop = new AbortController();
+  // What is idle is the HTTP server's to close.
+  app.front.stepAside();
   const closing = closeIdle([app, adminApp], stop.signal);
   await nobodyLeft(doors, Number.POSITIVE_INFINITY);
   stop.abort();

@@ -155,14 +155,14 @@ async function listenEverywhere({ config, app, adminApp, doors, adminDoors }: Li
   }
   const { hosts, port, adminPort, proxyPort, proxyProtocol, proxyTrusted } = config;
   const [admin] = await adminDoors.open({ hosts: ['127.0.0.1'], port: adminPort, makeServer: () => doorTo(adminApp.server) });
-  const entrances = await doors.open({ hosts, port, makeServer: () => doorTo(app.server) });
+  const entrances = await doors.open({ hosts, port, makeServer: () => doorTo(app.server, app.front) });
   const [proxied] =
     proxyProtocol === 'off'
       ? []
       : await doors.open({
           hosts,
           port: proxyPort,
-          makeServer: () => createProxyListener({ version: proxyProtocol, trusted: proxyTrusted, http: app.server }),
+          makeServer: () => createProxyListener({ version: proxyProtocol, trusted: proxyTrusted, front: app.front }),
         });
   if (admin === undefined) throw new Error('the admin listener has no address');
   return {

@@ -1,0 +1,231 @@
+/** The two ways in answer alike, to the byte: a request that is plain, before the framework, and the same one through it. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import type { FastifyInstance } from 'fastify';
+import { afterEach, describe, expect, test } from 'vitest';
+import { buildApp, type PlainDeps } from './app.ts';
+import { depsAlone } from './deps-alone.ts';
+import { StoreUnavailable } from './store/store.ts';
+
+const token = (deps: PlainDeps, account = 'a') => deps.tokens.signDevice({ account, device: 'd', user: undefined, generation: 1, expiresInSeconds: 600 });
+const event = (id: string) => ({ id, type: 'battery', recorded_at: '2026-11-24T10:00:00Z', data: { level: 1 } });
+
+type Way = { readonly app: FastifyInstance; readonly deps: PlainDeps; readonly port: number; readonly framework: { requests: number } };
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+/** An app of its own behind a listener that gives it connections as a worker does. `framework` counts what came through there. */
+async function openWay(hasFront: boolean, change: Partial<PlainDeps> = {}): Promise<Way> {
+  const framework = { requests: 0 };
+  const customise = (app: FastifyInstance): void =>
+    void app.addHook('onRequest', (_request, _reply, done) => {
+      framework.requests++;
+      done();
+    });
+  const deps = depsAlone({ hasFront, customise, ...change });
+  const app = await buildApp(deps);
+  await app.ready();
+  app.server.emit('listening');
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, app.front.take).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(async () => {
+    server.close();
+    await app.close();
+  });
+  return { app, deps, port: (server.address() as AddressInfo).port, framework };
+}
+
+type Asked = { readonly body?: string | Buffer; readonly headers?: readonly string[]; readonly start?: string; readonly bearer?: string };
+
+function bytesOf(deps: PlainDeps, { body = JSON.stringify([event('e')]), headers = [], start = 'POST /v1/events HTTP/1.1', bearer }: Asked): Buffer {
+  const bytes = Buffer.from(body);
+  const own = [`Authorization: Bearer ${bearer ?? token(deps)}`, 'Content-Type: application/json', 'X-Request-Id: r'];
+  const length = headers.some((line) => /^(?:transfer-encoding|content-length)/i.test(line)) ? [] : [`Content-Length: ${bytes.length}`];
+  return Buffer.concat([Buffer.from([start, 'Host: a', ...own, ...length, ...headers, '', ''].join('\r\n')), bytes]);
+}
+
+/** Asks in vain at the end, so that the connection closes whatever was asked before. */
+const last = Buffer.from('GET /nowhere HTTP/1.1\r\nHost: a\r\nX-Request-Id: last\r\nConnection: close\r\n\r\n');
+
+/** Writes each part when so many answers have come as parts were written before; all that was answered until the end. */
+async function speak({ port }: Way, parts: readonly Buffer[]): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  let said = '';
+  let written = 0;
+  const answers = (): number => said.split(/HTTP\/1\.1 [2-5]/).length - 1;
+  const write = (): void => {
+    while (written < parts.length && answers() >= written) socket.write(parts[written++] as Buffer);
+  };
+  socket.on('data', (bytes) => {
+    said += bytes.toString('latin1');
+    write();
+  });
+  socket.on('error', () => undefined);
+  write();
+  await once(socket, 'close');
+  return comparable(said);
+}
+
+/**
+ * Without the time, and without what is left of a quota behind a refusal: what the store refused is asked again by the
+ * framework, and has spent twice.
+ */
+const comparable = (said: string): string => said.replaceAll(/Date: [^\r]+/g, 'Date: then').replaceAll(/(HTTP\/1\.1 (?:409|503) .*?;r=)\d+/gs, '$1n');
+
+const kept = { body: JSON.stringify([event('k')]), headers: ['Idempotency-Key: k'] };
+const ways: readonly (readonly [name: string, asked: readonly Asked[], plainly: number])[] = [
+  ['one after the other on one connection', [{}, { body: JSON.stringify([event('f')]) }, {}], 3],
+  [
+    'a batch, and a batch that says when it was sent',
+    [{ body: JSON.stringify([event('g'), event('h')]) }, { body: JSON.stringify({ events: [event('i')] }) }],
+    2,
+  ],
+  ['a rejected event whose id is not ASCII', [{ body: JSON.stringify([event('a'), { ...event('é→'), type: 'x' }]) }], 1],
+  ['an idempotency key, twice', [kept, kept], 2],
+  ['an idempotency key with another body', [kept, { ...kept, body: JSON.stringify([event('l')]) }], 1],
+  ['a token that is none', [{ bearer: 'x' }], 0],
+  ['what is no JSON', [{ body: '[{' }], 0],
+  ['an empty batch', [{ body: '[]' }], 0],
+  ['only events that are not valid', [{ body: '[{}]' }], 0],
+  ['more events than a batch has', [{ body: JSON.stringify(Array.from({ length: 501 }, (_, i) => event(String(i)))) }], 0],
+  ['no body', [{ body: '' }], 0],
+  ['gzip', [{ body: gzipSync(JSON.stringify([event('z')])), headers: ['Content-Encoding: gzip'] }], 0],
+  ['chunks', [{ body: '2\r\n[]\r\n0\r\n\r\n', headers: ['Transfer-Encoding: chunked'] }], 0],
+  ['Expect', [{ headers: ['Expect: 100-continue'] }], 0],
+  ['Connection: close', [{ headers: ['Connection: close'] }], 0],
+  ['HTTP/1.0', [{ start: 'POST /v1/events HTTP/1.0' }], 0],
+  ['another method', [{ start: 'PATCH /v1/events HTTP/1.1' }], 0],
+  ['HEAD', [{ start: 'HEAD /v1/events HTTP/1.1', body: '' }], 0],
+  ['another encoding of the text', [{ headers: ['Content-Type: text/plain'] }], 0],
+  ['what is no HTTP', [{ start: 'BREW' }], 0],
+  ['two lengths', [{ headers: ['Content-Length: 3', 'Content-Length: 4'] }], 0],
+  ['plain ones before and behind one that is not', [{}, { headers: ['Accept-Language: nl', 'X-Odd: 1'] }, {}], 1],
+];
+
+describe.each(ways)('%s', (_name, asked, plainly) => {
+  test('is answered alike by both ways, and by the front where it is plain', async () => {
+    const [front, framework] = await Promise.all([openWay(true), openWay(false)]);
+    const saidBy = (way: Way) => speak(way, [...asked.map((each) => bytesOf(way.deps, each)), last]);
+    expect(await saidBy(front)).toBe(await saidBy(framework));
+    expect(framework.framework.requests - front.framework.requests).toBe(plainly);
+  });
+
+  test('is answered alike where all of it comes at once', async () => {
+    const [front, framework] = await Promise.all([openWay(true), openWay(false)]);
+    const saidBy = (way: Way) => speak(way, [Buffer.concat([...asked.map((each) => bytesOf(way.deps, each)), last])]);
+    expect(await saidBy(front)).toBe(await saidBy(framework));
+  });
+
+  test('is answered alike where it comes in two parts', async () => {
+    const [front, framework] = await Promise.all([openWay(true), openWay(false)]);
+    const saidBy = async (way: Way) => {
+      const whole = bytesOf(way.deps, asked[0] as Asked);
+      const socket = connect({ port: way.port, host: '127.0.0.1' });
+      socket.on('error', () => undefined);
+      socket.write(whole.subarray(0, whole.length >> 1));
+      let said = '';
+      socket.on('data', (bytes) => {
+        said += bytes.toString('latin1');
+      });
+      await new Promise((resolve) => setImmediate(resolve));
+      socket.write(Buffer.concat([whole.subarray(whole.length >> 1), last]));
+      await once(socket, 'close');
+      return comparable(said);
+    };
+    expect(await saidBy(front)).toBe(await saidBy(framework));
+  });
+});
+
+test('a quota is spent alike, and who exceeds it is told so by the framework', async () => {
+  const change = (): Partial<PlainDeps> => {
+    const deps = depsAlone();
+    return { store: { ...deps.store, readAccount: async () => ({ quotas: { device_ingest_per_second: 1, device_ingest_burst: 2 } }) as never } };
+  };
+  const [front, framework] = await Promise.all([openWay(true, change()), openWay(false, change())]);
+  const saidBy = (way: Way) => speak(way, [...Array.from({ length: 3 }, () => bytesOf(way.deps, {})), last]);
+  const statuses = (said: string) => said.match(/(?<=HTTP\/1\.1 )\d+/g);
+  expect(statuses(await saidBy(front))).toEqual(['202', '202', '429', '404']);
+  expect(statuses(await saidBy(framework))).toEqual(['202', '202', '429', '404']);
+  expect(framework.framework.requests - front.framework.requests).toBe(2);
+});
+
+test('a store in trouble is 503 by both ways, and no event is told as kept', async () => {
+  const failing = () => ({ store: { ...depsAlone().store, append: () => Promise.reject(new StoreUnavailable('full', 'full')) } });
+  const [front, framework] = await Promise.all([openWay(true, failing()), openWay(false, failing())]);
+  const jitter = (said: string) => said.replaceAll(/(retry-after: |"retry_after":)\d/g, '$1n');
+  const saidBy = async (way: Way) => jitter(await speak(way, [bytesOf(way.deps, {}), last]));
+  const said = await saidBy(front);
+  expect(said).toMatch(/^HTTP\/1\.1 503 /);
+  expect(said).toBe(await saidBy(framework));
+});
+
+test('a worker that ends says so on its next answer, and what was being answered is answered', async () => {
+  let isClosing = false;
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const { store } = depsAlone();
+  let asked = (): void => undefined;
+  const wasAsked = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  const append: typeof store.append = async (command) => {
+    asked();
+    await held;
+    return store.append(command);
+  };
+  const way = await openWay(true, { store: { ...store, append }, isClosing: () => isClosing });
+  const speaking = speak(way, [bytesOf(way.deps, {}), last]);
+  await wasAsked;
+  isClosing = true;
+  way.app.front.stepAside();
+  release();
+  expect(await speaking).toMatch(/^HTTP\/1\.1 202 .*\r\nConnection: close\r\n\r\n[^\r]*$/s);
+});
+
+test('an idle connection is the HTTP server’s to close once the front has stepped aside', async () => {
+  const way = await openWay(true);
+  const socket = connect({ port: way.port, host: '127.0.0.1' });
+  socket.write(bytesOf(way.deps, {}));
+  await once(socket, 'data');
+  way.app.front.stepAside();
+  way.app.server.closeIdleConnections();
+  socket.resume();
+  await once(socket, 'close');
+  expect(way.framework.requests).toBe(0);
+});
+
+test('an idle connection ends when it is no longer kept', async () => {
+  const way = await openWay(true);
+  Object.assign(way.app.server, { keepAliveTimeout: 20, keepAliveTimeoutBuffer: 0 });
+  const socket = connect({ port: way.port, host: '127.0.0.1' });
+  socket.write(bytesOf(way.deps, {}));
+  socket.resume();
+  await once(socket, 'close');
+});
+
+test('who closes his half while he is answered gets no answer, by both ways, and his event is kept once', async () => {
+  for (const hasFront of [true, false]) {
+    const way = await openWay(hasFront);
+    const socket = connect({ port: way.port, host: '127.0.0.1', allowHalfOpen: true });
+    let said = '';
+    socket.on('data', (bytes) => {
+      said += bytes.toString();
+    });
+    socket.end(bytesOf(way.deps, {}));
+    await once(socket, 'close');
+    expect([hasFront, said.length > 0 && !said.startsWith('HTTP/1.1 202')]).toEqual([hasFront, false]);
+  }
+});
+
+test('places are left again, and what is answered is counted and metered', async () => {
+  const way = await openWay(true);
+  await speak(way, [bytesOf(way.deps, {}), bytesOf(way.deps, { body: JSON.stringify([event('f')]) }), last]);
+  expect(way.deps.counts?.requests['ingest good']).toBe(2);
+  expect(way.deps.counts?.appends.buckets.reduce((sum, count) => sum + count, 0)).toBe(2);
+  expect(way.app.metering.takeCallers()).toEqual(['a']);
+});
