@@ -6,6 +6,7 @@ export type AdmissionConfig = {
   readonly requestsInWork: number;
   readonly shedDelayMs: number;
   readonly shedLogAgeMs: number;
+  readonly ingestBudgetMs: number;
   readonly pendingMib: number;
   readonly accountQuotas: AccountQuotas;
   readonly deviceIngestPerSecond: number;
@@ -18,6 +19,7 @@ export const admissionOf = (config: AdmissionConfig): AdmissionSettings => ({
   placesMax: config.requestsInWork,
   shedDelayMs: config.shedDelayMs,
   shedLogAgeMs: config.shedLogAgeMs,
+  ingestBudgetMs: config.ingestBudgetMs,
   pendingBytesMax: config.pendingMib * 2 ** 20,
   accountPerSecond: config.accountQuotas,
   deviceIngestPerSecond: config.deviceIngestPerSecond,
@@ -65,6 +67,13 @@ export const admissionSettings = {
     about: 'age of the oldest append in work beyond which the lowest lanes are shed',
     ...integer(5, 60_000),
     byDefault: admissionDefaults.shedLogAgeMs,
+  },
+  ingestBudgetMs: {
+    flag: 'ingest-budget-ms',
+    env: 'HEADROOM_INGEST_BUDGET_MS',
+    about: 'what an answer to ingest may take; beyond two fifths of it the lowest lanes are shed, higher ones endure a multiple',
+    ...integer(10, 60_000),
+    byDefault: admissionDefaults.ingestBudgetMs,
   },
   pendingMib: {
     flag: 'pending-mib',

@@ -4,10 +4,11 @@ import { retryAfterSeconds } from './admission.ts';
 import { laneOf, lanes } from './lanes.ts';
 import { createMetering } from './metering.ts';
 import { createPlaces } from './places.ts';
-import { createPressure, ofRoom } from './pressure.ts';
+import { createPressure, ofRoom, tickMs } from './pressure.ts';
 import { Bucket, limitText, policyText, type Spent } from './quotas.ts';
+import { budgetShare, createSignals, sampleMs } from './signals.ts';
 
-const calm = { loopDelay: 0, logAge: 0, heap: 0, pendingBytes: 0 };
+const calm = { loopDelay: 0, logAge: 0, heap: 0, pendingBytes: 0, ingestWait: 0 };
 const registration = laneOf('registration');
 
 /** A store and workers on one clock. */
@@ -158,6 +159,61 @@ test('pressure: lowest lanes first, in parts, with hysteresis, and never ingest 
   expect(lanes.every(({ name }) => part(name) === 1)).toBe(true);
   for (let i = 0; i < 10; i++) pressure.tick({ ...calm, logAge: 30 });
   expect([part('health'), part('ingest') < 1]).toEqual([1, true]);
+});
+
+/** A worker on its own clock: `live` passes so many seconds, in which each append takes so long. */
+function worker({ ingestBudgetMs = 250 } = {}) {
+  let nowMs = 0;
+  const limits = { shedDelayMs: 80, shedLogAgeMs: 500, pendingBytesMax: 2 ** 40, ingestBudgetMs };
+  const signals = createSignals(limits, () => nowMs);
+  const pressure = createPressure();
+  const live = (seconds: number, appendMs: number): void => {
+    for (const untilMs = nowMs + seconds * 1000; nowMs < untilMs; ) {
+      const ended = signals.appendBegan();
+      // The loop turns while the append waits: no timer is late.
+      for (let waitedMs = 0; waitedMs < appendMs; waitedMs += sampleMs) {
+        nowMs += sampleMs;
+        signals.sample();
+        if (nowMs % tickMs === 0) pressure.tick(signals.read(0));
+      }
+      ended();
+    }
+  };
+  return { live, part: (name: string) => pressure.letIn(laneOf(name)) };
+}
+
+test('what ingest itself waits sheds those below it, though the loop is on time and the log young: and never ingest', () => {
+  const { live, part } = worker();
+  live(2, 40);
+  expect([part('registration'), part('export')]).toEqual([1, 1]);
+  live(2, 200);
+  expect(part('registration'), 'before the budget is spent').toBeLessThan(0.1);
+  expect([part('read'), part('token'), part('stream'), part('ingest'), part('health')]).toEqual([1, 1, 1, 1, 1]);
+  live(2, 700);
+  expect([part('read') < 0.1, part('ingest')]).toEqual([true, 1]);
+  live(10, 20);
+  expect([part('registration'), part('read')]).toEqual([1, 1]);
+});
+
+test('the budget decides what is too long: twice the budget, twice the wait', () => {
+  const { live, part } = worker({ ingestBudgetMs: 500 });
+  live(2, 200);
+  expect(part('registration')).toBe(1);
+  live(2, 400);
+  expect(part('registration')).toBeLessThan(0.1);
+});
+
+test('what was slow and is over by the time of the reading is seen', () => {
+  let nowMs = 0;
+  const limits = { shedDelayMs: 80, shedLogAgeMs: 500, pendingBytesMax: 2 ** 40, ingestBudgetMs: 250 };
+  const signals = createSignals(limits, () => nowMs);
+  const ended = signals.appendBegan();
+  nowMs += 100;
+  ended();
+  signals.sample();
+  nowMs += 1;
+  expect(signals.read(0)).toMatchObject({ logAge: 0, ingestWait: (100 - sampleMs + 100) / (250 * budgetShare) });
+  expect(signals.read(0)).toMatchObject({ ingestWait: 0 });
 });
 
 test('room decides: nine tenths used is the limit, all of it is no room', () => {

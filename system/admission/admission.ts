@@ -6,7 +6,7 @@ import { lanes } from './lanes.ts';
 import { createMetering, type Metering, type MeteringOptions, type QuotaSettings } from './metering.ts';
 import { createPlaces } from './places.ts';
 import { createPressure, type Pressure, tickMs } from './pressure.ts';
-import { createSignals, type SignalLimits, type SignalSource } from './signals.ts';
+import { budgetShare, createSignals, type SignalLimits, type SignalSource, sampleMs } from './signals.ts';
 
 export type AdmissionSettings = SignalLimits &
   QuotaSettings & {
@@ -21,6 +21,7 @@ export const admissionDefaults: AdmissionSettings = {
   shedDelayMs: 80,
   shedLogAgeMs: 500,
   pendingBytesMax: 256 * 2 ** 20,
+  ingestBudgetMs: 250,
   accountPerSecond: { ingest: 50_000, stream: 10_000, token: 20_000, sync: 20_000, read: 20_000, registration: 20_000, export: 200 },
   deviceIngestPerSecond: 2000,
   deviceRegistrationsPerMinute: 1,
@@ -48,6 +49,7 @@ export type Admission = Metering &
 export function createAdmission({ leaseQuota, clock, settings, quota, routeOf, refuse, onRefused, overrides = {} }: AdmissionOptions): Admission {
   const signals = createSignals(settings, clock.monotonicMs);
   const pressure = createPressure();
+  const sampling = setInterval(signals.sample, sampleMs).unref();
   const timer = setInterval(() => pressure.tick(signals.read(gate.pendingBytes())), tickMs).unref();
   const gate = createGate({
     places: createPlaces(settings.placesMax),
@@ -65,7 +67,7 @@ export function createAdmission({ leaseQuota, clock, settings, quota, routeOf, r
     retryAfterSeconds: (waitMs) => retryAfterSeconds(waitMs, Math.random),
     close: () => {
       clearInterval(timer);
-      signals.close();
+      clearInterval(sampling);
       gate.close();
     },
   };
@@ -83,6 +85,8 @@ export function retryAfterSeconds(waitMs: number, random: () => number): number 
 export const publishedAdmission = (settings: AdmissionSettings) => ({
   lanes: lanes.map(({ name, sharePercent, ceilingPercent }) => ({ lane: name, share_percent: sharePercent, ceiling_percent: ceilingPercent })),
   requests_in_work_max: settings.placesMax,
+  ingest_budget_ms: settings.ingestBudgetMs,
+  lower_lanes_yield_ms: settings.ingestBudgetMs * budgetShare,
   account_requests_per_second: settings.accountPerSecond,
   device_ingest_requests_per_second: settings.deviceIngestPerSecond,
   device_registrations_per_minute: settings.deviceRegistrationsPerMinute,

@@ -10,7 +10,7 @@ export type Lane = {
   readonly ceilingPercent: number;
   /** The pressure beyond which it is shed; 1 is what the settings name. */
   readonly endures: number;
-  /** Of the loop's delay alone; infinite: that never sheds it. */
+  /** Of the loop's delay and of what ingest waits; infinite: those never shed it. */
   readonly enduresDelay: number;
 };
 

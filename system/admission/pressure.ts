@@ -2,7 +2,14 @@
 import { type Lane, type LaneName, lanes } from './lanes.ts';
 
 /** Each as a ratio to its setting: 1 is where the lowest lane begins to be shed. */
-export type Signals = { readonly loopDelay: number; readonly logAge: number; readonly heap: number; readonly pendingBytes: number };
+export type Signals = {
+  readonly loopDelay: number;
+  readonly logAge: number;
+  readonly heap: number;
+  readonly pendingBytes: number;
+  /** What ingest itself waits. Those below it give way for that; it does not. */
+  readonly ingestWait: number;
+};
 
 export type Pressure = {
   /** Every `tickMs`. */
@@ -26,9 +33,9 @@ export function createPressure(): Pressure {
   return {
     letIn: ({ name }) => parts[name],
     takeShare: ({ name, sharePercent }) => taken[name]++ < sharePercent * requestsPerPercent,
-    tick: ({ loopDelay, logAge, heap, pendingBytes }) => {
+    tick: ({ loopDelay, logAge, heap, pendingBytes, ingestWait }) => {
       // One long stop, as a collection of garbage, is no overload yet.
-      smoothedDelay = (smoothedDelay + loopDelay) / 2;
+      smoothedDelay = (smoothedDelay + Math.max(loopDelay, ingestWait)) / 2;
       const others = Math.max(logAge, heap, pendingBytes);
       for (const { name, endures, enduresDelay } of lanes) {
         taken[name] = 0;

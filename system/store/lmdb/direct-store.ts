@@ -4,7 +4,7 @@ import { limits } from '#system/protocol/limits.ts';
 import { type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
 import { putMetered } from '#system/store/ordered-usage.ts';
 import { type AccountRow, type AppendResult, type Store, StoreUnavailable } from '#system/store/store.ts';
-import { type AppendExtra, type AppendGroup, beginAppends } from './appends.ts';
+import { type AppendExtra, type AppendGroup, type AppendGroupInput, beginAppends } from './appends.ts';
 import { backUp } from './backup.ts';
 import { blockBytesMax, viewBlock, writeBlock } from './codec.ts';
 import { createGroupCommit } from './group-commit.ts';
@@ -14,7 +14,7 @@ import { deviceCommands } from './lmdb-outward.ts';
 import { createMarks } from './marks.ts';
 import { accountRowKey, storeReads } from './reads.ts';
 import { openSeen } from './seen.ts';
-import { expire, lease, noteClock, release, step } from './steps.ts';
+import { beginStepTallies, expire, lease, noteClock, release, type StepContext, step } from './steps.ts';
 import { leaseQuota, readHead, readRow, settle, type Tables, writeRow } from './tables.ts';
 
 export type DirectOptions = {
@@ -48,34 +48,53 @@ export const eventsPerBatchMax = 8192;
 /** Synchronous commit: flushed, then visible, before the call returns. */
 const commitFlags: number = 2;
 
+/** What the commands of one transaction share, made for the first that asks; `finish` is inside it, behind the last. */
+type Shared = { readonly appends: () => AppendGroup; readonly steps: () => StepContext; readonly finish: () => void };
+
+function shareTransaction(input: AppendGroupInput): Shared {
+  const { tables } = input;
+  let appends: AppendGroup | undefined;
+  let steps: StepContext | undefined;
+  return {
+    appends: () => {
+      appends ??= beginAppends(input);
+      return appends;
+    },
+    steps: () => {
+      // A page of the pipeline brings a step for each partition: the floor is read once for all.
+      steps ??= { floor: readHead(tables).floor, tallies: beginStepTallies(tables) };
+      return steps;
+    },
+    finish: () => {
+      appends?.finish();
+      steps?.tallies.finish();
+    },
+  };
+}
+
 export function openDirectStore(tables: Tables, options: DirectOptions, onLost?: (trouble: StoreUnavailable) => void): DirectStore {
   const seen = openSeen(tables, options);
   const marks = createMarks();
   seen.catchUp(readHead(tables).sequence);
   tables.root.transactionSync(() => settleEpoch(tables, ''), commitFlags);
-  let group: AppendGroup | undefined;
-  /** Read once a transaction: a page of the pipeline brings a step for each partition. */
-  let floor: number | undefined;
+  const hotWindowMs = (options.hotWindowHours ?? limits.hotWindowHours) * 3_600_000;
+  const { dedupeHours, isArchived = false } = options;
+  let shared = shareTransaction({ tables, seen, marks, dedupeHours, hotWindowMs, isArchived });
   let closed = false;
 
-  const floorNow = (): number => {
-    floor ??= readHead(tables).floor;
-    return floor;
-  };
   const commits = createGroupCommit({
     weightPerGroupMax,
     onLost,
     commit: (jobs) => {
       refuseBeyond(tables, options.mapSizeBytes);
       refuseOnFullDisk(options.folder);
-      group = undefined;
-      floor = undefined;
+      shared = shareTransaction({ tables, seen, marks, dedupeHours, hotWindowMs, isArchived });
       let transaction = 0;
       try {
         tables.root.transactionSync(() => {
           transaction = tables.root.getWriteTxnId();
           for (const job of jobs) job();
-          group?.finish();
+          shared.finish();
         }, commitFlags);
         seen.afterCommit();
         marks.afterCommit();
@@ -86,11 +105,9 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
       }
     },
   });
-  const hotWindowMs = (options.hotWindowHours ?? limits.hotWindowHours) * 3_600_000;
-  const { isArchived = false } = options;
   const appendBatch = ({ bytes, events, extras }: AppendBatch): Promise<readonly AppendResult[]> =>
     commits.submit(() => {
-      group ??= beginAppends({ tables, seen, marks, dedupeHours: options.dedupeHours, hotWindowMs, isArchived });
+      const group = shared.appends();
       const results: AppendResult[] = [];
       let start = 0;
       for (const extra of extras) {
@@ -112,7 +129,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
     },
     lease: (command) => commits.submit(() => lease(tables, command)),
     release: (command) => commits.submit(() => release(tables, command)),
-    step: (command) => commits.submit(() => step(tables, command, floorNow())),
+    step: (command) => commits.submit(() => step(tables, command, shared.steps())),
     putAccount: (row) =>
       commits.submit(() => {
         if (readRow<AccountRow>(tables.rows, accountRowKey(row.account))) return { kind: 'conflict' } as const;

@@ -39,8 +39,32 @@ export function release(tables: Tables, command: Parameters<Store['release']>[0]
   if (owner === command.owner && row.fence === command.fence) writeRow(tables.rows, `partition/${command.partition}`, row);
 }
 
+/** What the steps of one transaction count for their accounts: a page brings a step for each partition, and each account is in most of them. */
+export type StepTallies = {
+  readonly add: (account: string, gain: StepTally) => void;
+  /** Inside the transaction, behind its last step. */
+  readonly finish: () => void;
+};
+
+export function beginStepTallies(tables: Tables): StepTallies {
+  const gains = new Map<string, { kept: number; readonly filtered: Record<string, number> }>();
+  return {
+    add: (account, { kept, filtered }) => {
+      const gain = gains.get(account) ?? { kept: 0, filtered: {} };
+      gain.kept += kept;
+      for (const [reason, count] of Object.entries(filtered)) gain.filtered[reason] = (gain.filtered[reason] ?? 0) + count;
+      gains.set(account, gain);
+    },
+    finish: () => {
+      for (const [account, gain] of gains) addTally(tables, account, gain);
+    },
+  };
+}
+
 /** `floor`: the first record that was not pruned. */
-export function step(tables: Tables, command: StepCommand, floor: number): StepResult {
+export type StepContext = { readonly floor: number; readonly tallies: StepTallies };
+
+export function step(tables: Tables, command: StepCommand, { floor, tallies: sums }: StepContext): StepResult {
   const row = readPartition(tables, command.partition);
   if (row.owner === undefined || row.fence !== command.fence) return { kind: 'fenced' };
   if (row.checkpoint !== command.from) return { kind: 'moved', checkpoint: row.checkpoint };
@@ -68,7 +92,7 @@ export function step(tables: Tables, command: StepCommand, floor: number): StepR
     if (moved || appeared) news.push({ account, device: name });
   }
   if (reasons.length > 0) writeRow(tables.reasons, reasonsKey(command.partition, command.to), reasons);
-  for (const [account, gain] of tallies) addTally(tables, account, gain);
+  for (const [account, gain] of tallies) sums.add(account, gain);
   writeRow(tables.rows, `partition/${command.partition}`, { ...row, checkpoint: command.to, done: row.done + done });
   return news.length === 0 ? { kind: 'stepped' } : { kind: 'stepped', news };
 }
