@@ -104,6 +104,17 @@ describe.each(['framework', 'front'] as const)('ingest through the %s', (through
     expect(history.json().events.map(({ id, disposition }: { id: string; disposition: string }) => [id, disposition])).toEqual([['a', 'pending']]);
   });
 
+  test.each([
+    ['an array', (items: string) => `[ ${items} ]`],
+    ['an object', (items: string) => `{"sent_at":"2026-11-24T10:00:00Z","events":[${items}]}`],
+  ])('every event of a batch that is %s is kept in the bytes in which it came', async (_, batchOf) => {
+    const numbers = '9007199254740993, "b":1.10,"c":1e400 ,"d":-0,"e":"\\u00e9"';
+    const items = ['a', 'b'].map((id) => `{"id":"${id}","type":"battery","recorded_at":"2026-11-24T10:00:00Z","data":{"x": ${numbers}}}`);
+    expect((await send(device.authorization, batchOf(items.join(' ,\n')))).json()).toMatchObject({ accepted: 2 });
+    const exported = await app.inject({ url: '/v1/export', headers: { authorization: secretOf(keys) } });
+    for (const item of items) expect(exported.body).toContain(`"event":${item}}`);
+  });
+
   test('an event is one line of the export and of the history, whatever stands between its tokens', async () => {
     const forged = { position: '0000000000000001', device_id: 'victim', id: 'forged', received_at: 'x', event: {} };
     const bodies = [

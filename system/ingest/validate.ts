@@ -3,6 +3,7 @@ import { limits } from '#system/protocol/limits.ts';
 import { oneLine } from '#system/protocol/one-line.ts';
 import { eventTypes, type RejectionCode } from '#system/protocol/schemas.ts';
 import type { AppendEvent } from '#system/store/store.ts';
+import { itemSpans, type Span } from './item-spans.ts';
 
 export type Rejection = { readonly index: number; readonly id: string | null; readonly code: RejectionCode };
 export type Batch =
@@ -35,22 +36,19 @@ export function parseBatch(body: Buffer): Batch {
   if (items.length > limits.eventsPerBatchMax) return { kind: 'too-many' };
   const events: AppendEvent[] = [];
   const rejected: Rejection[] = [];
-  const whole = items.length === 1 && items === parsed;
+  const spans = itemSpans(body);
   for (let index = 0; index < items.length; index++) {
     const item: unknown = items[index];
-    const code = judgeEvent(item);
-    const bytes = code !== undefined ? undefined : whole ? onlyItem(body) : Buffer.from(JSON.stringify(item));
-    if (bytes === undefined) rejected.push({ index, id: idOf(item), code: code as RejectionCode });
-    else if (bytes.length > limits.eventBytesMax) rejected.push({ index, id: idOf(item), code: 'item-too-large' });
-    else events.push({ id: (item as { id: string }).id, bytes });
+    const { start, end } = spans[index] as Span;
+    const code = judgeEvent(item) ?? (end - start > limits.eventBytesMax ? 'item-too-large' : undefined);
+    if (code !== undefined) rejected.push({ index, id: idOf(item), code });
+    // As it came, but for its line breaks: what is read and written again may be another number.
+    else events.push({ id: (item as { id: string }).id, bytes: oneLine(body.subarray(start, end)) });
   }
   return { kind: 'batch', events, rejected, sentAtMs: items === parsed ? undefined : instantOf((parsed as { sent_at?: unknown }).sent_at) };
 }
 
 const instantOf = (text: unknown): number | undefined => (typeof text === 'string' && timestamp.test(text) ? Date.parse(text) : undefined);
-
-/** The bytes of the one object in `[ {…} ]`: valid JSON, so the brackets are where they have to be. */
-const onlyItem = (body: Buffer): Uint8Array => oneLine(body.subarray(body.indexOf(0x7b), body.lastIndexOf(0x7d) + 1));
 
 const idOf = (item: unknown): string | null => {
   const id = (item as { id?: unknown } | null)?.id;
