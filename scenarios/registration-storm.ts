@@ -6,8 +6,9 @@ const lanes = (perSecond: number) => [
 ];
 
 /**
- * The morning of a partner's launch: from 5 to 2,000 registrations a second in one step, each from a device that nobody knows and on a connection of its own, beside devices that go on sending. The last phase is as
- * long as the herd may take to be in: a device that was told to wait waits.
+ * The morning of a partner's launch: from 25 to 10,000 registrations a second in one step, each from a device that
+ * nobody knows and on a connection of its own, beside devices that go on sending. The last phase is as long as the herd
+ * of 100,000 may take to be in: a device that was told to wait waits.
  */
 export default defineScenario({
   name: 'registration-storm',
@@ -22,10 +23,10 @@ export default defineScenario({
   },
   chains: { launch: ['register-new'] },
   phases: [
-    { name: 'warm-up', measured: false, durationSeconds: 10, rate: { kind: 'constant', ratePerSecond: 205 }, traffic: lanes(5) },
-    { name: 'quiet', measured: true, durationSeconds: 15, rate: { kind: 'constant', ratePerSecond: 205 }, traffic: lanes(5) },
-    { name: 'storm', measured: true, durationSeconds: 20, rate: { kind: 'constant', ratePerSecond: 2200 }, traffic: lanes(2000) },
-    { name: 'aftermath', measured: true, durationSeconds: 60, rate: { kind: 'constant', ratePerSecond: 205 }, traffic: lanes(5) },
+    { name: 'warm-up', measured: false, durationSeconds: 10, rate: { kind: 'constant', ratePerSecond: 225 }, traffic: lanes(25) },
+    { name: 'quiet', measured: true, durationSeconds: 15, rate: { kind: 'constant', ratePerSecond: 225 }, traffic: lanes(25) },
+    { name: 'storm', measured: true, durationSeconds: 10, rate: { kind: 'constant', ratePerSecond: 10_200 }, traffic: lanes(10_000) },
+    { name: 'aftermath', measured: true, durationSeconds: 90, rate: { kind: 'constant', ratePerSecond: 225 }, traffic: lanes(25) },
   ],
   thresholds: [
     { metric: 'response_ms{phase:storm,operation:ingest}', expression: 'p(99)<250' },
