@@ -115,15 +115,19 @@ export const spikeCostBench: Bench = {
     const { base = baseDefault, ratePerSecond = ratePerSecondDefault } = options;
     return await withBuildOf(base, async (build) => {
       const rounds: Round[] = [];
+      let worst = 1;
       for (let index = 0; index < options.runs && !options.signal.aborted; index++) {
-        const measured = { base: await measure(build, ratePerSecond, options), this: await measure(thisBuild, ratePerSecond, options) };
-        rounds.push(measured);
-        options.say(`round ${index + 1} of ${options.runs}: ${lineOf(measured)}`);
-        const reasons = (['base', 'this'] as const).flatMap((name) => notHeld(name, measured[name], ratePerSecond) ?? []);
-        for (const reason of reasons) options.say(reason);
-        if (reasons.length > 0) break;
+        // This build first: where it does not hold the rate, an older one would take minutes to say the same.
+        const own = await measure(thisBuild, ratePerSecond, options);
+        const before = own.goodShare < goodShareMin ? undefined : await measure(build, ratePerSecond, options);
+        worst = Math.min(worst, own.goodShare, before?.goodShare ?? 1);
+        const reason = notHeld('this', own, ratePerSecond) ?? (before && notHeld('base', before, ratePerSecond));
+        if (reason !== undefined) options.say(reason);
+        if (reason !== undefined || before === undefined) break;
+        rounds.push({ base: before, this: own });
+        options.say(`round ${index + 1} of ${options.runs}: ${lineOf({ base: before, this: own })}`);
       }
-      return resultOf(rounds, { base, ratePerSecond });
+      return resultOf(rounds, { base, ratePerSecond, worst });
     });
   },
 };
@@ -131,29 +135,41 @@ export const spikeCostBench: Bench = {
 const lineOf = ({ base, this: own }: Round): string =>
   `service ${round(base.serviceMicros)} → ${round(own.serviceMicros)} µs, generator ${round(base.generatorMicros)} → ${round(own.generatorMicros)} µs, p99 ${round(base.p99Ms)} → ${round(own.p99Ms)} ms`;
 
-function resultOf(rounds: readonly Round[], asked: { readonly base: string; readonly ratePerSecond: number }): BenchResult {
-  const middle = (name: keyof Round, figure: keyof Cost): number => round(median(rounds.map((each) => each[name][figure])));
+type Asked = { readonly base: string; readonly ratePerSecond: number; readonly worst: number };
+
+function resultOf(rounds: readonly Round[], { base, ratePerSecond, worst }: Asked): BenchResult {
+  const name = 'spike-cost';
+  const held = atLeast('share of the plan that was acknowledged, at worst', worst, goodShareMin);
+  const figures = { base, rate_per_second: ratePerSecond, rounds: rounds.length };
+  if (rounds.length === 0) return { name, figures, bars: [held] };
   const ratios = (figure: keyof Cost): readonly number[] => rounds.map((each) => each.this[figure] / each.base[figure]);
   const service = ratios('serviceMicros');
-  const figures: Record<string, number | string> = { base: asked.base, rate_per_second: asked.ratePerSecond, rounds: rounds.length };
-  for (const name of ['base', 'this'] as const) {
-    figures[`${name}_service_us_a_request`] = middle(name, 'serviceMicros');
-    figures[`${name}_generator_us_a_request`] = middle(name, 'generatorMicros');
-    figures[`${name}_response_p50_ms`] = middle(name, 'p50Ms');
-    figures[`${name}_response_p99_ms`] = middle(name, 'p99Ms');
-  }
-  figures.service_ratio = round(median(service));
-  figures.service_ratio_least = round(Math.min(...service));
-  figures.service_ratio_most = round(Math.max(...service));
   return {
-    name: 'spike-cost',
+    name,
     tools: ['base', 'this'],
-    figures,
+    figures: {
+      ...figures,
+      ...figuresOf('base', rounds),
+      ...figuresOf('this', rounds),
+      service_ratio: round(median(service)),
+      service_ratio_least: round(Math.min(...service)),
+      service_ratio_most: round(Math.max(...service)),
+    },
     bars: [
-      atLeast('share of the plan that was acknowledged', Math.min(...rounds.flatMap((each) => [each.base.goodShare, each.this.goodShare])), goodShareMin),
+      held,
       atMost("service CPU a request ÷ the base's", median(service), serviceShareMax),
       atMost("generator CPU a request ÷ the base's", median(ratios('generatorMicros')), noise),
       atMost("response p99 ÷ the base's", median(ratios('p99Ms')), noise),
     ],
+  };
+}
+
+function figuresOf(name: keyof Round, rounds: readonly Round[]): Readonly<Record<string, number>> {
+  const middle = (figure: keyof Cost): number => round(median(rounds.map((each) => each[name][figure])));
+  return {
+    [`${name}_service_us_a_request`]: middle('serviceMicros'),
+    [`${name}_generator_us_a_request`]: middle('generatorMicros'),
+    [`${name}_response_p50_ms`]: middle('p50Ms'),
+    [`${name}_response_p99_ms`]: middle('p99Ms'),
   };
 }
