@@ -451,14 +451,14 @@ export type RunResult = {
     readonly portsMax: number | undefined;
     readonly portsUsedMax: number | undefined;
   };
-  /** Something ended the run early: the user, an abort threshold, a crash of a part. */
+  /** Something ended the run early: the user, an abort threshold; or it never began, since the service could not be reached. */
   readonly interrupted:
     | { readonly kind: 'no' }
     | { readonly kind: 'user' }
     | { readonly kind: 'abort'; readonly metric: string }
     /** This machine clearly cannot hold the plan: the sentence that says what it holds. */
     | { readonly kind: 'unfit'; readonly text: string }
-    | { readonly kind: 'crash'; readonly text: string };
+    | { readonly kind: 'unmeasured'; readonly text: string };
 };
 
 /** ---- the verdict: a published contract; harness/gates/verdict.schema.json is its JSON Schema ---- */
@@ -501,6 +501,14 @@ export type Verdict = {
     readonly duplicated: number | null;
     readonly reordered: number | null;
   };
+  /** Only where something failed: the most frequent reasons, at most ten. */
+  readonly failures?: readonly {
+    readonly phase: string;
+    readonly operation?: string;
+    readonly reader?: string;
+    readonly reason: string;
+    readonly count: number;
+  }[];
   /** Only of runs with streams. `heldMin`: fewest live in a second of the measured phases. */
   readonly streams?: {
     readonly heldMax: number;

@@ -1,8 +1,10 @@
 /** A run of the command line as a child process: for tests that look at runs from outside. */
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { verdictComplaints } from '#harness/gates/verdict-complaints.ts';
 import { createAccount } from '#harness/topology/accounts.ts';
 import { type Service, startService } from '#harness/topology/service-process.ts';
 
@@ -14,6 +16,7 @@ export const startScenario = (...args: readonly string[]): ChildProcess =>
 
 export type Ended = { readonly code: number | null; readonly out: string; readonly err: string };
 
+/** Whatever the engine and the ending, a verdict on standard output keeps its published schema. */
 export async function ended(child: ChildProcess): Promise<Ended> {
   let out = '';
   let err = '';
@@ -24,6 +27,7 @@ export async function ended(child: ChildProcess): Promise<Ended> {
     err += chunk;
   });
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  if (out.startsWith('{')) assert.deepEqual(verdictComplaints(JSON.parse(out)), []);
   return { code, out, err };
 }
 

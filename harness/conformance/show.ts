@@ -1,6 +1,6 @@
 /** What was found: a table for people, JUnit for CI. */
 import Table from 'cli-table3';
-import * as junit from 'junit-report-builder';
+import { junitText, newJunit } from '#harness/report/junit-builder.ts';
 import type { RuleOutcome } from './run.ts';
 
 const words = { holds: 'holds', broken: 'BROKEN', untold: 'cannot be told here', skipped: 'skipped', error: 'ERROR' } as const;
@@ -15,7 +15,7 @@ export function tableOf(outcomes: readonly RuleOutcome[]): string {
 
 /** A broken rule is a failure; one that could not be asked, or not be told, is an error or skipped. */
 export function junitOf(outcomes: readonly RuleOutcome[]): string {
-  const builder = (junit.default as unknown as import('junit-report-builder').Builder).newBuilder();
+  const builder = newJunit();
   const suite = builder.testSuite().name('headroom.conformance');
   for (const { rule, title, outcome, text, milliseconds } of outcomes) {
     const test = suite
@@ -27,5 +27,5 @@ export function junitOf(outcomes: readonly RuleOutcome[]): string {
     else if (outcome === 'error') test.error(text, 'error');
     else if (outcome === 'skipped' || outcome === 'untold') test.skipped();
   }
-  return builder.build();
+  return junitText(builder);
 }

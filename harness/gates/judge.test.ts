@@ -244,7 +244,7 @@ describe('what makes a measurement invalid', () => {
     ['scrape-failed', { scrapes: [scrape(11, true), scrape(12, false), scrape(13, true)] }],
     ['scrape-failed', { scrapes: [scrape(11, true), scrape(23, false)] }],
     ['ledger-incomplete', { ledger: { ...exampleLedger, incomplete: 'the export answered 500' } }],
-    ['crashed', { interrupted: { kind: 'crash', text: 'a worker of the generator ended' } }],
+    ['not-measured', { interrupted: { kind: 'unmeasured', text: 'nothing answers' } }],
   ])('%s', (code, changes) => {
     const verdict = reasonOf(exampleRun(changes));
     expect(verdict).toMatchObject({ verdict: 'invalid', exitCode: 3 });

@@ -3,6 +3,7 @@
  * with everything unknown bad, is broken if it breaks with everything unknown good, and else is not known. No clock, no I/O.
  */
 import { exitCodes, type RunResult, type Verdict, type VerdictKind } from '#harness/run-result.ts';
+import { failuresOf } from './failures.ts';
 import { fitAside, fitFiguresOf, fitNotes } from './fit-words.ts';
 import { holdsWithin, type Observation } from './holds.ts';
 import { machineFaults } from './machine.ts';
@@ -53,6 +54,7 @@ export function judge(result: RunResult, thresholds: readonly ParsedThreshold[],
     notes: [...fitNotes(result.run), ...notesOf(result, spoiled), ...probed],
     thresholds: checks.map(toVerdict),
     totals: totalsOf(result),
+    ...failuresOf(result),
     ...streamFiguresOf(result),
     ...webhookFiguresOf(result),
     latencyMs: latencyOf(result),
@@ -63,7 +65,8 @@ export function judge(result: RunResult, thresholds: readonly ParsedThreshold[],
 }
 
 function check(known: RunResult, threshold: ParsedThreshold, spoiled: Seconds): Check {
-  const alone = observe(known, threshold);
+  // A count of what never began would be 0, which is an answer.
+  const alone = known.interrupted.kind === 'unmeasured' ? unseen : observe(known, threshold);
   if (alone.figure === undefined) return { threshold, observation: alone, alone };
   const figure = widenByProbe(alone.figure, threshold, known, spoiled);
   if (figure === alone.figure) return { threshold, observation: alone, alone };
@@ -71,8 +74,10 @@ function check(known: RunResult, threshold: ParsedThreshold, spoiled: Seconds): 
   return { threshold, observation: { ...alone, figure, holds: widened === alone.holds ? alone.holds : 'unknown' }, alone };
 }
 
+const unseen: Observation = { samples: 0, figure: undefined, holds: 'unknown' };
+
 function faultsOfChecks(checks: readonly Check[], result: RunResult): readonly Fault[] {
-  const aborted = result.interrupted.kind === 'abort';
+  const aborted = result.interrupted.kind === 'abort' || result.interrupted.kind === 'unmeasured';
   return checks.flatMap(({ threshold, observation, alone }): readonly Fault[] => {
     const { figure, holds } = observation;
     const name = thresholdText(threshold);

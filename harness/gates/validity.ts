@@ -11,8 +11,9 @@ export const deliveredShareMin = 0.999;
 export const nearLimitShare = 0.9;
 
 export function faultsOf(result: RunResult): readonly Fault[] {
+  if (result.interrupted.kind === 'unmeasured')
+    return [{ code: 'not-measured', text: `nothing was measured: ${result.interrupted.text}`, voidsFailures: true }];
   return [
-    ...crashed(result),
     ...undelivered(result),
     ...droppedByK6(result),
     ...unaccountedByK6(result),
@@ -23,10 +24,6 @@ export function faultsOf(result: RunResult): readonly Fault[] {
     ...scrapesFailed(result),
     ...ledgerUnread(result),
   ];
-}
-
-function crashed({ interrupted }: RunResult): readonly Fault[] {
-  return interrupted.kind === 'crash' ? [{ code: 'crashed', text: `the run ended early: ${interrupted.text}`, voidsFailures: false }] : [];
 }
 
 export type Delivery = { readonly phase: number; readonly planned: number; readonly fired: number };

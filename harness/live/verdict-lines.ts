@@ -1,4 +1,5 @@
 /** Verdict → the last lines of a run, the same on a terminal and in a log but for colour. Pure. */
+import { failureText } from '#harness/gates/failures.ts';
 import { fitAside, titleOf } from '#harness/gates/fit-words.ts';
 import type { Verdict, VerdictKind } from '#harness/run-result.ts';
 import { type Line, type Part, type Style, styled } from './styled.ts';
@@ -6,6 +7,8 @@ import { whole } from './texts.ts';
 
 const tones: Readonly<Record<VerdictKind, Style>> = { pass: 'green', fail: 'red', invalid: 'yellow', inconclusive: 'yellow', interrupted: 'yellow' };
 const marks: Readonly<Record<'yes' | 'no' | 'unknown', Part>> = { yes: styled('green', '✓'), no: styled('red', '✗'), unknown: styled('yellow', '?') };
+
+const failuresShown = 3;
 
 const shown = (value: number | string | null): string =>
   value === null
@@ -40,6 +43,7 @@ export function verdictLines(verdict: Verdict, folder: string): readonly Line[] 
     ...verdict.reasons.map(({ text }): Line => [`  ${text}`]),
     ...thresholds,
     ...(ofStreamsAlone ? [] : [requestLine(totals)]),
+    ...(verdict.failures ?? []).slice(0, failuresShown).map((failure): Line => [styled('dim', '  failed    '), failureText(failure)]),
     // Items have a ledger of their own.
     ...(streams !== undefined && totals.acknowledged === 0 ? [] : [ledgerLine(totals)]),
     ...(streams === undefined ? [] : streamLines(streams)),

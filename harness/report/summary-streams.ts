@@ -2,6 +2,7 @@
 import { observeCpu } from '#harness/gates/observe-single.ts';
 import type { RunResult, Verdict } from '#harness/run-result.ts';
 import { markdownCell as cell, markdownTable as table } from './markdown.ts';
+import { markdownText } from './printable.ts';
 import { herdRows, readerCounts, readerRows } from './stream-rows.ts';
 import { backText, countWords } from './stream-sections.ts';
 import { wayRows } from './ways.ts';
@@ -74,5 +75,5 @@ function changesPart({ items }: RunResult): string {
   const known = (value: number): number | null => (incomplete === undefined ? value : null);
   const head = ['acknowledged', 'lost from the log', 'readers had to see', 'saw', 'lost', 'duplicated', 'reordered', 'leaked'];
   const figures = table(head, [[acknowledged, ...[lostFromLog, expected, seen, lost, duplicated, reordered, leaked].map(known)]]);
-  return incomplete === undefined ? figures : `${figures}\n\n**Not compared to the end: ${incomplete}**`;
+  return incomplete === undefined ? figures : `${figures}\n\n**Not compared to the end: ${markdownText(incomplete)}**`;
 }

@@ -3,6 +3,7 @@ import { titleOfRun } from '#harness/gates/fit-words.ts';
 import { isOfStreamsAlone, needsNoEventLedger } from '#harness/gates/stream-samples.ts';
 import type { RunResult, Verdict } from '#harness/run-result.ts';
 import { markdownCell as cell, markdownTable as table } from './markdown.ts';
+import { markdownText } from './printable.ts';
 import { streamParts } from './summary-streams.ts';
 import { webhookParts } from './summary-webhooks.ts';
 
@@ -18,10 +19,11 @@ export function summaryMarkdown(result: RunResult, verdict: Verdict): string {
     `# ${titleOfRun(run)}: ${verdict.verdict}`,
     verdict.reasons.length === 0
       ? 'Every threshold holds, and the measurement can be trusted.'
-      : verdict.reasons.map(({ code, text }) => `- \`${code}\` ${text}`).join('\n'),
-    verdict.notes.length === 0 ? '' : verdict.notes.map(({ text }) => `- note: ${text}`).join('\n'),
+      : verdict.reasons.map(({ code, text }) => `- \`${code}\` ${markdownText(text)}`).join('\n'),
+    verdict.notes.length === 0 ? '' : verdict.notes.map(({ text }) => `- note: ${markdownText(text)}`).join('\n'),
     '## Thresholds',
     table(['metric', 'threshold', 'observed', 'best', 'worst', 'samples', 'verdict'], thresholds),
+    ...failureParts(verdict),
     ...(isOfStreamsAlone(result) ? [] : requestParts(result, verdict)),
     ...streamParts(result, verdict),
     ...webhookParts(result, verdict),
@@ -30,15 +32,20 @@ export function summaryMarkdown(result: RunResult, verdict: Verdict): string {
       ['phase', 'measured', 'from s', 'to s', 'planned'],
       phases.map(({ name, measured, startSeconds, endSeconds, planned }) => [name, measured ? 'yes' : 'no', startSeconds, endSeconds, planned]),
     ),
-    `Seed ${run.seed}, plan ${run.planHash}, revision ${run.gitRevision}, ${run.runtime}, ${run.machine.cores} × ${run.machine.cpu}, ${run.target.url} (${run.target.durability ?? 'durability unknown'}).`,
+    `Seed ${run.seed}, plan ${run.planHash}, revision ${run.gitRevision}, ${run.runtime}, ${run.machine.cores} × ${run.machine.cpu}, ${markdownText(`${run.target.url} (${run.target.durability ?? 'durability unknown'})`)}.`,
   ]
     .filter((part) => part !== '')
     .join('\n\n')}\n`;
 }
 
+function failureParts({ failures = [] }: Verdict): readonly string[] {
+  const rows = failures.map(({ phase, operation, reader, reason, count }) => [phase, operation ?? reader, markdownText(reason), count]);
+  return rows.length === 0 ? [] : ['## What failed', table(['phase', 'of', 'reason', 'count'], rows)];
+}
+
 function readPart({ ledger }: RunResult): string {
   if (ledger === undefined) return 'The ledger was not read.';
-  return `Everything was read back in ${ledger.readSeconds.toFixed(1)} s${ledger.incomplete === undefined ? '' : `, **but not to its end: ${ledger.incomplete}**`}.`;
+  return `Everything was read back in ${ledger.readSeconds.toFixed(1)} s${ledger.incomplete === undefined ? '' : `, **but not to its end: ${markdownText(ledger.incomplete)}**`}.`;
 }
 
 function requestParts(result: RunResult, verdict: Verdict): readonly string[] {

@@ -14,7 +14,7 @@ import type { Cell, ScrapeSecond, StreamCell } from '#harness/run-result.ts';
 import { hdrLog } from './hdr-log.ts';
 import { packCell, unpackCell } from './packed-cells.ts';
 import { packScrapes, unpackScrapes } from './packed-scrapes.ts';
-import { readRun, runFolderName, writeReports, writeRun } from './run-folder.ts';
+import { makeRunFolder, readRun, runFolderName, writeReports, writeRun } from './run-folder.ts';
 
 const { result, thresholds, verdict } = exampleSpike({ troubled: true });
 const reports = ['verdict.json', 'summary.md', 'junit.xml', 'latency.hdr', 'index.html'];
@@ -38,6 +38,11 @@ test('a run’s folder sorts by time and is a file name everywhere', () => {
   const [one, other] = ['2026-11-24T03:45:00.123Z', '2026-11-24T03:45:01.000Z'].map((at) => runFolderName(new Date(at), 'spike')) as [string, string];
   expect(one).toBe('2026-11-24T03-45-00-spike');
   expect(one < other).toBe(true);
+});
+
+test('runs that begin in the same second have a folder each', () => {
+  const [one, other, third] = ['spike', 'spike', 'spike'].map((name) => makeRunFolder(join(root, 'same-second'), name));
+  expect([one, other, third]).toEqual(['spike', 'spike-2', 'spike-3'].map((name) => join(root, 'same-second', name)));
 });
 
 describe('writing and reading', () => {
@@ -181,6 +186,17 @@ describe('the HDR log', () => {
       const ours = quantileMicros(whole, percentile / 100) ?? 0;
       expect(Math.abs(merged.getValueAtPercentile(percentile) - ours) / ours).toBeLessThan(1 / 512);
     }
+  });
+  test.each<[string, readonly Cell[] | readonly StreamCell[], string, string]>([
+    ['requests', result.cells, 'response', log],
+    ['streams alone', exampleStorm().result.streams?.cells ?? [], 'delivery_lag', hdrLog(exampleStorm().result)],
+  ])('a viewer that skips tagged lines, as the format’s own does, sees the whole run: %s', (_, cells, time, text) => {
+    const untagged = read(text).filter(({ tag }) => tag === 'NO TAG');
+    const timed = cells.filter((cell) => countOf(timesOf([cell as Cell], time as 'response')) > 0);
+    expect(untagged).toHaveLength(new Set(timed.map(({ second }) => second)).size);
+    expect(untagged.reduce((sum, { totalCount }) => sum + totalCount, 0)).toBe(countOf(timesOf(timed as readonly Cell[], time as 'response')));
+    expect(text).toContain(`#[Untagged: ${time}, `);
+    expect(text).toMatch(/^#\[Unit: microseconds/m);
   });
   test('times of streams are tagged with their reader', () => {
     const { result: storm } = exampleStorm();

@@ -1,4 +1,5 @@
 /** Writing, reading and making again. */
+import { mkdirSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { judge } from '#harness/gates/judge.ts';
@@ -18,6 +19,23 @@ export { readRun };
 
 /** `2026-11-24T03-45-00-spike`: sorts by time, and is a file name everywhere. */
 export const runFolderName = (startedAt: Date, scenario: string): string => `${startedAt.toISOString().slice(0, 19).replaceAll(':', '-')}-${scenario}`;
+
+/**
+ * A folder that nobody else has, below `parent`: of runs that begin in the same second, even in different processes, the second one's
+ * name ends in `-2`. Gives its path.
+ */
+export function makeRunFolder(parent: string, name: string): string {
+  mkdirSync(parent, { recursive: true });
+  for (let turn = 1; ; turn++) {
+    const folder = join(parent, turn === 1 ? name : `${name}-${turn}`);
+    try {
+      mkdirSync(folder);
+      return folder;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
 
 /** Whole or not at all: a reader sees the file as it was before, or as it is after. */
 async function write(folder: string, name: string, text: string): Promise<void> {
