@@ -4,6 +4,7 @@ import { formatThresholdError, type ParsedThreshold, parseThreshold } from '#har
 import { arrivalCount } from '#harness/pacing/rate.ts';
 import { floodName } from '#harness/target/storm-operations.ts';
 import { chainsOf, type Phase, type Scenario, timeoutMsOf } from './scenario.ts';
+import { sampleTrouble } from './scenario-samples.ts';
 import { joinPath, type ScenarioError, scenarioSchema, schemaErrors } from './scenario-schema.ts';
 import { streamErrors } from './scenario-streams.ts';
 import { webhookErrors } from './scenario-webhooks.ts';
@@ -54,8 +55,13 @@ function parseThresholds(
   const errors: ScenarioError[] = [];
   for (const [index, threshold] of scenario.thresholds.entries()) {
     const parsed = parseThreshold(threshold, names);
-    if (parsed.kind === 'ok') thresholds.push(parsed.threshold);
-    else errors.push({ path: `thresholds[${index}].${parsed.where}`, message: `\n${formatThresholdError(parsed)}` });
+    if (parsed.kind === 'error') {
+      errors.push({ path: `thresholds[${index}].${parsed.where}`, message: `\n${formatThresholdError(parsed)}` });
+      continue;
+    }
+    thresholds.push(parsed.threshold);
+    const trouble = sampleTrouble(scenario, parsed.threshold);
+    if (trouble !== undefined) errors.push({ path: `thresholds[${index}].metric`, message: `${threshold.metric}: ${trouble}` });
   }
   return { thresholds, errors };
 }

@@ -5,9 +5,11 @@ import type { Scenario } from '#harness/scenario.ts';
 /** Three numbers of eight bytes an arrival are kept until the end. */
 export const k6ArrivalsMax = 10_000_000;
 
+const unmeasuredByK6 = /^(dispatch_delay_ms|read_uncertainty_ms)\b/;
+
 /** A sentence, or undefined where k6 can drive it. */
 export function k6Trouble(scenario: Scenario): string | undefined {
-  const { name, fleet, phases, streams, webhooks, clock } = scenario;
+  const { name, fleet, phases, thresholds, streams, webhooks, clock } = scenario;
   if (streams !== undefined) {
     return `${name} holds streams, and k6 cannot: it reads a response to its end before the script sees any of it, and an open one occupies a whole VU. Run it with --engine native`;
   }
@@ -17,6 +19,9 @@ export function k6Trouble(scenario: Scenario): string | undefined {
   if (fleet.retry !== undefined) {
     return `${name} has devices that come back (fleet.retry), and with k6 each one that waits would occupy a VU of those that arrivals need. Run it with --engine native`;
   }
+  const silent = thresholds.find(({ metric }) => unmeasuredByK6.test(metric));
+  if (silent !== undefined)
+    return `${name} has a threshold on ${silent.metric}, which k6 does not measure, so there would be no sample. Run it with --engine native, or without the threshold`;
   const scale = clock?.scale ?? 1;
   const arrivals = phases.reduce((sum, phase) => sum + arrivalCount(phase), 0) / scale;
   if (arrivals > k6ArrivalsMax) {
