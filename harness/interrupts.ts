@@ -1,4 +1,5 @@
 /** Ctrl-C once: stop driving, report what was measured. Twice: end at once, children first. */
+import { onEndSignals } from './end-signals.ts';
 
 export type Interrupts = {
   readonly signal: AbortSignal;
@@ -23,16 +24,14 @@ export function watchInterrupts(say: (line: string) => void, sentence = reportin
     say(sentence);
     controller.abort();
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  const stopListening = onEndSignals(onSignal);
   // A crash of the harness must not leave a service behind: exit handlers run for uncaught errors too.
   process.on('exit', killAll);
   return {
     signal: controller.signal,
     onKill: (kill) => kills.push(kill),
     release: () => {
-      process.off('SIGINT', onSignal);
-      process.off('SIGTERM', onSignal);
+      stopListening();
       process.off('exit', killAll);
     },
   };

@@ -144,13 +144,23 @@ test('a service that speaks TLS', async () => {
   expect([0, 3], err).toContain(code);
   expect((JSON.parse(out) as Verdict).totals).toMatchObject({ acknowledged: 200, failed: 0, lost: 0 });
   const untrusted = await run(args);
-  expect(untrusted).toMatchObject({ code: 3, out: '' });
+  expect(untrusted).toMatchObject({ code: 3, out: expect.stringContaining('not-measured') });
   expect(untrusted.err).toMatch(/certificate/);
+});
+
+test('a target that does not answer: invalid, and every report says so', async () => {
+  const account = written('account.json', { account_id: 'a', secret: 's', publishable_key: 'p' });
+  const { code, out, err } = await run([written('s.json', short), '--json', '--target=http://127.0.0.1:1', `--credentials=${account}`]);
+  const nothing = 'nothing was measured: nothing answers at http://127.0.0.1:1';
+  expect(code, err).toBe(3);
+  expect(JSON.parse(out)).toMatchObject({ verdict: 'invalid', exitCode: 3, reasons: [{ code: 'not-measured', text: expect.stringContaining(nothing) }] });
+  const [name] = readdirSync(join(folder, 'reports')) as [string];
+  for (const report of ['junit.xml', 'summary.md', 'verdict.json', 'index.html'])
+    expect(readFileSync(join(folder, 'reports', name, report), 'utf8'), report).toContain(nothing);
 });
 
 test('what cannot be run: a sentence and a code, and no run folder', async () => {
   const good = written('good.json', short);
-  const account = written('account.json', { account_id: 'a', secret: 's', publishable_key: 'p' });
   const nobody = '--target=http://127.0.0.1:1';
   const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
     [[written('thresholds.json', { ...short, thresholds: [{ metric: 'failed', expression: 'rate<0.1x' }] })], 2, /rate<0\.1x\n *\^/],
@@ -158,7 +168,6 @@ test('what cannot be run: a sentence and a code, and no run folder', async () =>
     [[written('broken.json', '{"name": ')], 2, /broken\.json/],
     [[join(folder, 'missing.json')], 2, /missing\.json/],
     [[good, '--set', 'fleet.devces=3'], 2, /did you mean "devices"/],
-    [[good, nobody, `--credentials=${account}`], 3, /nothing answers at http:\/\/127\.0\.0\.1:1/],
     [[good, nobody, `--credentials=${written('half.json', { account_id: 'a' })}`], 2, /half\.json, account 1: "secret"/],
     [[good, nobody, `--credentials=${join(folder, 'nowhere.json')}`], 2, /nowhere\.json cannot be read/],
   ];

@@ -10,7 +10,7 @@ import { createLiveView } from '#harness/live/live.ts';
 import { messageOf } from '#harness/message-of.ts';
 import { parsePrometheusText } from '#harness/metrics/prometheus-text.ts';
 import { mergeRuns } from '#harness/run-folder/merge-runs.ts';
-import { readRun, runFolderName, thresholdsOf, writeRun } from '#harness/run-folder/run-folder.ts';
+import { makeRunFolder, readRun, runFolderName, thresholdsOf, writeRun } from '#harness/run-folder/run-folder.ts';
 import type { RunResult, ScrapeSecond, Verdict } from '#harness/run-result.ts';
 import { operations } from '#harness/target/operations.ts';
 import { attachTarget } from './topology/target.ts';
@@ -22,7 +22,7 @@ export async function mergeFolders({ folders, target, out }: MergeOptions): Prom
   const parts: RunResult[] = [];
   for (const folder of folders) parts.push(await readPart(resolve(folder), target));
   const merged = mergedOf(parts);
-  const folder = resolve(out ?? 'reports', `${runFolderName(new Date(), merged.run.scenario.name)}-merged`);
+  const folder = makeRunFolder(resolve(out ?? 'reports'), `${runFolderName(new Date(), merged.run.scenario.name)}-merged`);
   const result: RunResult = { ...merged, run: { ...merged.run, id: folder.split('/').at(-1) ?? folder } };
   const verdict = judge(result, thresholdsOf(result));
   await writeRun(folder, result, verdict);

@@ -1,6 +1,6 @@
 /** Nothing that a run started outlives it, however it ends. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,6 +61,15 @@ test.each([
   expect(codes as readonly (number | null)[]).toContain(code);
   await expect.poll(() => leftOf(others), { interval: 100 }).toEqual([]);
 });
+
+test('a terminal that was closed ends a run with its report, as a Ctrl-C does', async () => {
+  const { child, ended, others } = await startRun('smoke');
+  child.kill('SIGHUP');
+  expect(await ended).toBe(130);
+  const [run] = readdirSync(folder);
+  expect(readFileSync(join(folder, run as string, 'summary.md'), 'utf8')).toContain('# smoke: interrupted');
+  await expect.poll(() => leftOf(others), { timeout: 10_000, interval: 100 }).toEqual([]);
+}, 120_000);
 
 test('a Ctrl-C before the load is an interruption too, with a sentence', async () => {
   const { child, ended, others } = await startRun('smoke', /calibrating/);

@@ -1,8 +1,6 @@
 /** A whole run on one screen: start, calibrate, provision, drive, drain, verify, judge, write. */
 
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmdirSync } from 'node:fs';
-import { release, totalmem } from 'node:os';
+import { readdirSync, rmdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RunOptions } from '#harness/command/run-options.ts';
 import type { Engine } from '#harness/engine/engine.ts';
@@ -15,14 +13,12 @@ import { judge } from '#harness/gates/judge.ts';
 import { canStillHold } from '#harness/gates/observe.ts';
 import { createLiveView, type LiveView } from '#harness/live/live.ts';
 import { messageOf } from '#harness/message-of.ts';
-import { describeMachine } from '#harness/metrics/proc.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
-import { planHash } from '#harness/pacing/plan-hash.ts';
 import { arrivalCount, peakPerSecond } from '#harness/pacing/rate.ts';
 import { requirePart } from '#harness/parts/find.ts';
-import { runFolderName, writeRun } from '#harness/run-folder/run-folder.ts';
+import { makeRunFolder, runFolderName, writeRun } from '#harness/run-folder/run-folder.ts';
 import type { CalibrationRecord, ItemLedgerRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
-import { chainsOf, type Scenario, timeoutMsOf } from '#harness/scenario.ts';
+import { type Scenario, timeoutMsOf } from '#harness/scenario.ts';
 import { probeNameOf } from '#harness/target/event-ids.ts';
 import { driveLoad } from './drive.ts';
 import { type DrivenWebhooks, startWebhooks } from './drive-webhooks.ts';
@@ -31,21 +27,22 @@ import { InterruptedError } from './interrupted-error.ts';
 import { type Interrupts, watchInterrupts } from './interrupts.ts';
 import { phasesFor, randomName } from './run-phases.ts';
 import { provision } from './run-provision.ts';
+import { recordOf } from './run-record.ts';
 import { runningScenario, scaleOf } from './scenario-clock.ts';
 import { openTarget } from './topology/open-target.ts';
 import type { Target } from './topology/target.ts';
+import { reaching, reportUnmeasured, UnmeasuredError } from './unmeasured.ts';
 import { UsageError } from './usage-error.ts';
 import { verify } from './verify.ts';
 
 const calibrationSecondsAfter = 1;
 
-/** Rejects only where there is nothing to report: the service did not start, the target does not answer, the folder cannot be written, the user ended it before the load. */
+/** Rejects only where there is nothing to report: the command was wrong, the folder cannot be written, the user ended it before the load. */
 export async function runScenario(options: RunOptions): Promise<Verdict> {
   if (options.engine === 'k6') checkK6();
   const startedAt = new Date();
   const { scenario } = options;
-  const folder = resolve(options.out ?? 'reports', runFolderName(startedAt, scenario.name));
-  mkdirSync(folder, { recursive: true });
+  const folder = makeRunFolder(resolve(options.out ?? 'reports'), runFolderName(startedAt, scenario.name));
   const view = createLiveView({
     stream: process.stderr,
     isTerminal: process.stderr.isTTY === true,
@@ -58,10 +55,10 @@ export async function runScenario(options: RunOptions): Promise<Verdict> {
   try {
     view.note(`${scenario.name}: ${scenario.description}`);
     // One that is there already is asked at once whether it answers; our own is not started for a plan that the generator cannot fire.
-    if (options.target !== undefined) target = await openTarget(options, folder);
+    if (options.target !== undefined) target = await reaching(() => openTarget(options, folder));
     const generator = await tryGenerator(options, { note: view.note, signal: interrupts.signal });
     if (generator.unfit !== undefined) return await endUnfit({ options, folder, startedAt, view, target, ...generator, unfit: generator.unfit });
-    target ??= await openTarget(options, folder);
+    target ??= await reaching(() => openTarget(options, folder));
     interrupts.onKill(target.kill);
     const onWebhooks = (started: DrivenWebhooks): void => {
       webhooks = started;
@@ -77,7 +74,8 @@ export async function runScenario(options: RunOptions): Promise<Verdict> {
     view.end(verdict, folder);
     return verdict;
   } catch (error) {
-    // Of a target that never answered there is nothing to keep.
+    if (error instanceof UnmeasuredError) return await reportUnmeasured(error, { options, folder, startedAt, view });
+    // Of a command that was wrong there is nothing to keep.
     if (readdirSync(folder).length === 0) rmdirSync(folder);
     throw error;
   } finally {
@@ -129,9 +127,9 @@ async function measure({ options, startedAt, target, view, interrupts, calibrati
   const { signal } = interrupts;
   const run = randomName(12);
   const phases = phasesFor(scenario, options.engine);
-  const fleet = await provision({ scenario, phases, target, run, view, signal });
+  const fleet = await reaching(() => provision({ scenario, phases, target, run, view, signal }));
   // After the fleet: nobody is told of devices that were there before the load.
-  const webhooks = await startWebhooks({ scenario, target, view, signal, onKill: interrupts.onKill });
+  const webhooks = await reaching(() => startWebhooks({ scenario, target, view, signal, onKill: interrupts.onKill }));
   if (webhooks !== undefined) onWebhooks(webhooks);
   if (signal.aborted) throw new InterruptedError('stopped before anything was measured');
   view.note(
@@ -230,25 +228,9 @@ type Assembling = Pick<Measuring, 'options' | 'folder' | 'startedAt'> & {
 };
 
 function assemble({ options, folder, startedAt, target, run, phases, driven, ledger, calibration, interrupted }: Assembling): RunResult {
-  const { scenario, seed } = options;
-  const machine = describeMachine(totalmem(), release());
   return {
     version: 1,
-    run: {
-      id: folder.split('/').at(-1) as string,
-      run,
-      startedAt: startedAt.toISOString(),
-      scenario,
-      ...(options.fit === undefined ? {} : { fit: options.fit }),
-      seed,
-      planHash: planHash({ seed, devices: scenario.fleet.devices, phases, chains: chainsOf(scenario.chains) }),
-      gitRevision: gitRevision(),
-      runtime: `node ${process.versions.node}`,
-      machine,
-      target: describeTarget(target),
-      engine: options.engine ?? 'native',
-      wire: driven.outcome.wire,
-    },
+    run: recordOf({ options, folder, startedAt, target, run, phases, wire: driven.outcome.wire }),
     phases: driven.phases,
     cells: driven.cells,
     evenness: driven.evenness,
@@ -272,12 +254,6 @@ function interruptedBy({ unfit, abortedBy }: Driven, byUser: boolean): RunResult
   return abortedBy === undefined ? { kind: 'no' } : { kind: 'abort', metric: abortedBy };
 }
 
-function describeTarget(target: Target | undefined): RunResult['run']['target'] {
-  if (target === undefined) return { url: 'not started', owned: true, durability: undefined, workers: undefined };
-  const { url, owned, durability, workers, nodes, balancer } = target;
-  return { url, owned, durability, workers, ...(nodes > 1 ? { nodes } : {}), ...(balancer === undefined ? {} : { balancer }) };
-}
-
 /** What no abort threshold can be judged by while the run goes on. */
 const nothingElse = { processes: [], scrapes: [], ledger: undefined, pipelineDrainSeconds: undefined, interrupted: { kind: 'no' } } as const;
 
@@ -292,12 +268,4 @@ async function calibrateAfter({ options, phases, view, signal }: After): Promise
   const asked = { wire: wireOf(options), seed: options.seed, workers: options.scenario.generator?.workers ?? 1 };
   const { record } = await calibrateAt(asked, { ratePerSecond: 2 * peak, seconds: calibrationSecondsAfter, when: 'after' });
   return [record];
-}
-
-function gitRevision(): string {
-  try {
-    return execFileSync('git', ['describe', '--always', '--dirty', '--exclude=*'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-  } catch {
-    return 'unknown';
-  }
 }

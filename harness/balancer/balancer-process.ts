@@ -1,4 +1,5 @@
 /** The balancer as a process of its own: thousands of connections must not sit in the event loop of who drives the load. It ends when its channel closes. */
+import { leaveTerminalSignals } from '#harness/end-signals.ts';
 import { readDescriptorLimit } from '#harness/metrics/proc.ts';
 import { openLineLog } from './access-log.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
@@ -25,7 +26,7 @@ async function serve({ choice, targets, scale, port = 0, logFile }: BalancerProc
     process.exit(0);
   };
   // Ctrl-C reaches the whole group; what was measured so far is still read back through here.
-  process.on('SIGINT', () => undefined);
+  leaveTerminalSignals();
   process.once('SIGTERM', () => void end());
   // Whoever started it is gone, however it ended.
   process.once('disconnect', () => void end());

@@ -1,14 +1,14 @@
 /** `npm run scenario -- export NAME --to k6`. Resolves to the exit code. */
 import { k6Trouble } from '#harness/engine/k6/k6-trouble.ts';
 import { scenarioNames } from '#harness/scenario-load.ts';
+import { exitCodes } from './exit-codes.ts';
 import { loadExport } from './modules.ts';
 import { readScenario, type ScenarioArguments, type Surroundings } from './scenario-verb.ts';
-import { usageExitCode } from './verbs.ts';
 
 export async function exportVerb(args: ScenarioArguments, around: Surroundings): Promise<number> {
   const wrong = (text: string): number => {
     around.say.err(`${text}\n`);
-    return usageExitCode;
+    return exitCodes.usage;
   };
   if (args.exported === undefined) return wrong(`export which scenario? There is ${scenarioNames().join(', ')}`);
   const checked = await readScenario(args.exported, args, around);

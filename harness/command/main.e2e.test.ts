@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { findRun } from './report.ts';
 import { verbs } from './verbs.ts';
 
-const main = join(import.meta.dirname, '..', 'main.ts');
+const main = join(import.meta.dirname, '..', 'headroom.js');
 function typed(...args: readonly string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
   return { status, stdout, stderr };
@@ -18,7 +18,7 @@ test('--help names every verb, every option and every exit code, on stdout', () 
   for (const { usage } of verbs) expect(stdout).toContain(usage);
   for (const option of ['target', 'credentials', 'seed', 'set', 'repeat', 'out', 'quiet', 'json', 'wire', 'fit', 'fit-check'])
     expect(stdout).toContain(`--${option}`);
-  for (const code of ['0 pass', '1 fail', '2 usage', '3 invalid', '4 inconclusive', '130 interrupted']) expect(stdout).toContain(code);
+  for (const code of ['0 pass', '1 fail', '2 usage', '3 invalid', '4 inconclusive', '5 broken', '130 interrupted']) expect(stdout).toContain(code);
 });
 
 test.each<[string[], string]>([
@@ -46,6 +46,44 @@ test.each<[string[], string]>([
   const { status, stdout, stderr } = typed(...args);
   expect(stderr).toContain(message);
   expect([status, stdout]).toEqual([2, '']);
+});
+
+/** As a shell starts it; the code is the command's own, whatever its output went to. */
+function shell(command: string, nodeOptions = '') {
+  const env = { ...process.env, NODE_OPTIONS: nodeOptions };
+  const script = `headroom() { '${process.execPath}' '${main}' "$@"; }; ${command}; echo "code \${PIPESTATUS[0]}" >&2`;
+  const { stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8', env });
+  return { code: Number(/code (\d+)\n$/.exec(stderr)?.[1]), stderr };
+}
+
+test.each([
+  ['a reader that has seen enough', 'headroom scenario list | head -0', 0],
+  ['a reader of the errors that has gone', 'headroom scenario nope 2>&1 >/dev/null | head -0', 2],
+  ['a log on a full disk', 'headroom scenario nope 2>/dev/full', 2],
+  ['an answer that a full disk did not take', 'headroom scenario list >/dev/full', 5],
+])('%s is not exit code 1', (_, command, code) => {
+  const ended = shell(command);
+  expect(ended.stderr).not.toContain('Unhandled');
+  expect(ended.code).toBe(code);
+});
+
+test('an answer that a full disk did not take is said', () => {
+  expect(shell('headroom scenario list >/dev/full').stderr).toContain('could not be written: ENOSPC');
+});
+
+const imported = (code: string): string => `--import=data:text/javascript,${encodeURIComponent(code)}`;
+test('an older Node is a usage error that says what to do', () => {
+  const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } })";
+  const ended = shell('headroom scenario list', imported(old));
+  expect(ended.stderr).toMatch(/needs Node 26 .* npx headroom/);
+  expect(ended.code).toBe(2);
+});
+
+test('what nobody caught is a fault of ours, and not of the service', () => {
+  const late = "setTimeout(() => { throw new Error('nobody caught this'); }, 0)";
+  const ended = shell('headroom scenario list', imported(late));
+  expect(ended.stderr).toMatch(/says nothing about the service:\nError: nobody caught this/);
+  expect(ended.code).toBe(5);
 });
 
 test('a run is found by folder, by name, or as the latest', () => {

@@ -3,8 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { offer } from '#harness/gates/nearest.ts';
+import { exitCodes } from './exit-codes.ts';
 import { loadMerge, loadRunFolder } from './modules.ts';
-import { usageExitCode } from './verbs.ts';
 
 type ReportArguments = {
   readonly run: string;
@@ -34,7 +34,7 @@ export const reportCommand: CommandModule<object, ReportArguments> = {
     const found = findRun(run, out);
     if (found.kind === 'none') {
       process.stderr.write(`${found.message}\n`);
-      process.exitCode = usageExitCode;
+      process.exitCode = exitCodes.usage;
       return;
     }
     await (await loadRunFolder()).writeReports(found.folder);

@@ -9,8 +9,9 @@ import type { Verdict } from '#harness/run-result.ts';
 import { loadScenario, scenarioNames } from '#harness/scenario-load.ts';
 import { applyOverrides } from '#harness/scenario-overrides.ts';
 import { formatScenarioErrors, type ParsedScenario, parseScenario } from '#harness/scenario-parse.ts';
+import { exitCodes } from './exit-codes.ts';
 import type { EngineName, ExportWay, RunOptions } from './run-options.ts';
-import { brokenExitCode, type Say, usageExitCode } from './verbs.ts';
+import type { Say } from './verbs.ts';
 
 export type ScenarioArguments = {
   readonly name?: string | undefined;
@@ -46,20 +47,20 @@ export async function runScenarios(args: ScenarioArguments, around: Surroundings
   if (args.name === 'list') return listScenarios(around.say);
   if (args.name === undefined) {
     around.say.err(`which scenario? There is ${scenarioNames().join(', ')}; npm run scenario -- --help says more\n`);
-    return usageExitCode;
+    return exitCodes.usage;
   }
   const checked = await readScenario(args.name, args, around);
   if (typeof checked === 'string') {
     around.say.err(`${checked}\n`);
-    return usageExitCode;
+    return exitCodes.usage;
   }
   const trouble = (args.engine === 'k6' ? k6Trouble(checked.scenario) : undefined) ?? (args.fit === true ? fitTroubleOf(args, checked) : undefined);
   if (trouble !== undefined) {
     around.say.err(`${trouble}\n`);
-    return usageExitCode;
+    return exitCodes.usage;
   }
   const options = args.fit === true ? await fitted(optionsOf(args, checked), around) : optionsOf(args, checked);
-  if (options === undefined) return brokenExitCode;
+  if (options === undefined) return exitCodes.invalid;
   const { repeat, repeatUntilTold } = args;
   if (repeatUntilTold !== undefined) return runRepeatedly(args, options, around, { runsMax: repeatUntilTold, endsWhenTold: true });
   return repeat === 1 ? runOnce(args, options, around) : runRepeatedly(args, options, around, { runsMax: repeat, endsWhenTold: false });

@@ -1,10 +1,11 @@
 /** `npm run scenario -- NAME`: reads what was asked for, checks it, runs it. Nothing is measured here. */
 import type { Argv, CommandModule } from 'yargs';
+import { exitCodesText } from './exit-codes.ts';
 import { exportVerb } from './export-verb.ts';
 import { loadFindFit, loadOperations, loadRun } from './modules.ts';
 import { engineNames, exportWays } from './run-options.ts';
 import { runScenarios, type ScenarioArguments } from './scenario-verb.ts';
-import { exitCodesText, verbsText } from './verbs.ts';
+import { verbsText } from './verbs.ts';
 
 const seedMax = 0xffff_ffff;
 const repeatMax = 100;

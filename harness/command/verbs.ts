@@ -1,6 +1,7 @@
 /** The verbs as data, and the one way to start any of them. Only the chosen verb's module is imported. */
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { nearestWord, offer } from '#harness/gates/nearest.ts';
+import { exitCodes, exitCodesText } from './exit-codes.ts';
 
 export type Verb = {
   readonly name: string;
@@ -56,17 +57,6 @@ export const verbs: readonly Verb[] = [
   },
 ];
 
-export const usageExitCode = 2;
-/** Whatever broke before a verdict: nothing was measured, which is not a failure of the service. */
-export const brokenExitCode = 3;
-
-export const exitCodesText = [
-  'Exit codes:',
-  '  0 pass   1 fail   2 usage error   3 invalid measurement   130 interrupted',
-  '  3 with "this machine holds about N/s": the machine is too small for the plan; --fit scales all rates to what it holds',
-  '  4 inconclusive: of --repeat runs some passed and the others could not be trusted',
-].join('\n');
-
 export function verbsText(): string {
   return verbs.map((verb) => `  ${verb.usage.padEnd(36)}${verb.what}`).join('\n');
 }
@@ -78,13 +68,13 @@ export async function runVerb(args: readonly string[], say: Say): Promise<number
   const [name] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     (name === undefined ? say.err : say.out)(`Headroom: how much load is left before a promise breaks?\n\n${verbsText()}\n\n${exitCodesText}\n`);
-    return name === undefined ? usageExitCode : 0;
+    return name === undefined ? exitCodes.usage : 0;
   }
   const verb = verbs.find((one) => one.name === name);
   if (verb === undefined) {
     const known = verbs.map((one) => one.name);
     say.err(`there is no verb "${name}"${offer(name, known)}\n`);
-    return usageExitCode;
+    return exitCodes.usage;
   }
   const exported = (await import(verb.module)) as Readonly<Record<string, CommandModule>>;
   return parseAndRun(args, verb, exported[verb.command] as CommandModule, say);
@@ -110,15 +100,13 @@ async function parseAndRun(args: readonly string[], verb: Verb, command: Command
       // A handler's own error comes without a message; a usage error has to be thrown, or the handler runs all the same.
       throw typeof message === 'string' ? new UsageError(message) : error;
     });
-  const _known = (): readonly string[] =>
-    Object.keys((parser as unknown as { getInternalMethods: () => { getOptions: () => { key: object } } }).getInternalMethods().getOptions().key);
   try {
     await parser.parseAsync();
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     say.err(`${withOffer(error.message, known)}\nnpm run ${verb.name} -- --help says what there is\n`);
-    return usageExitCode;
+    return exitCodes.usage;
   }
 }
 

@@ -1,6 +1,8 @@
 /** `npm run conformance`: the contract's rules, asked one by one. */
+
 import { writeFileSync } from 'node:fs';
 import type { Argv, CommandModule } from 'yargs';
+import { onEndSignals } from '#harness/end-signals.ts';
 import { readCredentials } from '#harness/topology/target.ts';
 import { chooseRules } from './choose.ts';
 import { createClient } from './client.ts';
@@ -76,7 +78,7 @@ async function conform(args: ConformanceArguments): Promise<number> {
   if (args.target !== undefined && !URL.canParse(args.target)) return usage(`--target has to be a URL, as http://127.0.0.1:8080, and is "${args.target}"`);
   if (!Number.isInteger(args.jobs) || args.jobs < 1 || args.jobs > jobsMax) return usage(`--jobs has to be a whole number from 1 to ${jobsMax}`);
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
+  onEndSignals(() => (stop.signal.aborted ? process.exit(130) : stop.abort()));
   const outcomes = await askAll({ args, chosen, signal: stop.signal });
   if (args.junit !== undefined) writeFileSync(args.junit, junitOf(outcomes));
   if (args.json) process.stdout.write(`${JSON.stringify(outcomes)}\n`);

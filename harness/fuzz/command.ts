@@ -1,6 +1,8 @@
 /** `npm run fuzz`. */
+
 import { request } from 'undici';
 import type { Argv, CommandModule } from 'yargs';
+import { onEndSignals } from '#harness/end-signals.ts';
 import type { AccountCredentials } from '#harness/topology/provision.ts';
 import { startScratchService } from '#harness/topology/scratch-service.ts';
 import { readCredentials } from '#harness/topology/target.ts';
@@ -60,7 +62,7 @@ async function fuzz(args: FuzzArguments): Promise<number> {
     return 2;
   }
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
+  onEndSignals(() => (stop.signal.aborted ? process.exit(130) : stop.abort()));
   const seed = args.seed ?? Math.floor(Math.random() * 1_000_000);
   const target = await openTarget(args);
   try {

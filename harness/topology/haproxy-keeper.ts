@@ -2,9 +2,11 @@
  * Stands between the harness and its HAProxy, which knows nothing of parents: a harness that is killed would leave it running. Ends it when
  * the channel closes, and writes its log, which the event loop that drives the load must not have to read.
  */
+
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { openLineLog } from '#harness/balancer/access-log.ts';
+import { leaveTerminalSignals } from '#harness/end-signals.ts';
 
 export type KeeperOptions = { readonly program: string; readonly configFile: string; readonly logFile: string };
 export type FromKeeper = { readonly kind: 'started'; readonly pid: number } | { readonly kind: 'ended'; readonly lastWords: readonly string[] };
@@ -36,7 +38,7 @@ function keep({ program, configFile, logFile }: KeeperOptions): void {
     await log.end();
     process.exit(0);
   });
-  process.on('SIGINT', () => undefined);
+  leaveTerminalSignals();
   process.once('SIGTERM', end);
   process.once('disconnect', end);
 }

@@ -1,6 +1,8 @@
 /** Entry of the counting receiver: answers, counts, and tells when it is asked; of endpoints that it was given it tells each second. */
+
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { leaveTerminalSignals } from '#harness/end-signals.ts';
 import { createRunClock } from '#harness/engine/native/run-clock.ts';
 import { Stops } from '#harness/engine/native/stops.ts';
 import { watchThread } from '#harness/engine/native/thread-lag.ts';
@@ -76,5 +78,4 @@ process.on('message', (message: ToReceiver) => {
 });
 // With whoever started it.
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C reaches the whole group; the run decides.
-process.on('SIGINT', () => undefined);
+leaveTerminalSignals();

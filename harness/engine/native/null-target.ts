@@ -2,7 +2,9 @@
  * A target that does nothing but answer, and knows when: a process of its own on raw sockets. Calibration and benches compare what
  * a generator reports with what this wrote down. Not a server: it reads requests with a content-length, from clients that are ours.
  */
+
 import { createServer, type Socket } from 'node:net';
+import { leaveTerminalSignals } from '#harness/end-signals.ts';
 import { Histogram } from '#harness/metrics/histogram.ts';
 import { createRandom } from '#harness/pacing/random.ts';
 import type { FromNullTarget, NullTargetOptions, NullTargetReport, ToNullTarget } from './null-target-protocol.ts';
@@ -104,8 +106,7 @@ function serve(options: NullTargetOptions): void {
     if (message.kind === 'reset') log = createLog();
     else say({ kind: 'report', report: reportOf(log) });
   });
-  // Ctrl-C reaches the whole group; the run decides.
-  process.on('SIGINT', () => undefined);
+  leaveTerminalSignals();
   // Whoever started it is gone, however it ended.
   process.on('disconnect', () => process.exit(0));
   server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {

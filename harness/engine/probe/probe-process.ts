@@ -2,6 +2,7 @@
  * A second pair of eyes: a process of its own that sends the same operation at a low Poisson rate and times it by itself, so that it and the engine can disagree.
  * This file gives the prober real time, real sockets and its turns.
  */
+import { leaveTerminalSignals } from '#harness/end-signals.ts';
 import { arrivalState } from '#harness/engine/engine.ts';
 import { isRefusal } from '#harness/engine/native/arrival-states.ts';
 import { messageOf } from '#harness/message-of.ts';
@@ -82,4 +83,4 @@ process.on('message', (message: ProbeInput | 'stop') => {
 });
 process.on('disconnect', () => process.exit(0));
 // Ctrl-C reaches the whole group; the run decides.
-process.on('SIGINT', () => undefined);
+leaveTerminalSignals();

@@ -1,6 +1,7 @@
 /** A process that holds streams: gives the holder real time, real sockets and its turns. Ends with whoever started it. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { leaveTerminalSignals } from '#harness/end-signals.ts';
 import { createRequestWriter } from '#harness/engine/native/request-text.ts';
 import { createRunClock } from '#harness/engine/native/run-clock.ts';
 import { type Rest, watchThread } from '#harness/engine/native/thread-lag.ts';
@@ -64,5 +65,4 @@ process.on('message', (message: ToHolder) => {
   }
 });
 process.on('disconnect', () => process.exit(0));
-// Ctrl-C reaches the whole group; the run decides.
-process.on('SIGINT', () => undefined);
+leaveTerminalSignals();
