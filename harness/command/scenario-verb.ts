@@ -21,6 +21,7 @@ export type ScenarioArguments = {
   readonly parallelism?: number | undefined;
   readonly target?: string | undefined;
   readonly credentials?: string | undefined;
+  readonly ca?: string | undefined;
   readonly seed: number;
   readonly set: readonly string[];
   readonly fullTime?: boolean | undefined;

@@ -1,5 +1,7 @@
 /** `npm run scenario -- NAME`: reads what was asked for, checks it, runs it. Nothing is measured here. */
 import type { Argv, CommandModule } from 'yargs';
+import { trustAuthority } from '#harness/topology/extra-ca.ts';
+import { targetTrouble } from '#harness/topology/target-url.ts';
 import { exitCodesText } from './exit-codes.ts';
 import { exportVerb } from './export-verb.ts';
 import { loadFindFit, loadOperations, loadRun } from './modules.ts';
@@ -28,6 +30,7 @@ export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
         implies: 'credentials',
       })
       .option('credentials', { type: 'string', requiresArg: true, describe: 'JSON file with the account(s) to use at the target', implies: 'target' })
+      .option('ca', { type: 'string', requiresArg: true, describe: "PEM file with the certificate of the target's own authority", implies: 'target' })
       .option('seed', { type: 'number', requiresArg: true, default: 1, describe: 'the same seed gives the same arrivals' })
       .option('set', { type: 'string', array: true, nargs: 1, default: [], describe: 'change one place, as in fleet.devices=500; repeatable' })
       .option('full-time', { type: 'boolean', default: false, describe: 'a scenario on a faster clock takes the time that it is about: --set clock.scale=1' })
@@ -58,6 +61,7 @@ export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
     const say = { out: (text: string) => void process.stdout.write(text), err: (text: string) => void process.stderr.write(text) };
     const runScenario: Awaited<ReturnType<typeof loadRun>>['runScenario'] = async (options) => (await loadRun()).runScenario(options);
     const operationNames = async (): Promise<readonly string[]> => (await loadOperations()).operations.map((operation) => operation.name);
+    if (args.ca !== undefined) trustAuthority(args.ca);
     const findFit: Awaited<ReturnType<typeof loadFindFit>>['findFit'] = async (options) => (await loadFindFit()).findFit(options);
     const around = { say, runScenario, findFit, operationNames };
     process.exitCode = args.name === 'export' ? await exportVerb(args, around) : await runScenarios(args, around);
@@ -78,7 +82,8 @@ function checkArguments(args: ScenarioArguments): true {
     throw new Error(`--repeat-until-told has to be a whole number from 1 to ${repeatMax}`);
   if (repeatUntilTold !== undefined && repeat !== 1)
     throw new Error('--repeat judges over all of its runs and --repeat-until-told by the first that can be trusted: give one of them');
-  if (target !== undefined && !/^https?:$/.test(URL.parse(target)?.protocol ?? '')) throw new Error(`--target has to be an http or https URL, not ${target}`);
+  const wrongTarget = target === undefined ? undefined : targetTrouble(target);
+  if (wrongTarget !== undefined) throw new Error(wrongTarget);
   return true;
 }
 

@@ -3,7 +3,8 @@
 import { writeFileSync } from 'node:fs';
 import type { Argv, CommandModule } from 'yargs';
 import { onEndSignals } from '#harness/end-signals.ts';
-import { readCredentials } from '#harness/topology/target.ts';
+import { readCredentials } from '#harness/topology/credentials.ts';
+import { targetTrouble } from '#harness/topology/target-url.ts';
 import { chooseRules } from './choose.ts';
 import { createClient } from './client.ts';
 import { explain } from './explain.ts';
@@ -75,7 +76,8 @@ async function conform(args: ConformanceArguments): Promise<number> {
   if (typeof chosen === 'string') return usage(chosen);
   if (args.explain) return explainAll(args, chosen);
   if (args.target !== undefined && args.credentials === undefined) return usage('--target needs --credentials FILE: the accounts to ask with');
-  if (args.target !== undefined && !URL.canParse(args.target)) return usage(`--target has to be a URL, as http://127.0.0.1:8080, and is "${args.target}"`);
+  const wrongTarget = args.target === undefined ? undefined : targetTrouble(args.target);
+  if (wrongTarget !== undefined) return usage(wrongTarget);
   if (!Number.isInteger(args.jobs) || args.jobs < 1 || args.jobs > jobsMax) return usage(`--jobs has to be a whole number from 1 to ${jobsMax}`);
   const stop = new AbortController();
   onEndSignals(() => (stop.signal.aborted ? process.exit(130) : stop.abort()));

@@ -3,9 +3,10 @@
 import { request } from 'undici';
 import type { Argv, CommandModule } from 'yargs';
 import { onEndSignals } from '#harness/end-signals.ts';
+import { readCredentials } from '#harness/topology/credentials.ts';
 import type { AccountCredentials } from '#harness/topology/provision.ts';
 import { startScratchService } from '#harness/topology/scratch-service.ts';
-import { readCredentials } from '#harness/topology/target.ts';
+import { targetTrouble } from '#harness/topology/target-url.ts';
 import { UsageError } from '#harness/usage-error.ts';
 import { createReceiver, type Receiver } from '#harness/webhooks/receiver.ts';
 import { askCase, createAgent, prepare } from './asking.ts';
@@ -50,9 +51,8 @@ function troubleOf({ seed, case: number, count, target, credentials }: FuzzArgum
   if (!Number.isInteger(count) || count < 1 || count > countMax) return `--count has to be a whole number from 1 to ${countMax}`;
   if (number !== undefined && (seed === undefined || !Number.isInteger(number) || number < 0))
     return '--case is the number of a case of a seed: give --seed too';
-  if (target !== undefined && (!URL.canParse(target) || credentials === undefined))
-    return '--target has to be a URL, and needs --credentials FILE with two accounts';
-  return undefined;
+  if (target !== undefined && credentials === undefined) return '--target needs --credentials FILE with two accounts';
+  return target === undefined ? undefined : targetTrouble(target);
 }
 
 async function fuzz(args: FuzzArguments): Promise<number> {

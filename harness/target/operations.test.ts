@@ -84,7 +84,7 @@ test.each([
   expect(operation('ingest').judge(answer(status, body), context()).kind).toBe('failed');
 });
 
-test('a refusal counts as shed only with a whole Retry-After', () => {
+test('a refusal counts as shed only with a Retry-After that can be read', () => {
   expect(operation('ingest').judge(answer(503, {}, { 'retry-after': '3' }), context())).toEqual({ kind: 'shed', retryAfterSeconds: 3 });
   expect(operation('ingest').judge(answer(503, {}), context()).kind).toBe('failed');
   expect(operation('ingest').judge(answer(429, {}, { 'retry-after': 'soon' }), context()).kind).toBe('failed');

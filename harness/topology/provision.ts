@@ -1,8 +1,10 @@
 /** Brings a fleet into being through the public routes, before anything is measured: every device gets its token. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Dispatcher, Pool } from 'undici';
 import { deviceNameOf, userNameOf, userOfDevice } from '#harness/target/item-laws.ts';
 import type { DeviceCredentials } from '#harness/target/operation.ts';
+import { retryAfterSeconds } from '#harness/target/retry-after.ts';
 
 export type AccountCredentials = { readonly account_id: string; readonly secret: string; readonly publishable_key: string };
 
@@ -82,10 +84,10 @@ const attemptsMax = 5;
 async function ask(pool: Pool, asked: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData> {
   for (let attempt = 1; ; attempt++) {
     const answer = await pool.request(asked);
-    const retryAfter = Number(answer.headers['retry-after']);
-    if ((answer.statusCode !== 429 && answer.statusCode !== 503) || attempt === attemptsMax || !(retryAfter >= 0)) return answer;
+    const waitSeconds = retryAfterSeconds((name) => String(answer.headers[name] ?? ''));
+    if ((answer.statusCode !== 429 && answer.statusCode !== 503) || attempt === attemptsMax || waitSeconds === undefined) return answer;
     await answer.body.dump();
-    await sleep(retryAfter * 1000);
+    await sleep(waitSeconds * 1000);
   }
 }
 

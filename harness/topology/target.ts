@@ -1,14 +1,16 @@
 /** What a run loads: a service that this run starts and stops, or one that is there already. */
 
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { request } from 'undici';
 import type { EngineTarget } from '#harness/engine/engine.ts';
 import { messageOf } from '#harness/message-of.ts';
 import type { WatchedProcess } from '#harness/metrics/watch.ts';
 import type { Fault, System } from '#harness/scenario.ts';
+import { parseBody } from '#harness/target/answers.ts';
 import { UsageError } from '#harness/usage-error.ts';
 import { createAccount } from './accounts.ts';
+import { readCredentials } from './credentials.ts';
+import { authorityAdvice } from './extra-ca.ts';
 import { inflict, refuse } from './faults.ts';
 import { checkFront, type Front, frontLogFile, startFront } from './front.ts';
 import { startNodes } from './nodes.ts';
@@ -130,36 +132,21 @@ export async function attachTarget({ url, credentialsFile }: { readonly url: str
   };
 }
 
-/** One account or an array of them: `{"account_id": …, "secret": …, "publishable_key": …}`. Throws a sentence that names the file. */
-export function readCredentials(file: string): readonly AccountCredentials[] {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new UsageError(`the credentials file ${file} cannot be read: ${messageOf(error)}`);
-  }
-  const accounts = Array.isArray(parsed) ? parsed : [parsed];
-  if (accounts.length === 0) throw new UsageError(`the credentials file ${file} holds no account`);
-  for (const [i, account] of accounts.entries()) {
-    for (const field of ['account_id', 'secret', 'publishable_key']) {
-      if (typeof (account as Record<string, unknown> | null)?.[field] !== 'string')
-        throw new UsageError(`the credentials file ${file}, account ${i + 1}: "${field}" has to be a text`);
-    }
-  }
-  return accounts as AccountCredentials[];
-}
-
 async function readDurability(url: string): Promise<string | undefined> {
   let answer: Awaited<ReturnType<typeof request>>;
   try {
     answer = await request(`${url}/v1/limits`, { headersTimeout: 5000, bodyTimeout: 5000 });
   } catch (error) {
-    throw new Error(`nothing answers at ${url}: ${messageOf(error)}. Is the service running, and is the address right?`);
+    throw new Error(`nothing answers at ${url}: ${messageOf(error)}${authorityAdvice(error)}`);
   }
   const text = await answer.body.text();
   if (answer.statusCode !== 200) throw new Error(`${url}/v1/limits answered ${answer.statusCode}; is this a service of the contract?`);
-  const { durability } = JSON.parse(text) as { durability?: unknown };
+  const { durability } = parseBody(text) ?? noContract(url);
   return typeof durability === 'string' ? durability : undefined;
+}
+
+function noContract(url: string): never {
+  throw new Error(`${url}/v1/limits answered no JSON object; is this a service of the contract?`);
 }
 
 export function engineTargetOf(url: string): EngineTarget {

@@ -4,6 +4,7 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '#harness/message-of.ts';
 import type { Operation } from '#harness/target/operation.ts';
+import { trustAuthorityOfEnvironment } from '#harness/topology/extra-ca.ts';
 import { takeCalledTurns } from './called-turns.ts';
 import { EngineCore } from './core.ts';
 import { takeOwnTurns } from './own-turns.ts';
@@ -15,6 +16,7 @@ import { lowerTimerSlack } from './timer-slack.ts';
 import { openWires } from './wire/open-wires.ts';
 import type { Wire, Wires } from './wire/wire.ts';
 
+trustAuthorityOfEnvironment();
 const data = workerData as EngineThreadData;
 const { input } = data;
 const nowMs = createRunClock(data.originNs);

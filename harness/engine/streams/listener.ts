@@ -1,5 +1,7 @@
 /** One device that listens: it dials, catches up, loses its stream, waits by the reference client's law, and comes back with its cursor. */
+
 import type { ConnectionEvents, Wire, WireConnection } from '#harness/engine/native/wire/wire.ts';
+import { retryAfterSeconds } from '#harness/target/retry-after.ts';
 import { type StreamForm, streamForms } from '#harness/target/stream-formats.ts';
 import type { Frame } from '#system/protocol/frames.ts';
 import { type FrameEvents, FrameReader } from './frame-reader.ts';
@@ -68,6 +70,8 @@ class Held implements ConnectionEvents, FrameEvents {
     if (this.#isCurrent) this.#listener.cut(`malformed: ${what}`);
   }
 }
+
+const headerOf = (head: string, name: string): string | undefined => new RegExp(`^${name}:[ \\t]*(.*?)[ \\t]*\\r?$`, 'im').exec(head)?.[1];
 
 export class Listener extends Person implements Member {
   held: Held | undefined = undefined;
@@ -158,8 +162,7 @@ export class Listener extends Person implements Member {
   readHead(head: string): boolean {
     const status = Number(head.slice(9, 12));
     if (status === 200) return true;
-    const retryAfter = /^retry-after:[ \t]*(\d+)/im.exec(head)?.[1];
-    this.#retryMinimumMs = retryAfter === undefined ? 0 : Number(retryAfter) * 1000;
+    this.#retryMinimumMs = (retryAfterSeconds((name) => headerOf(head, name)) ?? 0) * 1000;
     if (status === 410) this.#beginAnew();
     this.#end(status === 429 || status === 503 ? 'refused' : 'failed', `status ${status}`);
     return false;

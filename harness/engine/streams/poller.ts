@@ -1,6 +1,8 @@
 /** One device that asks every so often instead of listening: the baseline that streams are compared with. */
+
 import { ResponseParser } from '#harness/engine/native/wire/response-parser.ts';
 import type { ConnectionEvents, WireConnection } from '#harness/engine/native/wire/wire.ts';
+import { retryAfterSeconds } from '#harness/target/retry-after.ts';
 import { parsePollAnswer, pollPath } from '#harness/target/stream-contract.ts';
 import type { ChangeFrame } from '#system/protocol/frames.ts';
 import { closeWord, isOwnLimit, type Kit, type Member, note, noteTime, Person, type Standing } from './kit.ts';
@@ -119,7 +121,7 @@ export class Poller extends Person implements Member {
       Object.assign(this.view, newView());
     }
     const isShed = status === 429 || status === 503;
-    this.#waitFor(isShed ? 'refused' : 'failed', `status ${status}`, isShed ? Number(parser.header('retry-after') ?? 0) * 1000 : 0);
+    this.#waitFor(isShed ? 'refused' : 'failed', `status ${status}`, isShed ? (retryAfterSeconds((name) => parser.header(name)) ?? 0) * 1000 : 0);
   }
 
   #waitFor(how: Extract<StreamCountName, 'refused' | 'failed'>, reason: string, minimumMs: number): void {
