@@ -1,4 +1,5 @@
 /** Certificates of an authority of one's own, in every thread and process of a run. */
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { messageOf } from '#harness/message-of.ts';
@@ -9,7 +10,10 @@ const ofThreads = 'HEADROOM_CA';
 /** Throws a sentence where the file cannot be used. */
 export function trustAuthority(file: string): void {
   try {
-    setDefaultCACertificates([...getCACertificates('default'), readFileSync(file, 'utf8')]);
+    const pem = readFileSync(file, 'utf8');
+    // The next call takes a text without any certificate in silence.
+    new X509Certificate(pem);
+    setDefaultCACertificates([...getCACertificates('default'), pem]);
   } catch (error) {
     throw new UsageError(`--ca ${file} cannot be used: ${messageOf(error)}. It has to hold certificates in PEM`);
   }
