@@ -19,6 +19,7 @@ const allowed = [
   'harness',
   'dashboards',
   'reports',
+  'findings',
 ];
 
 const tracked = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).trim().split('\n');
@@ -34,6 +35,15 @@ test('every room says what it is for', () => {
       .map(({ name }) => `${side}/${name}`),
   );
   expect(rooms.filter((room) => !existsSync(`${root}${room}/README.md`))).toEqual([]);
+});
+
+test('every finding is in the table of findings, pins its versions, and says in its first lines what was seen', () => {
+  const scripts = readdirSync(`${root}findings`).filter((name) => name.endsWith('.sh'));
+  const table = readFileSync(`${root}findings/README.md`, 'utf8');
+  expect(scripts.filter((name) => !table.includes(`| \`${name}\` |`))).toEqual([]);
+  expect([...table.matchAll(/^\| `([\w-]+\.sh)` \|/gm)].map(([, name = '']) => name).sort()).toEqual(scripts.sort());
+  const said = scripts.map((name) => readFileSync(`${root}findings/${name}`, 'utf8').split('\n').slice(1, 8).join('\n'));
+  expect(said.filter((text) => !/^# .*\d+\.\d+[\s\S]*^# Seen: /m.test(text))).toEqual([]);
 });
 
 test('versions are exact: a range would give an older runtime other packages', () => {
