@@ -9,6 +9,7 @@ import { judge } from '#harness/gates/judge.ts';
 import { createLiveView } from '#harness/live/live.ts';
 import { messageOf } from '#harness/message-of.ts';
 import { parsePrometheusText } from '#harness/metrics/prometheus-text.ts';
+import { writeEvidence } from '#harness/run-folder/evidence-file.ts';
 import { mergeRuns } from '#harness/run-folder/merge-runs.ts';
 import { makeRunFolder, readRun, runFolderName, thresholdsOf, writeRun } from '#harness/run-folder/run-folder.ts';
 import type { RunResult, ScrapeSecond, Verdict } from '#harness/run-result.ts';
@@ -49,15 +50,15 @@ async function readPart(folder: string, target: MergeOptions['target']): Promise
     folder,
     operations.map(({ name }) => name),
   );
-  return target === undefined ? folded.result : withLedger(folded, target);
+  return target === undefined ? folded.result : withLedger(folder, folded, target);
 }
 
 /** Nothing has read back yet what the pods had acknowledged. */
-async function withLedger({ exported, states, result }: FoldedExport, named: NonNullable<MergeOptions['target']>): Promise<RunResult> {
+async function withLedger(folder: string, { exported, states, result }: FoldedExport, named: NonNullable<MergeOptions['target']>): Promise<RunResult> {
   const target = await attachTarget(named);
   const { scenario, phases, plan } = exported;
   const scrapes = [await scrape(target.url)];
-  const { ledger } = await verify({
+  const { ledger, evidence } = await verify({
     driven: { outcome: { states }, probe: undefined, streams: undefined, watched: { scrapes } },
     target,
     run: plan.run,
@@ -66,6 +67,7 @@ async function withLedger({ exported, states, result }: FoldedExport, named: Non
     phases,
     listening: undefined,
   });
+  await writeEvidence(folder, evidence);
   return { ...result, scrapes, ledger };
 }
 

@@ -142,14 +142,24 @@ export type MachineSecond = {
 /** Scraped from the service once a second: a sample's name with its labels → value. */
 export type ScrapeSecond = { readonly second: number; readonly ok: boolean; readonly values: Readonly<Record<string, number>> };
 
+/** What one reading may say against the service. */
+export const suspicions = ['lost', 'duplicated', 'reordered'] as const;
+export type Suspicion = (typeof suspicions)[number];
+export type EventSuspicions = Readonly<Record<Suspicion, number>>;
+
 export type LedgerRecord = {
   /** Events. */
   readonly acknowledged: number;
   readonly refused: number;
   readonly unknown: number;
+  /** These three by two witnesses: the export, and after a pause the device's history. */
   readonly lost: number;
   readonly duplicated: number;
   readonly reordered: number;
+  /** Of the same kinds, what the export said and the history took back: findings about the export. Missing in runs of before, which heard the export alone. */
+  readonly exportAlone?: EventSuspicions;
+  /** What the export said and the history could not be asked for: neither told nor taken back. */
+  readonly unconfirmed?: EventSuspicions & { readonly why: string };
   /** Unknown ones that were there after all. */
   readonly unknownFound: number;
   /** Refused ones that were there: a refusal that stored. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Evidence } from '#harness/ledger/evidence.ts';
 import type { Verdict } from '#harness/run-result.ts';
 import { ended, said, startScenario, startTwin } from './scenario-child.ts';
 
@@ -34,7 +35,32 @@ test('a service that acknowledges and drops: fail, whatever else', async () => {
   try {
     const { code, out, err } = await ended(startSmoke(...args));
     expect(code, err).toBe(1);
-    expect((JSON.parse(out) as Verdict).totals.lost).toBeGreaterThan(0);
+    const verdict = JSON.parse(out) as Verdict;
+    expect(verdict.totals.lost).toBeGreaterThan(0);
+    const reason = verdict.reasons.find((one) => one.code === 'events-lost')?.text;
+    expect(reason).toMatch(/the export does not list them, and the history of their devices, asked after it, does not have them \(\w{12}p?-/);
+    const evidence = readFileSync(join(folder, verdict.run, 'evidence', 'lost-events.ndjson'), 'utf8')
+      .trim()
+      .split('\n');
+    for (const line of evidence) {
+      const told = JSON.parse(line) as Evidence;
+      expect(told).toMatchObject({ kind: 'lost', answer: { kind: 'confirmed' }, plannedMs: expect.any(Number) });
+      expect(reason).toContain(told.eventId.slice(0, 12));
+      expect(told.exportLines.join()).not.toContain(`"${told.eventId}"`);
+    }
+  } finally {
+    await twin.stop();
+  }
+});
+
+test('a service whose export leaves out what it has: nothing is lost, and the export is said to be not whole', async () => {
+  const { twin, args } = await startTwin('exports-gaps', folder);
+  try {
+    const { code, out, err } = await ended(startSmoke(...args));
+    expect([0, 3], err).toContain(code);
+    const { totals, notes } = JSON.parse(out) as Verdict;
+    expect(totals.lost).toBe(0);
+    expect(notes.map((note) => note.code)).toContain('export-unlisted');
   } finally {
     await twin.stop();
   }

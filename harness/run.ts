@@ -16,6 +16,7 @@ import { messageOf } from '#harness/message-of.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
 import { arrivalCount, peakPerSecond } from '#harness/pacing/rate.ts';
 import { requirePart } from '#harness/parts/find.ts';
+import { writeEvidence } from '#harness/run-folder/evidence-file.ts';
 import { makeRunFolder, runFolderName, writeRun } from '#harness/run-folder/run-folder.ts';
 import type { CalibrationRecord, ItemLedgerRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
 import { type Scenario, timeoutMsOf } from '#harness/scenario.ts';
@@ -168,6 +169,7 @@ async function measure({ options, startedAt, target, view, interrupts, calibrati
   if (driven.unfit !== undefined) return assemble({ ...assembling, ledger: undefined });
   view.note('reading everything back');
   const verified = await verify({ driven, target, run, scenario, seed, phases, listening: fleet.listening, told: webhooks && { webhooks, view, signal } });
+  await writeEvidence(folder, verified.evidence);
   const streams = await driven.streams?.finish();
   const after = await calibrateAfter({ options, phases, view, signal });
   const result = assemble({

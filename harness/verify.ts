@@ -1,30 +1,39 @@
 /** After the load: everything is read back, and compared with what was acknowledged and seen. */
-import { arrivalState } from '#harness/engine/engine.ts';
+import { arrivalState, deviceOfArrival } from '#harness/engine/engine.ts';
+import type { ProbeOutcome } from '#harness/engine/probe/probe-book.ts';
 import { channelsDefault, channelsOf } from '#harness/engine/streams/plan.ts';
 import { createLookup, isAsLoud, keptAs, statesOfKind } from '#harness/ledger/arrival-kinds.ts';
-import { Audit } from '#harness/ledger/audit.ts';
+import { Audit, type AuditInput } from '#harness/ledger/audit.ts';
 import { conservationError } from '#harness/ledger/conservation.ts';
-import { readBack } from '#harness/ledger/read-back.ts';
-import { firstArrivals } from '#harness/pacing/arrivals.ts';
+import type { Evidence } from '#harness/ledger/evidence.ts';
+import type { HistoryOwner } from '#harness/ledger/histories.ts';
+import { type PlanBook, readEvents, type WitnessTimes } from '#harness/ledger/read-events.ts';
+import { firstArrivals, placeOfArrival } from '#harness/pacing/arrivals.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
 import type { ItemLedgerRecord, LedgerRecord, WebhookLedgerRecord } from '#harness/run-result.ts';
 import { chainsOf, type Scenario } from '#harness/scenario.ts';
 import { eventIdOf, parseEventId, probeNameOf } from '#harness/target/event-ids.ts';
+import { deviceNameOf } from '#harness/target/item-laws.ts';
 import { operations } from '#harness/target/operations.ts';
 import type { Driven, Listening } from './driving.ts';
 import { shareOut } from './fleet-accounts.ts';
-import { secretAuthorization } from './topology/provision.ts';
+import { type AccountCredentials, secretAuthorization } from './topology/provision.ts';
 import type { Target } from './topology/target.ts';
 import { verifyItems } from './verify-items.ts';
 import { type VerifyWebhooksInput, verifyWebhooks } from './verify-webhooks.ts';
 
 const exportBudgetMs = 120_000;
+/** What a service acknowledged it shows within milliseconds; one that is behind is given seconds before it is accused. */
+const witnessTimes: WitnessTimes = { pauseMs: 3000, budgetMs: 60_000 };
 
 export type Verifying = {
   readonly driven: Pick<Driven, 'probe' | 'streams'> & {
     readonly outcome: Pick<Driven['outcome'], 'states'>;
     readonly watched: Pick<Driven['watched'], 'scrapes'>;
+    /** Missing where nobody of this machine drove them. */
+    readonly phases?: Driven['phases'];
   };
+  readonly witness?: WitnessTimes;
   readonly target: Target;
   readonly run: string;
   readonly scenario: Scenario;
@@ -35,7 +44,13 @@ export type Verifying = {
   readonly told?: Pick<VerifyWebhooksInput, 'webhooks' | 'view' | 'signal'> | undefined;
 };
 
-export type Verified = { readonly ledger: LedgerRecord; readonly items: ItemLedgerRecord | undefined; readonly webhooks: WebhookLedgerRecord | undefined };
+export type Verified = {
+  readonly ledger: LedgerRecord;
+  /** Of the first events that the export accused the service of. */
+  readonly evidence: readonly Evidence[];
+  readonly items: ItemLedgerRecord | undefined;
+  readonly webhooks: WebhookLedgerRecord | undefined;
+};
 
 export async function verify(verifying: Verifying): Promise<Verified> {
   const { driven, scenario, seed, phases } = verifying;
@@ -43,8 +58,8 @@ export async function verify(verifying: Verifying): Promise<Verified> {
   const kindOf = createLookup(plan, keptAs);
   const { states } = driven.outcome;
   const webhooks = await verifyTold(verifying, statesOfKind(states, kindOf, 'device'));
-  const ledger = await verifyEvents(verifying, { states: statesOfKind(states, kindOf, 'events'), isLoud: createLookup(plan, isAsLoud) });
-  return { ledger, items: await verifyListening(verifying, statesOfKind(states, kindOf, 'item')), webhooks };
+  const events = await verifyEvents(verifying, { states: statesOfKind(states, kindOf, 'events'), isLoud: createLookup(plan, isAsLoud) });
+  return { ...events, items: await verifyListening(verifying, statesOfKind(states, kindOf, 'item')), webhooks };
 }
 
 async function verifyTold({ told, target, run, scenario, phases }: Verifying, states: Uint8Array): Promise<WebhookLedgerRecord | undefined> {
@@ -59,30 +74,62 @@ async function verifyTold({ told, target, run, scenario, phases }: Verifying, st
 
 type OwnEvents = { readonly states: Uint8Array; readonly isLoud: (arrival: number) => boolean };
 
-async function verifyEvents({ driven, target, run, scenario }: Verifying, own: OwnEvents): Promise<LedgerRecord> {
-  const eventsPerBatch = scenario.fleet.eventsPerBatch ?? 1;
-  const auditOf = (name: string, states: Uint8Array, devices: number, isOrdered: (arrival: number) => boolean = () => true) =>
-    new Audit({
-      states,
-      devices,
-      eventsPerBatch,
-      isOrdered,
-      parseEventId: (id) => parseEventId(name, id),
-      eventIdOf: (arrival, index) => eventIdOf(name, arrival, index),
-    });
+async function verifyEvents(verifying: Verifying, own: OwnEvents): Promise<Pick<Verified, 'ledger' | 'evidence'>> {
+  const { driven, target, witness = witnessTimes } = verifying;
   const accounts = [...new Set([...target.accounts, target.probeAccount])].map((account) => ({ authorization: secretAuthorization(account) }));
-  const { probe } = driven;
-  const probeRun = probeNameOf(run);
-  const read = await readBack({
+  const { ledger, evidence } = await readEvents({
     url: target.url,
     accounts,
-    audit: auditOf(run, own.states, scenario.fleet.devices, (arrival) => !own.isLoud(arrival)),
-    ...(probe === undefined
-      ? {}
-      : { probe: { audit: auditOf(probeRun, probe.states, 1), isProbes: (id: string) => parseEventId(probeRun, id) !== undefined } }),
+    run: runBook(verifying, own),
+    probe: driven.probe === undefined ? undefined : probeBook(verifying, driven.probe),
     budgetMs: exportBudgetMs,
+    witness,
   });
-  return { ...read, conservationError: conservationError(driven.watched.scrapes.findLast(({ ok }) => ok)?.values) };
+  const conserved = conservationError(driven.watched.scrapes.findLast(({ ok }) => ok)?.values);
+  return { ledger: { ...ledger, conservationError: conserved }, evidence };
+}
+
+function runBook({ driven, target, run, scenario: { fleet }, seed, phases }: Verifying, { states, isLoud }: OwnEvents): PlanBook {
+  const { quiet, loud } = shareOut(target.accounts, fleet);
+  const ownerOf = (arrival: number): HistoryOwner => {
+    const device = deviceOfArrival(arrival, fleet.devices);
+    if (loud !== undefined && isLoud(arrival)) return ownerIn(loud, run, device % (fleet.loud?.devices ?? 1));
+    return ownerIn(quiet[device % quiet.length] as AccountCredentials, run, device);
+  };
+  const plannedMsOf = (arrival: number): number | undefined => {
+    const { phase, offsetMs } = placeOfArrival(phases, seed, arrival);
+    const startSeconds = driven.phases?.[phase]?.startSeconds;
+    return startSeconds === undefined ? undefined : startSeconds * 1000 + offsetMs;
+  };
+  const plan = { run, states, devices: fleet.devices, eventsPerBatch: fleet.eventsPerBatch ?? 1, isOrdered: (arrival: number) => !isLoud(arrival) };
+  return { ...bookOf(plan), ownerOf, plannedMsOf };
+}
+
+function probeBook({ target, run, scenario }: Verifying, { states, plannedMs }: ProbeOutcome): PlanBook {
+  const name = probeNameOf(run);
+  const plan = { run: name, states, devices: 1, eventsPerBatch: scenario.fleet.eventsPerBatch ?? 1, isOrdered: () => true };
+  return { ...bookOf(plan), ownerOf: () => ownerIn(target.probeAccount, name, 0), plannedMsOf: (arrival) => plannedMs[arrival] };
+}
+
+const ownerIn = (account: AccountCredentials, run: string, device: number): HistoryOwner => ({
+  deviceId: deviceNameOf(run, device),
+  authorization: secretAuthorization(account),
+});
+
+type BookPlan = Pick<AuditInput, 'states' | 'devices' | 'eventsPerBatch' | 'isOrdered'> & { readonly run: string };
+
+function bookOf({ run, ...plan }: BookPlan): Omit<PlanBook, 'ownerOf' | 'plannedMsOf'> {
+  const input: AuditInput = {
+    ...plan,
+    parseEventId: (id) => parseEventId(run, id),
+    eventIdOf: (arrival, index) => eventIdOf(run, arrival, index),
+  };
+  return {
+    first: new Audit(input),
+    again: () => new Audit(input),
+    isOwn: (id) => parseEventId(run, id) !== undefined,
+    neighboursOf: (arrival) => [arrival - plan.devices, arrival + plan.devices].flatMap((one) => (one < 0 ? [] : [eventIdOf(run, one, 0)])),
+  };
 }
 
 async function verifyListening({ driven, target, run, scenario, listening }: Verifying, states: Uint8Array): Promise<ItemLedgerRecord | undefined> {

@@ -55,7 +55,18 @@ export const metrics: readonly Metric[] = [
   { name: 'timed_out', what: 'given up after fleet.timeoutMs', ...ofCounts, source: { kind: 'count', count: 'timedOut' } },
   { name: 'given_up', what: 'arrivals that never succeeded, with all their tries', ...ofCounts, source: { kind: 'count', count: 'givenUp' } },
   { name: 'dropped', what: 'planned and not delivered in time by the generator', ...ofCounts, source: { kind: 'count', count: 'dropped' } },
-  { name: 'events_lost', what: 'acknowledged and not there', ...ofLedger, source: { kind: 'ledger', field: 'lost' } },
+  {
+    name: 'events_lost',
+    what: 'acknowledged, and neither in the export nor in the history of the device',
+    ...ofLedger,
+    source: { kind: 'ledger', field: 'lost' },
+  },
+  {
+    name: 'events_unlisted',
+    what: 'acknowledged and in the history of the device, but not in the export',
+    ...ofLedger,
+    source: { kind: 'ledger', field: 'unlisted' },
+  },
   { name: 'events_duplicated', what: 'there more than once', ...ofLedger, source: { kind: 'ledger', field: 'duplicated' } },
   {
     name: 'events_reordered',

@@ -54,6 +54,48 @@ describe('what the service did', () => {
     }
   });
 
+  test('of a lost event the reason names both witnesses, the ids and what could not be asked for', () => {
+    const exportAlone = { lost: 0, duplicated: 0, reordered: 0 };
+    const unconfirmed = { lost: 2, duplicated: 0, reordered: 0, why: 'the history answered 500' };
+    const examples = [{ kind: 'lost', eventId: 'r-0000001-0' }] as const;
+    const verdict = judge(exampleRun({ ledger: { ...exampleLedger, lost: 4, exportAlone, unconfirmed, examples } }), [p99]);
+    expect(verdict).toMatchObject({ verdict: 'fail', totals: { lost: 4 } });
+    expect(codesOf(verdict)).toEqual(['events-lost', 'ledger-incomplete']);
+    expect(verdict.reasons[0]?.text).toBe(
+      '4 of 6700 acknowledged events are not there: the export does not list them, and the history of their devices, asked after it, does not have them (r-0000001-0, …; evidence/lost-events.ndjson); 2 more could not be asked for again: the history answered 500: an acknowledgement is a promise',
+    );
+  });
+
+  test.each(['lost', 'duplicated', 'reordered'] as const)(
+    'what the export alone calls %s, and nobody could ask for again, is invalid and never a failure',
+    (kind) => {
+      const unconfirmed = { lost: 0, duplicated: 0, reordered: 0, [kind]: 3, why: 'the history answered 500' };
+      const ledger = { ...exampleLedger, unconfirmed };
+      for (const thresholds of [[p99], [thresholdOf(`events_${kind}`, 'count==0')]]) {
+        const verdict = judge(exampleRun({ ledger }), thresholds);
+        expect(verdict).toMatchObject({ verdict: 'invalid', totals: { [kind]: null } });
+        expect(verdict.reasons[0]).toMatchObject({ code: 'ledger-incomplete', text: expect.stringContaining(`3 ${kind}`) });
+      }
+      // Three more may be so: five are too many whatever they are, and ten would not be.
+      const some = exampleRun({ ledger: { ...ledger, [kind]: 5 } });
+      expect(judge(some, [thresholdOf(`events_${kind}`, 'count<5')]).thresholds).toMatchObject([{ holds: 'no' }]);
+      expect(judge(some, [thresholdOf(`events_${kind}`, 'count<7')]).thresholds).toMatchObject([{ holds: 'unknown', best: 5, worst: 8 }]);
+      expect(judge(some, [thresholdOf(`events_${kind}`, 'count<10')]).thresholds).toMatchObject([{ holds: 'yes' }]);
+    },
+  );
+
+  test('what history has and the export did not list is a finding of its own, which can be gated', () => {
+    const ledger = { ...exampleLedger, exportAlone: { lost: 2, duplicated: 0, reordered: 0 } };
+    const verdict = judge(exampleRun({ ledger }), [p99, thresholdOf('events_lost', 'count==0')]);
+    expect(verdict).toMatchObject({ verdict: 'pass', notes: [{ code: 'export-unlisted', text: expect.stringContaining('did not list 2 events') }] });
+    expect(judge(exampleRun({ ledger }), [thresholdOf('events_unlisted', 'count==0')])).toMatchObject({
+      verdict: 'fail',
+      reasons: [{ code: 'threshold-broken' }],
+    });
+    // A run of before never asked.
+    expect(codesOf(judge(exampleRun({ ledger: exampleLedger }), [thresholdOf('events_unlisted', 'count==0')]))).toEqual(['no-samples']);
+  });
+
   test.each(['events_duplicated', 'events_reordered', 'conservation_error'])('%s fails even where the machine is too small', (metric) => {
     const ledger = { ...exampleLedger, duplicated: 1, reordered: 1, conservationError: 1 };
     const run = { ...spikeOf({ clean: [[900, 1000]] }), ledger, processes: [exampleProcess('generator', 1_000_000), exampleProcess('system', 1_000_000)] };
@@ -383,6 +425,8 @@ describe('notes change nothing', () => {
     ['not-verified', { ledger: undefined }],
     ['refused-found', { ledger: { ...exampleLedger, refusedFound: 1 } }],
     ['foreign-events', { ledger: { ...exampleLedger, foreign: 1 } }],
+    ['export-unlisted', { ledger: { ...exampleLedger, exportAlone: { lost: 1, duplicated: 0, reordered: 0 } } }],
+    ['export-differs', { ledger: { ...exampleLedger, exportAlone: { lost: 0, duplicated: 1, reordered: 1 } } }],
     ['probe-trouble', { probe: { seconds: [], trouble: 'it could not connect' } }],
   ])('%s', (code, changes) => {
     const verdict = judge(exampleRun(changes), [p99]);

@@ -14,6 +14,8 @@ export const aggregationNames = ['p', 'min', 'max', 'avg', 'med', 'rate', 'count
 export type AggregationName = (typeof aggregationNames)[number];
 export type SelectorName = 'phase' | 'operation' | 'outcome' | 'baseline' | 'process' | 'reader' | 'receiver';
 
+/** `unlisted`: what the export did not list and the device's history has. */
+export type LedgerField = Extract<keyof LedgerRecord, 'lost' | 'duplicated' | 'reordered' | 'conservationError'> | 'unlisted';
 export type ItemField = Extract<keyof ItemLedgerRecord, 'lostFromLog' | 'lost' | 'duplicated' | 'reordered' | 'leaked'>;
 
 export type WebhookField = Extract<keyof WebhookReceiverLedger, 'lost' | 'duplicated' | 'leaked'>;
@@ -23,7 +25,7 @@ export type MetricSource =
   /** `failuresAreWorst`: a failed request stands behind every time. False for times the generator alone is answerable for. */
   | { readonly kind: 'time'; readonly time: TimeName; readonly failuresAreWorst: boolean }
   | { readonly kind: 'count'; readonly count: Extract<keyof CellCounts, 'failed' | 'shed' | 'timedOut' | 'dropped' | 'givenUp'> }
-  | { readonly kind: 'ledger'; readonly field: Extract<keyof LedgerRecord, 'lost' | 'duplicated' | 'reordered' | 'conservationError'> }
+  | { readonly kind: 'ledger'; readonly field: LedgerField }
   | { readonly kind: 'recovery' }
   | { readonly kind: 'drain' }
   | { readonly kind: 'cpu'; readonly per: 'request' | 'frame' }

@@ -77,6 +77,17 @@ function ledgerNotes(result: RunResult): readonly Saying[] {
   const notes: Saying[] = [];
   if (ledger.refusedFound > 0)
     notes.push({ code: 'refused-found', text: `${shortNumber(ledger.refusedFound)} events that were refused are there all the same` });
+  const { lost: unlisted = 0, duplicated: twice = 0, reordered: disordered = 0 } = ledger.exportAlone ?? {};
+  if (unlisted > 0)
+    notes.push({
+      code: 'export-unlisted',
+      text: `the export did not list ${plural(unlisted, 'event')} that history has: nothing is lost, and the export is not whole`,
+    });
+  if (twice + disordered > 0)
+    notes.push({
+      code: 'export-differs',
+      text: `the export listed ${plural(twice, 'event')} twice and ${shortNumber(disordered)} out of order that history has once and in order`,
+    });
   if (ledger.foreign > 0) notes.push({ code: 'foreign-events', text: `${shortNumber(ledger.foreign)} events of this run's accounts are not of its plan` });
   return notes;
 }

@@ -2,7 +2,7 @@
 import { growthOf } from '#harness/metrics/growth.ts';
 import type { ProcessRecord, ProcessSecond } from '#harness/run-result.ts';
 import { systemPrefix } from './catalogue.ts';
-import type { ItemField } from './metric.ts';
+import type { ItemField, LedgerField } from './metric.ts';
 import { type Figure, type JudgedData, phasesOf, type SampledFigure } from './samples.ts';
 import { mostLive, selectStreamCells, sumStreams } from './stream-samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
@@ -14,12 +14,15 @@ const nothing: SampledFigure = { samples: 0, figure: undefined };
  * An export that was not read to its end says nothing of what is missing or out of order, and where no event can have been kept none can be lost. Not so
  * the conservation error, which is of the service's own counters.
  */
-export function observeLedger({ ledger }: JudgedData, field: 'lost' | 'duplicated' | 'reordered' | 'conservationError'): SampledFigure {
-  const value = ledger?.[field];
+export function observeLedger({ ledger }: JudgedData, field: LedgerField): SampledFigure {
+  const value = field === 'unlisted' ? ledger?.exportAlone?.lost : ledger?.[field];
   if (ledger === undefined || value === undefined || ledger.incomplete !== undefined) return nothing;
   const isProven = field === 'conservationError' || ledger.acknowledged + ledger.unknown > 0;
-  if (value === 0 && !isProven) return nothing;
-  return { samples: ledger.acknowledged + ledger.refused + ledger.unknown, figure: exactly(value) };
+  const unconfirmed = field === 'conservationError' ? 0 : (ledger.unconfirmed?.[field === 'unlisted' ? 'lost' : field] ?? 0);
+  if (value === 0 && unconfirmed === 0 && !isProven) return nothing;
+  const samples = ledger.acknowledged + ledger.refused + ledger.unknown;
+  // What could not be asked for again may be so or not.
+  return { samples, figure: { seen: value, low: value, high: value + unconfirmed } };
 }
 
 /** As of events. Where nothing was acknowledged and no reader had to see anything, nothing is proven. */

@@ -12,9 +12,19 @@ export function promisesBroken(result: RunResult): readonly Broken[] {
   return [...eventsLost(result), ...changesLost(result), ...changesLeaked(result), ...webhooksBroken(result)];
 }
 
+const examplesShown = 3;
+
+/** Both witnesses are named; a run of before heard the export alone. */
 function eventsLost({ ledger }: RunResult): readonly Broken[] {
   if (ledger === undefined || ledger.incomplete !== undefined || ledger.lost === 0) return [];
-  return [{ code: 'events-lost', text: `${ledger.lost} of ${ledger.acknowledged} acknowledged events are not there: an acknowledgement is a promise` }];
+  const { lost, acknowledged, exportAlone, unconfirmed, examples } = ledger;
+  const ids = examples.flatMap(({ kind, eventId }) => (kind === 'lost' ? [eventId] : [])).slice(0, examplesShown);
+  const named = ids.length === 0 ? '' : ` (${ids.join(', ')}${lost > ids.length ? ', …' : ''}; evidence/lost-events.ndjson)`;
+  const witnesses =
+    exportAlone === undefined ? '' : `: the export does not list them, and the history of their devices, asked after it, does not have them${named}`;
+  const open = unconfirmed === undefined || unconfirmed.lost === 0 ? '' : `; ${unconfirmed.lost} more could not be asked for again: ${unconfirmed.why}`;
+  const text = `${lost} of ${acknowledged} acknowledged events are not there${witnesses}${open}: an acknowledgement is a promise`;
+  return [{ code: 'events-lost', text }];
 }
 
 function changesLost({ items }: RunResult): readonly Broken[] {

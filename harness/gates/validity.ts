@@ -1,5 +1,5 @@
 /** What makes a measurement invalid, each with the sentence that says what to do about it. Pure; knows nothing of thresholds' answers. */
-import type { RunResult } from '#harness/run-result.ts';
+import { type LedgerRecord, type RunResult, suspicions } from '#harness/run-result.ts';
 import { hasStreams, streamFaults } from './validity-streams.ts';
 import { percent, plural, shortNumber } from './wording.ts';
 
@@ -149,11 +149,20 @@ function scrapesFailed(result: RunResult): readonly Fault[] {
   return [{ code: 'scrape-failed', text, voidsFailures: false }];
 }
 
+/** One witness accuses nobody, and nobody is acquitted while the other one is silent. */
+function unconfirmed(open: LedgerRecord['unconfirmed']): readonly Fault[] {
+  if (open === undefined) return [];
+  const counts = suspicions.flatMap((kind) => (open[kind] === 0 ? [] : [`${shortNumber(open[kind])} ${kind}`]));
+  const text = `by the export alone events are ${counts.join(', ')}, and the history of their devices could not be asked: ${open.why}`;
+  return [{ code: 'ledger-incomplete', text, voidsFailures: false }];
+}
+
 function ledgerUnread({ ledger, items, webhooks }: RunResult): readonly Fault[] {
   const unread = (what: string, why: string | undefined): readonly Fault[] =>
     why === undefined ? [] : [{ code: 'ledger-incomplete', text: `${what} to its end: ${why}`, voidsFailures: false }];
   return [
     ...unread('what was acknowledged could not be read back', ledger?.incomplete),
+    ...unconfirmed(ledger?.unconfirmed),
     ...unread('what readers had to see could not be compared', items?.incomplete),
     ...unread('what receivers had to be told could not be compared', webhooks?.ledger?.incomplete),
   ];

@@ -1,10 +1,15 @@
 /** The verdict's figures that nobody gates: totals, latency tables, evenness, processor time. */
 import { countOf, mergeHistograms, quantileMicros, type SparseHistogram } from '#harness/metrics/histogram.ts';
-import { type Cell, type QuantileSet, type RunResult, type TimeName, timeNames, type Verdict } from '#harness/run-result.ts';
+import { type Cell, type QuantileSet, type RunResult, type Suspicion, type TimeName, timeNames, type Verdict } from '#harness/run-result.ts';
 import { observeCpu } from './observe-single.ts';
 
 /** Over the whole run, warm-up included, since the ledger covers it too. */
 export function totalsOf({ cells, ledger }: RunResult): Verdict['totals'] {
+  /** null: nobody knows. What both witnesses say is known even where another event could not be asked for. */
+  const told = (kind: Suspicion): number | null => {
+    if (ledger === undefined || ledger.incomplete !== undefined) return null;
+    return ledger[kind] === 0 && (ledger.unconfirmed?.[kind] ?? 0) > 0 ? null : ledger[kind];
+  };
   const sum = (name: keyof Cell['counts']): number => cells.reduce((total, cell) => total + cell.counts[name], 0);
   return {
     planned: sum('planned'),
@@ -15,9 +20,9 @@ export function totalsOf({ cells, ledger }: RunResult): Verdict['totals'] {
     timedOut: sum('timedOut'),
     dropped: sum('dropped'),
     acknowledged: ledger?.acknowledged ?? 0,
-    lost: ledger === undefined || ledger.incomplete !== undefined ? null : ledger.lost,
-    duplicated: ledger === undefined || ledger.incomplete !== undefined ? null : ledger.duplicated,
-    reordered: ledger === undefined || ledger.incomplete !== undefined ? null : ledger.reordered,
+    lost: told('lost'),
+    duplicated: told('duplicated'),
+    reordered: told('reordered'),
   };
 }
 

@@ -1,10 +1,15 @@
 /** The comparison itself: pure, fed with event ids in the export's order. */
 import { afterAcknowledged, arrivalState, deviceOfArrival } from '#harness/engine/engine.ts';
-import type { LedgerRecord } from '#harness/run-result.ts';
+import { type LedgerRecord, type Suspicion, suspicions } from '#harness/run-result.ts';
 
 type Example = LedgerRecord['examples'][number];
 const examplesOfAKindMax = 10;
+/** So many events can be asked for again one by one; of further ones nothing is confirmed. */
+export const suspectsOfAKindMax = 10_000;
 const stateMask = 0x0f;
+
+/** What one reading says against the service: nobody is accused by it alone. */
+export type Suspect = { readonly kind: Suspicion; readonly eventId: string; readonly arrival: number };
 
 export type AuditInput = {
   /** From the engine: one state an arrival. */
@@ -30,6 +35,8 @@ export class Audit {
   /** By device: 1 + the place (arrival · events a batch + index) of its furthest event so far. */
   readonly #furthest: Float64Array;
   readonly #examples: Example[] = [];
+  readonly #suspects: Readonly<Record<Suspicion, Suspect[]>> = { lost: [], duplicated: [], reordered: [] };
+  readonly #suspected = new Set<string>();
   #duplicated = 0;
   #reordered = 0;
   #foreign = 0;
@@ -52,7 +59,7 @@ export class Audit {
     const place = parsed.arrival * eventsPerBatch + parsed.index;
     if (this.#isSeen(place)) {
       this.#duplicated++;
-      this.#example('duplicated', eventId);
+      this.#suspect('duplicated', eventId, parsed.arrival);
       return;
     }
     this.#seen[place >>> 3]! |= 1 << (place & 7);
@@ -62,7 +69,7 @@ export class Audit {
     if (furthest < place) this.#furthest[device] = place + 1;
     else if (this.#wasAcknowledgedBefore(parsed.arrival, Math.floor(furthest / eventsPerBatch))) {
       this.#reordered++;
-      this.#example('reordered', eventId);
+      this.#suspect('reordered', eventId, parsed.arrival);
     }
   }
 
@@ -79,7 +86,7 @@ export class Audit {
           sums.acknowledged++;
           if (!seen) {
             sums.lost++;
-            this.#example('lost', eventIdOf(arrival, index));
+            this.#suspect('lost', eventIdOf(arrival, index), arrival);
           }
         } else if (state === arrivalState.refused) {
           sums.refused++;
@@ -96,6 +103,21 @@ export class Audit {
     return { ...sums, duplicated: this.#duplicated, reordered: this.#reordered, foreign: this.#foreign, examples: this.#examples };
   }
 
+  /** At most so many of a kind; of the lost ones once it is finished. */
+  suspects(): readonly Suspect[] {
+    return suspicions.flatMap((kind) => this.#suspects[kind]);
+  }
+
+  isSuspect(kind: Suspicion, eventId: string): boolean {
+    return this.#suspected.has(`${kind} ${eventId}`);
+  }
+
+  /** Seen at least once. */
+  has(eventId: string): boolean {
+    const parsed = this.#input.parseEventId(eventId);
+    return parsed !== undefined && this.#isSeen(parsed.arrival * this.#input.eventsPerBatch + parsed.index);
+  }
+
   #isSeen(place: number): boolean {
     return (this.#seen[place >>> 3]! & (1 << (place & 7))) !== 0;
   }
@@ -106,6 +128,15 @@ export class Audit {
     const next = arrival + this.#input.devices;
     const states = this.#input.states;
     return next < states.length && (states[arrival]! & stateMask) === arrivalState.acknowledged && (states[next]! & afterAcknowledged) !== 0;
+  }
+
+  #suspect(kind: Suspicion, eventId: string, arrival: number): void {
+    const all = this.#suspects[kind];
+    if (all.length < suspectsOfAKindMax) {
+      all.push({ kind, eventId, arrival });
+      this.#suspected.add(`${kind} ${eventId}`);
+    }
+    this.#example(kind, eventId);
   }
 
   #example(kind: Example['kind'], eventId: string): void {

@@ -1,62 +1,35 @@
-/** Reads everything back through the public export and audits it. */
+/** Reads everything back through the public export. */
 
 import { createInterface } from 'node:readline';
 import { request } from 'undici';
-import { messageOf } from '#harness/message-of.ts';
-import type { LedgerRecord } from '#harness/run-result.ts';
-import type { Audit, AuditCounts } from './audit.ts';
 
-export type ReadBackInput = {
+export type ReadExportInput = {
   readonly url: string;
   readonly accounts: readonly { readonly authorization: string }[];
-  readonly audit: Audit;
-  /** Events of the probe's run go here. */
-  readonly probe?: { readonly audit: Audit; readonly isProbes: (eventId: string) => boolean };
   readonly budgetMs: number;
-  readonly onProgress?: (lines: number) => void;
+  /** In the export's order; the line's own bytes beside its id. */
+  readonly onLine: (eventId: string, line: string) => void;
 };
-
-export type ReadBack = AuditCounts & Pick<LedgerRecord, 'readSeconds' | 'incomplete'>;
 
 const linesAPageMax = 50_000;
 
-/** Never throws: what could not be read makes the ledger incomplete, with the reason. */
-export async function readBack(input: ReadBackInput): Promise<ReadBack> {
+/** Rejects with a sentence where it could not be read to its end. */
+export async function readExport(input: ReadExportInput): Promise<void> {
   const startedMs = performance.now();
-  let lines = 0;
-  let incomplete: string | undefined;
-  try {
-    for (const { authorization } of input.accounts) {
-      let after: string | undefined;
-      for (;;) {
-        if (performance.now() - startedMs > input.budgetMs) throw new Error(`the export was not read to its end within ${input.budgetMs / 1000} s`);
-        const page = await readPage({ ...input, authorization, after });
-        lines += page.lines;
-        input.onProgress?.(lines);
-        if (page.lines === 0) break;
-        after = page.cursor;
-      }
+  for (const { authorization } of input.accounts) {
+    let after: string | undefined;
+    for (;;) {
+      if (performance.now() - startedMs > input.budgetMs) throw new Error(`the export was not read to its end within ${input.budgetMs / 1000} s`);
+      const page = await readPage({ ...input, authorization, after });
+      if (page.lines === 0) break;
+      after = page.cursor;
     }
-  } catch (error) {
-    incomplete = messageOf(error);
   }
-  const probe = input.probe?.audit.finish();
-  const counts = input.audit.finish();
-  return {
-    ...counts,
-    // What the probe sent is judged as strictly; its events are not counted as the plan's.
-    lost: counts.lost + (probe?.lost ?? 0),
-    duplicated: counts.duplicated + (probe?.duplicated ?? 0),
-    reordered: counts.reordered + (probe?.reordered ?? 0),
-    examples: [...counts.examples, ...(probe?.examples ?? [])],
-    readSeconds: (performance.now() - startedMs) / 1000,
-    ...(incomplete === undefined ? {} : { incomplete }),
-  };
 }
 
-type PageInput = ReadBackInput & { readonly authorization: string; readonly after: string | undefined };
+type PageInput = ReadExportInput & { readonly authorization: string; readonly after: string | undefined };
 
-async function readPage({ url, authorization, after, audit, probe }: PageInput): Promise<{ lines: number; cursor: string }> {
+async function readPage({ url, authorization, after, onLine }: PageInput): Promise<{ lines: number; cursor: string }> {
   const query = new URLSearchParams({ limit: String(linesAPageMax), ...(after === undefined ? {} : { after }) });
   const answer = await request(`${url}/v1/export?${query}`, {
     headers: { authorization, accept: 'application/x-ndjson' },
@@ -72,8 +45,7 @@ async function readPage({ url, authorization, after, audit, probe }: PageInput):
     lines++;
     const { id } = JSON.parse(line) as { id?: unknown };
     if (typeof id !== 'string') throw new Error(`line ${lines} of the export has no id: ${line.slice(0, 120)}`);
-    if (probe?.isProbes(id) === true) probe.audit.see(id);
-    else audit.see(id);
+    onLine(id, line);
   }
   return { lines, cursor };
 }

@@ -14,6 +14,15 @@ export function firstArrivals(phases: readonly Pick<ArrivalPhase, 'rate' | 'dura
   return first;
 }
 
+/** The phase of an arrival, and when the plan wants it, from that phase's start. Walks the phase: for a few arrivals. */
+export function placeOfArrival(phases: readonly ArrivalPhase[], seed: number, arrival: number): { readonly phase: number; readonly offsetMs: number } {
+  const first = firstArrivals(phases);
+  const phase = first.findLastIndex((number) => number <= arrival);
+  const schedule = createSchedule(phases[phase] as ArrivalPhase, seed, phase);
+  for (let before = first[phase] as number; before < arrival; before++) schedule.next();
+  return { phase, offsetMs: schedule.next() };
+}
+
 export type ArrivalsOptions = {
   readonly phases: readonly ArrivalPhase[];
   readonly phase: number;

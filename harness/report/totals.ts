@@ -41,6 +41,8 @@ const badTile = (name: string, value: number | null): Html => tile(name, count(v
 
 type Read = { readonly readSeconds: number; readonly incomplete?: string };
 
+const unlistedTile = (unlisted: number): Html => (unlisted === 0 ? html`` : tile('in history, not in the export', count(unlisted), 'is-caution'));
+
 /** Nothing is known of what is missing where reading stopped. */
 const whereRead = ({ incomplete }: Read, value: number): number | null => (incomplete === undefined ? value : null);
 const readPart = ({ readSeconds, incomplete }: Read, whole: string): Html =>
@@ -50,7 +52,7 @@ function ledgerPart(ledger: LedgerRecord): Html {
   const { acknowledged, lost, duplicated, reordered, refused, refusedFound, unknown, unknownFound, foreign, conservationError } = ledger;
   return html`<dl class="tiles">
 ${tile('acknowledged', count(acknowledged))}${badTile('lost', whereRead(ledger, lost))}${badTile('duplicated', whereRead(ledger, duplicated))}${badTile('reordered', whereRead(ledger, reordered))}
-${tile(refusedFound > 0 ? 'refused (there)' : 'refused', withFound(refused, refusedFound), badWhereAny(refusedFound))}${unknownTile(unknown, unknownFound)}${tile('not of the plan', count(foreign), foreign > 0 ? 'is-caution' : '')}${badTile('conservation error', conservationError ?? null)}
+${tile(refusedFound > 0 ? 'refused (there)' : 'refused', withFound(refused, refusedFound), badWhereAny(refusedFound))}${unknownTile(unknown, unknownFound)}${tile('not of the plan', count(foreign), foreign > 0 ? 'is-caution' : '')}${unlistedTile(ledger.exportAlone?.lost ?? 0)}${badTile('conservation error', conservationError ?? null)}
 </dl>
 ${readPart(ledger, 'Everything was read back through the public API')}
 ${examplesPart(ledger.examples.map(({ kind, eventId }) => ({ kind, text: eventId })))}`;

@@ -3,7 +3,7 @@
  * a phase, ledgers add up, and what made one part untrustworthy is kept. Dispersions cannot be added and are left out. Pure.
  */
 import { CellFold } from '#harness/metrics/fold.ts';
-import type { Cell, FaultRecord, K6Record, LedgerRecord, PhaseRecord, RunResult } from '#harness/run-result.ts';
+import type { Cell, EventSuspicions, FaultRecord, K6Record, LedgerRecord, PhaseRecord, RunResult } from '#harness/run-result.ts';
 
 const examplesMax = 40;
 
@@ -88,6 +88,7 @@ function mergeLedgers(parts: readonly RunResult[]): LedgerRecord | undefined {
     lost: total('lost'),
     duplicated: total('duplicated'),
     reordered: total('reordered'),
+    ...mergeWitnesses(known),
     unknownFound: total('unknownFound'),
     refusedFound: total('refusedFound'),
     // To each part the others' events are foreign.
@@ -97,6 +98,21 @@ function mergeLedgers(parts: readonly RunResult[]): LedgerRecord | undefined {
     readSeconds: Math.max(...known.map(({ readSeconds }) => readSeconds)),
     ...(incomplete === undefined ? {} : { incomplete }),
     examples: known.flatMap(({ examples }) => examples.filter(({ kind }) => kind !== 'foreign')).slice(0, examplesMax),
+  };
+}
+
+/** The second witness of every part; undefined where one part was never asked. */
+function mergeWitnesses(ledgers: readonly LedgerRecord[]): Pick<LedgerRecord, 'exportAlone' | 'unconfirmed'> {
+  const add = (parts: readonly EventSuspicions[]): EventSuspicions => ({
+    lost: sum(parts.map(({ lost }) => lost)),
+    duplicated: sum(parts.map(({ duplicated }) => duplicated)),
+    reordered: sum(parts.map(({ reordered }) => reordered)),
+  });
+  const alone = ledgers.flatMap(({ exportAlone }) => exportAlone ?? []);
+  const open = ledgers.flatMap(({ unconfirmed }) => unconfirmed ?? []);
+  return {
+    ...(alone.length === ledgers.length ? { exportAlone: add(alone) } : {}),
+    ...(open[0] === undefined ? {} : { unconfirmed: { ...add(open), why: open[0].why } }),
   };
 }
 

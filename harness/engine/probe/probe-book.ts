@@ -12,6 +12,8 @@ export type ProbeOutcome = {
   readonly record: ProbeRecord;
   /** By the probe's own arrival number, for the ledger. */
   readonly states: Uint8Array;
+  /** By the same number: when it was due, since the run's origin. */
+  readonly plannedMs: readonly number[];
 };
 
 /** A sample that was sent later than this after its instant says nothing of that instant: as of the load. */
@@ -56,7 +58,7 @@ export class ProbeBook {
     for (const { arrival, state } of this.#samples.values()) states[arrival] = state;
     const unheard = this.#end === undefined ? 'the probe ended before it had told of everything: what is missing is unknown' : undefined;
     const trouble = this.#trouble ?? (this.#samples.size === 0 ? 'the probe has no sample' : unheard);
-    return { record: { seconds: this.#fold(dueMs, phases), ...(trouble === undefined ? {} : { trouble }) }, states };
+    return { record: { seconds: this.#fold(dueMs, phases), ...(trouble === undefined ? {} : { trouble }) }, states, plannedMs: dueMs };
   }
 
   /** Of every arrival that was due until the load's end, told of or not. */

@@ -40,7 +40,10 @@ const send = async (store: DirectStore, from: number, count: number, receivedAtM
 
 async function sendMany(store: DirectStore, from: number, count: number, receivedAtMs = 0): Promise<number> {
   let accepted = 0;
-  for (let at = from; at < from + count; at += 100) accepted += await send(store, at, 100, receivedAtMs);
+  for (let at = from; at < from + count; at += 100) {
+    const sent = await send(store, at, 100, receivedAtMs);
+    accepted += sent;
+  }
   return accepted;
 }
 
