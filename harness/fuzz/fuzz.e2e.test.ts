@@ -18,7 +18,7 @@ const fuzz = (...args: readonly string[]) =>
   spawnSync(process.execPath, ['harness/main.ts', 'fuzz', ...args], {
     cwd: root,
     encoding: 'utf8',
-    timeout: 200_000,
+    timeout: 590_000,
     env: { ...process.env, TMPDIR: folder },
   });
 

@@ -36,7 +36,8 @@ export type Haproxy = {
   readonly kill: () => void;
 };
 
-const startTimeoutMs = 5000;
+/** For one that hangs, on a machine that is slow and busy too. */
+const startTimeoutMs = 60_000;
 const stopTimeoutMs = 5000;
 const pollMs = 20;
 

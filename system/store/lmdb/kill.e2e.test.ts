@@ -99,7 +99,7 @@ it('keeps every acknowledged event exactly once when writers are killed, one or 
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}, 120_000);
+});
 
 it('lets a process that exits while it writes be gone, loses nothing of it and blocks nobody', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'exit-'));
@@ -116,4 +116,4 @@ it('lets a process that exits while it writes be gone, loses nothing of it and b
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}, 120_000);
+});
