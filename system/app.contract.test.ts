@@ -292,7 +292,7 @@ describe('registration', () => {
     expect((await again()).json()).toEqual({ changed: true });
     await again();
     touched = 0;
-    nowMs += 10_001;
+    nowMs += deps.streams.positionCheckMs + 1;
     await again();
     expect(touched, 'what is remembered is read again after a while').toBe(1);
     const remove = (authorization: string) => app.inject({ method: 'DELETE', url: '/v1/devices/d', headers: { authorization } });

@@ -22,7 +22,7 @@ import { createRouteTable } from './admission/routes.ts';
 import { createHistory } from './archive/history.ts';
 import type { Vault } from './archive/vault.ts';
 import type { Bus } from './bus.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, storeMsOf } from './clock.ts';
 import { createDevices } from './devices/devices.ts';
 import { createEndedTokens, type EndedTokensKnown } from './devices/ended-tokens.ts';
 import { createFront, type Front, noFront } from './edge/front.ts';
@@ -258,7 +258,7 @@ function meteringOf({ store, clock, counts, log, usageSpikeFactor = usageSpikeFa
     tell: async (spike) => {
       const { id, account, type, at, data } = spike;
       const event = outwardEvent({ account, type, source: id, atMs: Date.parse(at), data });
-      await store.enqueueOutward({ account, event, bounds: webhooks.settings.bounds });
+      await store.enqueueOutward({ account, event, nowMs: storeMsOf(clock), bounds: webhooks.settings.bounds });
       await onUsageSpike?.(spike);
       counts?.recordSpike();
       log('info', `usage spike: ${JSON.stringify(spike)}`);

@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppDeps } from './app.ts';
+import { shownMs } from './clock.ts';
 import type { Devices } from './devices/devices.ts';
 import { accountOf } from './exchange.ts';
 import { contextOf } from './pipeline/context.ts';
@@ -89,7 +90,7 @@ async function readContext(request: FastifyRequest, reply: FastifyReply, deps: D
     device_id: device,
     presence: {
       value: presence?.online === true ? 'online' : 'offline',
-      ...(presence === undefined ? {} : { since: new Date(presence.sinceMs).toISOString() }),
+      ...(presence === undefined ? {} : { since: new Date(shownMs(deps.clock, presence.sinceMs)).toISOString() }),
     },
     ...contextOf(state),
     ...(clock === undefined ? {} : { clock: { offset_ms: clock.offsetMs, since: new Date(clock.sinceMs).toISOString() } }),

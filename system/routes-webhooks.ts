@@ -1,6 +1,7 @@
 /** Webhooks of an account. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppDeps } from './app.ts';
+import { type Clock, shownMs, storeMsOf } from './clock.ts';
 import { accountOf } from './exchange.ts';
 import { Problem } from './protocol/errors.ts';
 import { ConfirmQuery, DeliveriesQuery, ReplayBody, RotateBody, WebhookBody, WebhookParams, WebhookPatch } from './protocol/schemas-webhooks.ts';
@@ -92,12 +93,16 @@ async function confirm(request: FastifyRequest, endpoints: Webhooks): Promise<{ 
   return { webhook_id: outcome.row.id, state: outcome.row.state.kind };
 }
 
-async function rotate(request: FastifyRequest, { endpoints, webhooks }: Deps): Promise<unknown> {
+async function rotate(request: FastifyRequest, { endpoints, webhooks, clock }: Deps): Promise<unknown> {
   const { overlap_seconds: overlapSeconds = webhooks.settings.overlapSeconds } = request.body as RotateBody;
   const outcome = await endpoints.rotate(keyOf(request), overlapSeconds);
   if (outcome.kind !== 'stored') throw refusal(outcome.kind);
   const [newest, before] = outcome.row.secrets;
-  return { webhook_id: outcome.row.id, secret: newest?.secret, ...(before?.untilMs === undefined ? {} : { previous_until: instant(before.untilMs) }) };
+  return {
+    webhook_id: outcome.row.id,
+    secret: newest?.secret,
+    ...(before?.untilMs === undefined ? {} : { previous_until: instant(shownMs(clock, before.untilMs)) }),
+  };
 }
 
 async function listDeliveries(request: FastifyRequest, deps: Deps): Promise<unknown> {
@@ -105,20 +110,20 @@ async function listDeliveries(request: FastifyRequest, deps: Deps): Promise<unkn
   await endpointOf(request, deps);
   const deliveries = await deps.store.readDeliveries({ ...keyOf(request), before: token === undefined ? undefined : Number(token), limit });
   const last = deliveries.length === limit ? deliveries.at(-1)?.number : undefined;
-  return { deliveries: deliveries.map(shownDelivery), ...(last === undefined ? {} : { pagination_token: String(last) }) };
+  return { deliveries: deliveries.map((delivery) => shownDelivery(delivery, deps.clock)), ...(last === undefined ? {} : { pagination_token: String(last) }) };
 }
 
 async function replay(request: FastifyRequest, reply: FastifyReply, deps: Deps): Promise<FastifyReply> {
   const { event_id: eventId, from, to } = request.body as ReplayBody;
   const row = await endpointOf(request, deps);
   if (row.state.kind !== 'active') throw refusal('not-active');
-  const given = { ...keyOf(request), nowMs: deps.clock.wallMs(), bounds: deps.webhooks.settings.bounds };
+  const given = { ...keyOf(request), nowMs: storeMsOf(deps.clock), bounds: deps.webhooks.settings.bounds };
   if (eventId !== undefined) {
     const { replayed, dropped } = await deps.store.replayDeliveries({ ...given, which: { eventId } });
     if (replayed + dropped === 0) throw new Problem('not-found', 'There is no such event for this webhook.');
     return reply.code(202).send({ replayed, dropped });
   }
-  const range = { fromMs: Date.parse(from ?? ''), toMs: to === undefined ? given.nowMs : Date.parse(to) };
+  const range = { fromMs: Date.parse(from ?? ''), toMs: to === undefined ? deps.clock.wallMs() : Date.parse(to) };
   if (Number.isNaN(range.fromMs) || Number.isNaN(range.toMs) || range.fromMs > range.toMs)
     throw new Problem('bad-range', 'Give an event_id, or a time to begin with as "from" and perhaps one to end with as "to", in RFC 3339.');
   const sum = { replayed: 0, dropped: 0 };
@@ -134,7 +139,7 @@ async function replay(request: FastifyRequest, reply: FastifyReply, deps: Deps):
 async function shown(row: Endpoint, { store, clock }: Deps): Promise<Readonly<Record<string, unknown>>> {
   const { id, url, types, description, state, createdAtMs, handshake, secrets, account } = row;
   const health: EndpointHealth = await store.readEndpointHealth({ account, endpoint: id });
-  const nowMs = clock.wallMs();
+  const nowMs = storeMsOf(clock);
   return {
     webhook_id: id,
     url,
@@ -142,23 +147,23 @@ async function shown(row: Endpoint, { store, clock }: Deps): Promise<Readonly<Re
     ...(description === undefined ? {} : { description }),
     state: state.kind,
     ...(state.kind === 'disabled' ? { reason: state.reason } : {}),
-    ...(state.kind === 'pending' ? { confirm_until: instant(handshake.expiresAtMs) } : {}),
+    ...(state.kind === 'pending' ? { confirm_until: instant(shownMs(clock, handshake.expiresAtMs)) } : {}),
     created_at: instant(createdAtMs),
     secrets: secretsAt(secrets, nowMs).length,
     waiting: health.waiting,
     dropped: health.dropped,
     failures_in_a_row: health.failuresInARow,
-    ...(health.breakerUntilMs > nowMs ? { paused_until: instant(health.breakerUntilMs) } : {}),
+    ...(health.breakerUntilMs > nowMs ? { paused_until: instant(shownMs(clock, health.breakerUntilMs)) } : {}),
   };
 }
 
-const shownDelivery = ({ eventId, type, state, createdAtMs, attempts, attemptsMade, dueAtMs }: Delivery) => ({
+const shownDelivery = ({ eventId, type, state, createdAtMs, attempts, attemptsMade, dueAtMs }: Delivery, clock: Clock) => ({
   event_id: eventId,
   type,
   state,
   created_at: instant(createdAtMs),
   attempts_made: attemptsMade,
-  ...(state === 'waiting' ? { next_attempt_at: instant(dueAtMs) } : {}),
+  ...(state === 'waiting' ? { next_attempt_at: instant(shownMs(clock, dueAtMs)) } : {}),
   attempts: attempts.map(({ atMs, tookMs, status, error }) => ({
     at: instant(atMs),
     took_ms: tookMs,

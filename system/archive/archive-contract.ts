@@ -62,8 +62,11 @@ type Fixture = {
 function openFixture(vault: Vault): Fixture {
   const folder = mkdtempSync(join(tmpdir(), 'archive-'));
   const tables = openTables(folder, true);
-  const store = openDirectStore(tables, { folder, dedupeHours: 24, hotWindowHours: 24, eventsPerRun: 200, isArchived: true, durability: 'memory' });
   let nowMs = startMs;
+  let uptimeMs = 0;
+  const machine = { boot: 'one', uptimeMs: () => uptimeMs, wallMs: () => nowMs };
+  const settings = { folder, dedupeHours: 24, hotWindowHours: 24, eventsPerRun: 200, isArchived: true, durability: 'memory' } as const;
+  const store = openDirectStore(tables, settings, { machine });
   let sent = 0;
   const options = (change: Partial<ArchiverOptions>): ArchiverOptions => ({
     store,
@@ -86,6 +89,7 @@ function openFixture(vault: Vault): Fixture {
     nowMs: () => nowMs,
     wait: (ms) => {
       nowMs += ms;
+      uptimeMs += Math.max(0, ms);
     },
     send: async (records) => {
       for (let i = 0; i < records; i++, sent++) {

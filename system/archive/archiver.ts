@@ -1,5 +1,5 @@
 /** Takes what the pipeline kept from the log into the vault. */
-import { type Clock, createPause } from '#system/clock.ts';
+import { type Clock, createPause, storeMsOf } from '#system/clock.ts';
 import { allPartitions, clockSkewMsMax, type LogCursor, type LogEvent, type LogPage, type Position, type Store } from '#system/store/store.ts';
 import { manifestKey, packManifest, packSlice, type Slice } from './segment.ts';
 import type { Vault } from './vault.ts';
@@ -35,7 +35,7 @@ export function startArchiver(options: ArchiverOptions): Archiver {
       try {
         const { partitions } = await options.store.readArchive();
         const endsMs = [begunMs, ...partitions.map(({ endedAtMs }) => endedAtMs)];
-        if (isDue(endsMs, { nowMs: options.clock.wallMs(), everyMs: options.everyMs })) while (await archiveOnce(options, working));
+        if (isDue(endsMs, { nowMs: storeMsOf(options.clock), everyMs: options.everyMs })) while (await archiveOnce(options, working));
         await working.wait(lookEveryMs);
       } catch (error) {
         options.onTrouble(error);
@@ -67,7 +67,7 @@ export async function archiveOnce(options: ArchiverOptions, working: Working): P
   const { partitions } = await store.readArchive();
   const through: LogCursor = Object.fromEntries(partitions.map((partition, i) => [i, partition.through]));
   const page = await store.readLog({ partitions: allPartitions, after: through, limitEvents: eventsPerRunMax });
-  const nowMs = clock.wallMs();
+  const nowMs = storeMsOf(clock);
   const plans = await Promise.all(
     endsOf(page).map(async ({ partition, to }) => {
       const plan = await store.planArchive({ partition, owner, name: `${owner}-${nowMs.toString(36)}`, to, nowMs, ttlMs: planTtlMs });
@@ -118,7 +118,7 @@ async function readSlice(store: ArchiverOptions['store'], slice: Pick<Slice, 'bu
 async function archiveSlice(options: ArchiverOptions, slice: Slice, { wait, isStopping }: Working): Promise<void> {
   const { store, vault, clock, segmentBytesMax, bytesPerSecondMax } = options;
   const { bucket, from, to, name, events } = slice;
-  const commit = { partition: bucket, name, nowMs: clock.wallMs() };
+  const commit = { partition: bucket, name, nowMs: storeMsOf(clock) };
   if (events.length === 0) {
     await store.commitArchive({ ...commit, events: 0, segments: 0, bytes: 0 });
     return;

@@ -2,7 +2,7 @@
  * Whose tokens ended of late, though their time had not: those of devices that were moved, rotated or deleted. Who does it tells everybody; the store is read at the start, and every now and then, since news may be lost.
  * All of them are kept in memory, so that a request costs no turn of the store.
  */
-import type { Clock } from '#system/clock.ts';
+import { type Clock, storeMsOf } from '#system/clock.ts';
 import { deviceKey, type EndedTokens, endedTokensKeptMs, type Store, type TokenEnd } from '#system/store/store.ts';
 
 /** Of a caller; who is no device has no generation. */
@@ -38,7 +38,7 @@ export function createEndedTokens({ store, clock, refreshMs, onEnded, onTrouble 
   let readAtMs = clock.wallMs() - endedTokensKeptMs;
   let reading: Promise<void> | undefined;
   const add = (ended: readonly TokenEnd[]): void => {
-    const nowMs = clock.wallMs();
+    const nowMs = storeMsOf(clock);
     for (const end of ended) remember(known, end, nowMs);
     if (ended.length > 0) onEnded(ended);
   };
@@ -54,7 +54,7 @@ export function createEndedTokens({ store, clock, refreshMs, onEnded, onTrouble 
       fromMs = Math.max(fromMs + 1, page.at(-1)?.atMs ?? 0);
     }
     readAtMs = beganAtMs;
-    forgetBefore(known, beganAtMs - endedTokensKeptMs);
+    forgetBefore(known, storeMsOf(clock) - endedTokensKeptMs);
   };
   const refresh = (): Promise<void> => {
     reading ??= read()

@@ -16,4 +16,4 @@ export type Starting = {
 };
 
 export const start = ({ store, data, onTrouble, tell }: Starting): Pipeline =>
-  startPipeline({ ...(data as CompanionData), store, clock: systemClock, onTrouble, onNews: tell });
+  startPipeline({ ...(data as CompanionData), store, clock: { ...systemClock, storeMs: store.storeMs }, onTrouble, onNews: tell });

@@ -11,7 +11,6 @@ type Gathering = {
   readonly kept: Position[];
   readonly filtered: { readonly position: Position; readonly reason: string }[];
   latest?: LatestLocation;
-  readonly seenAtMs: number;
   state: DeviceState;
 };
 
@@ -31,13 +30,15 @@ type Stepping = {
   /** Of `devices`, in its order. */
   readonly states: readonly (Uint8Array | undefined)[];
   readonly judge: Judge;
+  /** By the store's time, of what was received when the wall clock said so. */
+  readonly seenAtMs?: (receivedAtMs: number) => number;
 };
 
-export const deviceSteps = ({ devices, states, judge }: Stepping): readonly DeviceStep[] => devices.map((each, i) => stepOf(each, states[i], judge));
+export const deviceSteps = ({ devices, states, judge, seenAtMs = (ms) => ms }: Stepping): readonly DeviceStep[] =>
+  devices.map((each, i) => ({ ...stepOf(each, states[i], judge), seenAtMs: seenAtMs((each.events.at(-1) as LogEvent).receivedAtMs) }));
 
 function stepOf({ ref, events }: DeviceEvents, before: Uint8Array | undefined, judge: Judge): DeviceStep {
-  const seenAtMs = (events.at(-1) as LogEvent).receivedAtMs;
-  const gathering: Gathering = { ...ref, kept: [], filtered: [], seenAtMs, state: decodeState(before) };
+  const gathering: Gathering = { ...ref, kept: [], filtered: [], state: decodeState(before) };
   for (const log of events) take(gathering, parseEvent(log), judge);
   const { state, ...step } = gathering;
   return { ...step, state: encodeState(state) };

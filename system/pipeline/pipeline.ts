@@ -1,5 +1,5 @@
 /** One worker's pipeline. */
-import { type Clock, createPause } from '#system/clock.ts';
+import { type Clock, createPause, storeMsAgo, storeMsOf } from '#system/clock.ts';
 import type { DeviceRef, LogEvent, Position, Store } from '#system/store/store.ts';
 import { partitionCount } from '#system/store/store.ts';
 import { byDevice, deviceSteps } from './device-steps.ts';
@@ -44,7 +44,7 @@ export function startPipeline(options: PipelineOptions): Pipeline {
           renewAtMs = options.clock.monotonicMs() + renewEveryMs;
         }
         // What was received until here is stepped over once a page says that it was the log's end.
-        const nowMs = options.clock.wallMs();
+        const nowMs = storeMsOf(options.clock);
         const busy = held.size > 0 && (await stepOnce(options, held, judge));
         if (busy) continue;
         await expireSilent(options, held, nowMs - flushMarginMs);
@@ -72,7 +72,7 @@ export function startPipeline(options: PipelineOptions): Pipeline {
 type Held = Map<number, { fence: number; checkpoint: Position; read: Position }>;
 
 async function takeLeases({ store, clock, owner }: PipelineOptions, held: Held): Promise<void> {
-  const nowMs = clock.wallMs();
+  const nowMs = storeMsOf(clock);
   const results = await Promise.all(Array.from({ length: partitionCount }, (_, partition) => store.lease({ partition, owner, nowMs, ttlMs: leaseTtlMs })));
   for (const [partition, result] of results.entries()) {
     if (result.kind === 'held') {
@@ -106,7 +106,7 @@ async function stepOnce(options: PipelineOptions, held: Held, judge: Judge): Pro
       fence: lease.fence,
       from: lease.checkpoint,
       to,
-      devices: deviceSteps({ devices, states, judge }),
+      devices: deviceSteps({ devices, states, judge, seenAtMs: (receivedAtMs) => storeMsAgo(options.clock, receivedAtMs, options.presenceTimeoutMs ?? 0) }),
       ...presenceOf(options),
     });
     if (result.kind === 'stepped') {

@@ -29,6 +29,8 @@ export const metricNames = {
   workerCpuSeconds: 'headroom_worker_cpu_seconds_total',
   workerResidentBytes: 'headroom_worker_resident_bytes',
   eventLoopDelaySeconds: 'headroom_event_loop_delay_seconds',
+  /** How far the wall clock is ahead of real time since the data were begun: it changes where the clock is put. */
+  clockOffsetSeconds: 'headroom_clock_offset_seconds',
   connections: 'headroom_connections',
   streams: 'headroom_streams',
   /** Counters over all workers. `ended` {code}: a bye's code, or client. */

@@ -28,7 +28,11 @@ import { allPartitions } from './partition.ts';
 
 type Count = { readonly last: number; readonly oldest: number };
 /** `to`: queues that have a delivery of it, as pairs of endpoint and lane. */
-export type EventRow = OutwardEvent & { readonly to: readonly (readonly [string, 'events' | 'handshake'])[]; readonly only?: true };
+export type EventRow = OutwardEvent & {
+  readonly queuedAtMs?: number;
+  readonly to: readonly (readonly [string, 'events' | 'handshake'])[];
+  readonly only?: true;
+};
 
 /** Each event that comes lets so many go whose time is over. */
 const forgottenAtOnce = 8;
@@ -126,7 +130,7 @@ export function removeHappenings(table: OrderedTable, { partition, sources }: Pa
 
 export function enqueueEvent(
   table: OrderedTable,
-  { account, event, only, bounds = outwardBoundsDefault }: Parameters<OutwardCommands['enqueueOutward']>[0],
+  { account, event, only, bounds = outwardBoundsDefault, nowMs = event.atMs }: Parameters<OutwardCommands['enqueueOutward']>[0],
 ): Enqueued {
   if (Buffer.byteLength(event.body) > outwardBodyBytesMax) return { kind: 'too-large' };
   if (table.get(idKey(account, event.id)) !== undefined) return { kind: 'repeat' };
@@ -137,11 +141,11 @@ export function enqueueEvent(
   const lane = only?.lane ?? 'events';
   const { last, oldest } = readJson<Count>(table, countKey(account)) ?? { last: 0, oldest: 1 };
   const number = last + 1;
-  const queued = receivers.filter((row) => addDelivery(table, row, { lane, number, dueAtMs: event.atMs, event, queueMax: bounds.queueMax }));
+  const queued = receivers.filter((row) => addDelivery(table, row, { lane, number, dueAtMs: nowMs, event, queueMax: bounds.queueMax }));
   const to = queued.map(({ id }) => [id, lane] as const);
-  writeJson(table, eventKey(account, number), { ...event, to, ...(only === undefined ? {} : { only: true }) } satisfies EventRow);
+  writeJson(table, eventKey(account, number), { ...event, queuedAtMs: nowMs, to, ...(only === undefined ? {} : { only: true }) } satisfies EventRow);
   writeJson(table, idKey(account, event.id), number);
-  writeJson(table, countKey(account), { last: number, oldest: forget(table, account, { oldest, last: number }, { ...bounds, nowMs: event.atMs }) });
+  writeJson(table, countKey(account), { last: number, oldest: forget(table, account, { oldest, last: number }, { ...bounds, nowMs }) });
   return { kind: 'queued', endpoints: queued.length, dropped: receivers.length - queued.length };
 }
 
@@ -152,7 +156,7 @@ function forget(table: OrderedTable, account: string, { oldest, last }: Count, {
   for (; at < last && at - oldest < forgottenAtOnce; at++) {
     const row = readEventRow(table, account, at);
     if (row === undefined) continue;
-    if (last - at < eventsMax && row.atMs > nowMs - retentionMs) break;
+    if (last - at < eventsMax && (row.queuedAtMs ?? row.atMs) > nowMs - retentionMs) break;
     for (const [endpoint, lane] of row.to) dropDelivery(table, { account, endpoint, lane, number: at });
     table.remove(idKey(account, row.id));
     table.remove(eventKey(account, at));

@@ -117,6 +117,8 @@ export type OutwardCommands = {
     readonly only?: { readonly endpoint: string; readonly lane: Lane };
     /** Those of the settings' defaults without it. */
     readonly bounds?: OutwardBounds;
+    /** Of the store: from when on it is due and kept. Default: when it happened. */
+    readonly nowMs?: number;
   }) => Promise<Enqueued>;
   readonly dropHappenings: (command: { readonly partition: number; readonly sources: readonly string[] }) => Promise<void>;
   readonly claimAttempts: (command: {

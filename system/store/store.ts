@@ -192,6 +192,8 @@ export type Store = ChangeStore &
     /** A copy of all data as it is at one moment, into an empty folder of this machine. Missing where the engine has its own ways. */
     readonly backup?: (folder: string) => Promise<Backup>;
     readonly ackLevel: AckLevel;
+    /** The store's time, for what lasts: leases, due times, windows. Missing where the engine has none: then it is the wall clock. */
+    readonly storeMs?: () => number;
     readonly append: (command: AppendCommand) => Promise<AppendResult>;
     /** Reads what is committed: an event may be seen a moment before its flush, never acknowledged. `account` keeps one account's events; the cursor moves past the others too. */
     readonly readLog: (query: {

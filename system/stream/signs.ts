@@ -2,6 +2,7 @@
  * Signs of life of the devices whose own streams are held here: when one opens, while it is open, and once more when it ends, so that a device is
  * called offline a whole timeout after its end and not up to a third of one earlier.
  */
+import { storeMsOf } from '#system/clock.ts';
 import { type DeviceRef, deviceKey } from '#system/store/store.ts';
 import type { Kit } from './kit.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -12,7 +13,7 @@ export type Sign = DeviceRef & { readonly nowMs: number };
 const signOf = ({ account, device }: Subscriber, nowMs: number): readonly Sign[] => (device === undefined ? [] : [{ account, device, nowMs }]);
 
 export function touch(kit: Kit, subscribers: Iterable<Subscriber>): Promise<void> {
-  const nowMs = kit.clock.wallMs();
+  const nowMs = storeMsOf(kit.clock);
   return give(
     kit,
     [...subscribers].flatMap((subscriber) => signOf(subscriber, nowMs)),
@@ -21,7 +22,7 @@ export function touch(kit: Kit, subscribers: Iterable<Subscriber>): Promise<void
 
 /** Kept until the next tick: ten thousand that end at once are then a few transactions of the store. */
 export function noteEnd(kit: Kit, subscriber: Subscriber): void {
-  for (const sign of signOf(subscriber, kit.clock.wallMs())) kit.endSigns.set(deviceKey(sign), sign);
+  for (const sign of signOf(subscriber, storeMsOf(kit.clock))) kit.endSigns.set(deviceKey(sign), sign);
 }
 
 export function tellEnds(kit: Kit): Promise<void> {

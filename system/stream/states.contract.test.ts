@@ -1,6 +1,8 @@
 /** State channels over a store that answers as the test says, and subscribers that are lists. */
+
 import { Writable } from 'node:stream';
 import { beforeEach, expect, test, vi } from 'vitest';
+import { systemClock } from '#system/clock.ts';
 import type { DeviceRef, LatestLocation, Store } from '#system/store/store.ts';
 import { createStates, type States, watchingOf } from './states.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -32,6 +34,7 @@ beforeEach(() => {
     },
   };
   states = createStates({
+    clock: systemClock,
     store: store as Store,
     push: (subscriber, bytes) => {
       const { k, d } = JSON.parse(/\{.*\}/.exec(bytes.toString())?.[0] ?? '') as { k: string; d: { location: { lat: number } } };

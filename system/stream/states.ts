@@ -2,6 +2,8 @@
  * State channels: the latest location and presence of devices. A snapshot on connect, then what is new, without a cursor. News of a device are
  * gathered for a moment and read once for all; who cannot keep up gets the latest value of each device and none of those between.
  */
+
+import { type Clock, shownMs } from '#system/clock.ts';
 import type { Channel } from '#system/protocol/channels.ts';
 import { type DeviceRef, deviceKey, type Store } from '#system/store/store.ts';
 import { encodeFrame } from './encode.ts';
@@ -22,6 +24,7 @@ export type States = {
 };
 
 export type StatesOptions = {
+  readonly clock: Clock;
   readonly store: Store;
   readonly push: (subscriber: Subscriber, bytes: Buffer, frames: number) => void;
   /** The accounts that somebody here watches. Resolves once no news of them is missed. */
@@ -156,12 +159,12 @@ async function readState({ store }: Kit, ref: DeviceRef): Promise<State> {
   return { seenAtMs: presence?.seenAtMs ?? 0, d: { presence: presence?.online === true ? 'online' : 'offline', ...(location && { location }) } };
 }
 
-function tell({ push }: Kit, subscriber: Subscriber, device: string, state: State): void {
+function tell({ push, clock }: Kit, subscriber: Subscriber, device: string, state: State): void {
   const { watching, form } = subscriber;
   if (watching === undefined || state === undefined) return;
   const channels = [...(watching.devices.has(device) ? [`device:${device}`] : []), ...(watching.all ? ['devices'] : [])];
   for (const ch of channels) {
-    const bytes = encodeFrame(form, { t: 'put', ch, k: device, ts: new Date(state.seenAtMs).toISOString(), d: state.d });
+    const bytes = encodeFrame(form, { t: 'put', ch, k: device, ts: new Date(shownMs(clock, state.seenAtMs)).toISOString(), d: state.d });
     // Behind the newest of this device that waits, nothing older may come.
     if (subscriber.undrainedSinceMs > 0) watching.pending.set(`${ch} ${device}`, bytes);
     else push(subscriber, bytes, 1);

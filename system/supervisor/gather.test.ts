@@ -17,6 +17,7 @@ const snapshotOf = (worker: number, opened: number): Snapshot => ({
   cpuSeconds: 0,
   residentBytes: 0,
   loopDelaySeconds: 0,
+  clockOffsetSeconds: 0,
   connections: 0,
   streams: { held: 1, opened, frames: 0, heartbeats: 0, bytes: 0, catchUps: 0, ended: {} },
   store: undefined,

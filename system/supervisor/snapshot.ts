@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FastifyInstance } from 'fastify';
 import { systemClock } from '#system/clock.ts';
 import type { Store } from '#system/store/store.ts';
+import type { ClockWatch } from '#system/telemetry/clock-watch.ts';
 import type { Counts, Snapshot } from '#system/telemetry/counts.ts';
 
 type Watching = {
@@ -12,11 +13,12 @@ type Watching = {
   readonly app: FastifyInstance;
   readonly webhooks: Readonly<Record<string, number>>;
   readonly connections: () => Promise<number>;
+  readonly clock: ClockWatch;
 };
 
 const loopDelayResolutionMs = 10;
 
-export function createSnapshots({ store, counts, app, webhooks, connections }: Watching): () => Promise<Snapshot> {
+export function createSnapshots({ store, counts, app, webhooks, connections, clock }: Watching): () => Promise<Snapshot> {
   const loopDelay = monitorEventLoopDelay({ resolution: loopDelayResolutionMs });
   loopDelay.enable();
   return async () => {
@@ -33,6 +35,7 @@ export function createSnapshots({ store, counts, app, webhooks, connections }: W
       cpuSeconds: (cpu.user + cpu.system) / 1e6,
       residentBytes: readResident(),
       loopDelaySeconds,
+      clockOffsetSeconds: clock.offsetSeconds(),
       connections: open,
       streams: { ...app.hub.counts, held: app.hub.held() },
       webhooks,

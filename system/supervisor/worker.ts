@@ -17,6 +17,7 @@ import type { RestartOutcome } from '#system/routes-admin.ts';
 import type { DeviceRef, Store } from '#system/store/store.ts';
 import type { Permits } from '#system/stream/permits.ts';
 import { startDeliveries } from '#system/sync/deliveries.ts';
+import { watchClock } from '#system/telemetry/clock-watch.ts';
 import { createCounts, type Snapshot } from '#system/telemetry/counts.ts';
 import { type Dispatcher, noWebhookCounts, startDispatcher, type WebhookCounts } from '#system/webhooks/dispatcher.ts';
 import { createWebhookKit } from '#system/webhooks/kit.ts';
@@ -73,7 +74,7 @@ const streamsMaxDefault = 10_000;
 
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { config, adminToken, store, metrics, log, relay, startDrain, restartWorkers, permits, connectionsMax, customise } = options;
-  const clock = systemClock;
+  const clock = { ...systemClock, storeMs: store.storeMs };
   const key = config.signingKey ?? (await store.settle({ name: 'signing-key', candidate: randomBytes(32).toString('base64url') }));
   const counts = createCounts(laneNames);
   const phase: Phase = { draining: false, closing: false };
@@ -117,7 +118,14 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     hearWatch: bus.receiveWatch,
     hearWatches: bus.receiveWatches,
     deviceNews: deps.bus.tellDevices,
-    snapshot: createSnapshots({ store: deps.store, counts, webhooks: webhookCounts, app, connections: doors.connections }),
+    snapshot: createSnapshots({
+      store: deps.store,
+      counts,
+      webhooks: webhookCounts,
+      app,
+      connections: doors.connections,
+      clock: watchClock({ clock, onStep: (text) => log('error', text) }),
+    }),
     ...createEnding({ app, adminApp, doors: [doors, adminDoors], loops: [deliveries, dispatcher, ...startArchive(deps, config)], store, phase, windowMs }),
   };
 }

@@ -17,6 +17,7 @@ export type Snapshot = {
   readonly cpuSeconds: number;
   readonly residentBytes: number;
   readonly loopDelaySeconds: number;
+  readonly clockOffsetSeconds: number;
   readonly connections: number;
   readonly streams: {
     readonly held: number;

@@ -19,7 +19,21 @@ const snapshotOf = (worker: number, record: (counts: ReturnType<typeof createCou
   };
   const streams = { held: 1, opened: 2, frames: 3, heartbeats: 4, bytes: 5, catchUps: 6, ended: { age: 1 } };
   const webhooks = { delivered: 1 };
-  return { worker, requests, lanes, appends, webhooks, usageSpikes: 1, cpuSeconds: 1, residentBytes: 2, loopDelaySeconds: 3, connections: 4, streams, store };
+  return {
+    worker,
+    requests,
+    lanes,
+    appends,
+    webhooks,
+    usageSpikes: 1,
+    cpuSeconds: 1,
+    residentBytes: 2,
+    loopDelaySeconds: 3,
+    clockOffsetSeconds: 0,
+    connections: 4,
+    streams,
+    store,
+  };
 };
 
 test('every name of the protocol is printed, with what all workers counted together', async () => {

@@ -61,6 +61,7 @@ const help: Readonly<Record<MetricKey, string>> = {
   workerCpuSeconds: 'CPU of a worker, user and system',
   workerResidentBytes: 'Resident memory of a worker',
   eventLoopDelaySeconds: 'Longest delay of a worker’s event loop since it was last asked',
+  clockOffsetSeconds: 'How far the wall clock is ahead of real time since the data were begun',
   connections: 'Open connections of a worker',
   streams: 'Streams held by a worker',
   streamsOpened: 'Streams opened',
@@ -139,6 +140,10 @@ function metricsOf(present: readonly Snapshot[], past: readonly Past[]): MetricD
     gauge(
       'eventLoopDelaySeconds',
       perWorker(({ loopDelaySeconds }) => loopDelaySeconds),
+    ),
+    gauge(
+      'clockOffsetSeconds',
+      perWorker(({ clockOffsetSeconds }) => clockOffsetSeconds),
     ),
     gauge(
       'connections',

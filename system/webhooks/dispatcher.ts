@@ -1,10 +1,10 @@
 /** Sends what is due. Every worker runs one: the store gives each delivery to one of them at a time. */
-import { type Clock, createPause, type Pause } from '#system/clock.ts';
+import { type Clock, createPause, type Pause, storeMsOf } from '#system/clock.ts';
 import type { ClaimedAttempt, Store } from '#system/store/store.ts';
 import { judge } from './retry.ts';
 import type { Send, SendAnswer } from './send.ts';
 import type { WebhookSettings } from './settings.ts';
-import { signedHeaders } from './signature.ts';
+import { secretsAt, signedHeaders } from './signature.ts';
 import type { Webhooks } from './webhooks.ts';
 
 /** Plain numbers, by what they count. `retried`: attempts that failed and are not the last. */
@@ -61,12 +61,13 @@ export function startDispatcher(options: DispatcherOptions): Dispatcher {
 }
 
 /** To their accounts. True: there may be more at once. */
-async function tellHappenings({ store, settings, counts }: DispatcherOptions): Promise<boolean> {
+async function tellHappenings({ store, clock, settings, counts }: DispatcherOptions): Promise<boolean> {
   const happenings = await store.readHappenings({ perPartitionMax: happeningsPerPartition });
   if (happenings.length === 0) return false;
   // Submitted in order and at once: the store runs them in this order. Told twice by two workers they are told once.
+  const given = { nowMs: storeMsOf(clock), bounds: settings.bounds };
   const told = await Promise.all(
-    happenings.map(({ account, id, type, atMs, body }) => store.enqueueOutward({ account, event: { id, type, atMs, body }, bounds: settings.bounds })),
+    happenings.map(({ account, id, type, atMs, body }) => store.enqueueOutward({ account, event: { id, type, atMs, body }, ...given })),
   );
   for (const one of told) counts.dropped += one.kind === 'queued' ? one.dropped : one.kind === 'too-large' ? 1 : 0;
   const byPartition = Map.groupBy(happenings, ({ partition }) => partition);
@@ -79,7 +80,7 @@ async function startDue(options: DispatcherOptions, running: Running): Promise<n
   const { store, clock, settings } = options;
   const free = settings.attemptsAtOnceMax - running.places.size;
   if (free <= 0) return 0;
-  const nowMs = clock.wallMs();
+  const nowMs = storeMsOf(clock);
   const due = await store.readOutwardDue({ nowMs });
   if (due.length === 0) return 0;
   // Each time another partition is the first: where there are more than places, none waits for ever.
@@ -118,10 +119,11 @@ async function attempt({ store, clock, settings, send, webhooks, counts, random 
   const atMs = clock.wallMs();
   const startedMs = clock.monotonicMs();
   const { row, event, lane } = claimed;
-  const answer = await send({ url: row.url, headers: signedHeaders(event, row.secrets, atMs), body: event.body });
+  const answer = await send({ url: row.url, headers: signedHeaders(event, secretsAt(row.secrets, storeMsOf(clock)), atMs), body: event.body });
   const tookMs = Math.round(clock.monotonicMs() - startedMs);
-  const nowMs = clock.wallMs();
-  const outcome = judge(answer, { attempt: claimed.attempt, scheduleMs: settings.scheduleMs, nowMs, random: random() });
+  const nowMs = storeMsOf(clock);
+  const judging = { attempt: claimed.attempt, scheduleMs: settings.scheduleMs, nowMs, wallMs: clock.wallMs(), random: random() };
+  const outcome = judge(answer, judging);
   // Before it is settled: an echo that was heard must not be lost to a crash between.
   if (lane === 'handshake' && outcome.kind === 'delivered') await hearEcho(webhooks, claimed, answer);
   const { account, endpoint, number, lease } = claimed;

@@ -6,7 +6,7 @@ import type { SendAnswer } from './send.ts';
 const scheduleMs = [0, 1000, 60_000];
 const nowMs = 1_790_000_000_000;
 const answered = (status: number, retryAfter?: string): SendAnswer => ({ kind: 'answered', status, retryAfter, body: '' });
-const judged = (answer: SendAnswer, attempt = 0, random = 0.5) => judge(answer, { attempt, scheduleMs, nowMs, random });
+const judged = (answer: SendAnswer, attempt = 0, random = 0.5) => judge(answer, { attempt, scheduleMs, nowMs, wallMs: nowMs, random });
 
 test.each([200, 202, 204, 299])('%i delivers', (status) => {
   expect(judged(answered(status))).toEqual({ kind: 'delivered' });

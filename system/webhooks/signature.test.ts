@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { expect, test } from 'vitest';
-import { newSecret, signedHeaders } from './signature.ts';
+import { newSecret, secretsAt, signedHeaders } from './signature.ts';
 
 const event = { id: 'evt_1', type: 'x', atMs: 0, body: '{"type":"x","data":{"word":"größer"}}' };
 
@@ -8,7 +8,7 @@ test('the reference verifies it, under each secret that holds, and under no othe
   const nowMs = Date.now();
   const [present, before, gone] = [newSecret(), newSecret(), newSecret()];
   const secrets = [{ secret: present }, { secret: before, untilMs: nowMs + 1 }, { secret: gone, untilMs: nowMs }];
-  const headers = signedHeaders(event, secrets, nowMs);
+  const headers = signedHeaders(event, secretsAt(secrets, nowMs), nowMs);
   for (const secret of [present, before]) expect(new Webhook(secret).verify(event.body, headers)).toEqual(JSON.parse(event.body));
   for (const secret of [gone, newSecret()]) expect(() => new Webhook(secret).verify(event.body, headers)).toThrow();
 });

@@ -18,10 +18,10 @@ export function sign(
 export const secretsAt = (secrets: readonly EndpointSecret[], nowMs: number): readonly EndpointSecret[] =>
   secrets.filter(({ untilMs = Number.POSITIVE_INFINITY }) => untilMs > nowMs);
 
-/** Signed with every secret that holds at the time of the attempt. */
+/** Signed with all of these secrets: those that hold at the time of the attempt. `nowMs` is the wall clock's, since others compare it. */
 export function signedHeaders(event: OutwardEvent, secrets: readonly EndpointSecret[], nowMs: number): Readonly<Record<string, string>> {
   const timestampSeconds = Math.floor(nowMs / 1000);
-  const signatures = secretsAt(secrets, nowMs).map(({ secret }) => sign(secret, { id: event.id, timestampSeconds, body: event.body }));
+  const signatures = secrets.map(({ secret }) => sign(secret, { id: event.id, timestampSeconds, body: event.body }));
   return {
     'content-type': 'application/json',
     'user-agent': 'Headroom-Webhooks/1',

@@ -1,6 +1,6 @@
 /** What an account does with its endpoints. Outcomes are values; the routes turn them into HTTP. */
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '#system/clock.ts';
+import { type Clock, shownMs, storeMsOf } from '#system/clock.ts';
 import { digestOf, matchesDigest } from '#system/protocol/secrets.ts';
 import { confirmationType, testType, type WebhookType } from '#system/protocol/webhooks.ts';
 import { type Endpoint, type EndpointKey, endpointsPerAccountMax, outwardEvent, type Store } from '#system/store/store.ts';
@@ -48,8 +48,16 @@ export function createWebhooks(options: WebhooksOptions): Webhooks {
       // Before the lookup, which costs more than all else; the store asks again.
       if ((await store.readEndpoints({ account })).length >= endpointsPerAccountMax) return { kind: 'full' };
       if (!(await allowed(url))) return { kind: 'forbidden-url' };
-      const nowMs = clock.wallMs();
-      const base = { version: 1, account, id: `wh_${randomBytes(12).toString('hex')}`, url, types, createdAtMs: nowMs, secrets: [{ secret: newSecret() }] };
+      const nowMs = storeMsOf(clock);
+      const base = {
+        version: 1,
+        account,
+        id: `wh_${randomBytes(12).toString('hex')}`,
+        url,
+        types,
+        createdAtMs: clock.wallMs(),
+        secrets: [{ secret: newSecret() }],
+      };
       const { row, token } = withHandshake(base, nowMs + settings.handshakeSeconds * 1000);
       const first: Endpoint = description === undefined ? row : { ...row, description };
       const { kind } = await store.putEndpoint({ expected: undefined, row: first, nowMs });
@@ -84,7 +92,7 @@ export function createWebhooks(options: WebhooksOptions): Webhooks {
       if (row.state.kind !== 'active') return { kind: 'not-active' };
       const data = { webhook_id: row.id };
       const event = outwardEvent({ account: key.account, type: testType, source: randomBytes(16).toString('hex'), atMs: clock.wallMs(), data });
-      await store.enqueueOutward({ account: key.account, event, only: { endpoint: row.id, lane: 'events' }, bounds: settings.bounds });
+      await store.enqueueOutward({ account: key.account, event, only: { endpoint: row.id, lane: 'events' }, nowMs: storeMsOf(clock), bounds: settings.bounds });
       return { kind: 'queued', eventId: event.id };
     },
     confirm: async (token) => {
@@ -127,9 +135,9 @@ function patched(row: Endpoint, patch: Patch, expiresAtMs: number): { readonly n
 async function sendHandshake({ store, clock, settings }: WebhooksOptions, row: Endpoint, token: string, { baseUrl }: Reached): Promise<void> {
   const { challenge, expiresAtMs, tokenDigest } = row.handshake;
   const confirmUrl = `${settings.publicUrl ?? baseUrl}/v1/webhooks/confirm?token=${token}`;
-  const data = { webhook_id: row.id, challenge, confirm_url: confirmUrl, expires_at: new Date(expiresAtMs).toISOString() };
+  const data = { webhook_id: row.id, challenge, confirm_url: confirmUrl, expires_at: new Date(shownMs(clock, expiresAtMs)).toISOString() };
   const event = outwardEvent({ account: row.account, type: confirmationType, source: tokenDigest, atMs: clock.wallMs(), data });
-  await store.enqueueOutward({ account: row.account, event, only: { endpoint: row.id, lane: 'handshake' }, bounds: settings.bounds });
+  await store.enqueueOutward({ account: row.account, event, only: { endpoint: row.id, lane: 'handshake' }, nowMs: storeMsOf(clock), bounds: settings.bounds });
 }
 
 /** Once: whoever comes second, or late, is told that its time is over. */
@@ -151,7 +159,7 @@ async function update(
   for (let round = 0; round < roundsMax; round++) {
     const row = await store.readEndpoint(key);
     if (row === undefined) return { kind: 'missing' };
-    const nowMs = clock.wallMs();
+    const nowMs = storeMsOf(clock);
     const changed = change(row, nowMs);
     if (changed === undefined) return { kind: 'not-active' };
     const next = { ...changed, version: row.version + 1 };

@@ -3,6 +3,8 @@
 import { digestBytes, digestKey } from '#system/store/digest.ts';
 import { addUsage, forgetMarks, type UsageGain } from '#system/store/ordered-usage.ts';
 import { type AppendCommand, type AppendReceipt, type AppendResult, dayOf } from '#system/store/store.ts';
+import type { StoreTime } from '#system/store/store-time.ts';
+import type { Ages } from './ages.ts';
 import { type BlockView, encodeRecord, positionOf, sequenceKey, thinBlock, viewBlock } from './codec.ts';
 import { ordered } from './lmdb-changes.ts';
 import type { Marks } from './marks.ts';
@@ -26,8 +28,10 @@ export type AppendGroupInput = {
   readonly tables: Tables;
   readonly seen: Seen;
   readonly marks: Marks;
+  readonly ages: Ages;
+  readonly time: StoreTime;
   readonly dedupeHours: number;
-  /** Records that were received this long before the newest one are pruned. */
+  /** Records that have been there for this long are pruned. */
   readonly hotWindowMs: number;
   /** Not before they are archived. */
   readonly isArchived: boolean;
@@ -37,7 +41,7 @@ export type AppendGroupInput = {
 const recordsBetweenPrunes = 32;
 const marksForgottenAtOnce = 256;
 
-export function beginAppends({ tables, seen, marks, dedupeHours, hotWindowMs, isArchived }: AppendGroupInput): AppendGroup {
+export function beginAppends({ tables, seen, marks, ages, time, dedupeHours, hotWindowMs, isArchived }: AppendGroupInput): AppendGroup {
   const head = readHead(tables);
   const sequence = head.sequence + 1;
   const accepted = [...head.accepted];
@@ -54,7 +58,7 @@ export function beginAppends({ tables, seen, marks, dedupeHours, hotWindowMs, is
     const block = viewBlock(bytes, start);
     const scope = idempotency && digestKey(block.account, block.device, idempotency.key);
     if (scope && idempotency) {
-      generation ??= currentGeneration(tables, block.receivedAtMs, dedupeHours);
+      generation ??= currentGeneration(tables, time.nowMs(), dedupeHours);
       const before = readRow<Answer>(tables.answers[0], scope) ?? readRow<Answer>(tables.answers[1], scope);
       if (before !== undefined && before.digest !== idempotency.digest) return { kind: 'idempotency-mismatch' };
       if (before !== undefined)
@@ -105,10 +109,11 @@ export function beginAppends({ tables, seen, marks, dedupeHours, hotWindowMs, is
 
   function finish(): void {
     if (blocks.length > 0) {
+      ages.mark(head.sequence);
       tables.log.putSync(sequenceKey(sequence), encodeRecord(blocks));
       if (sequence % recordsBetweenPrunes === 0) forgetMarks(usage, { before: dayOf(receivedAtMs) - 1, limit: marksForgottenAtOnce });
-      const pruning = { tables, head: { sequence, floor: head.floor, accepted }, sealedThrough: seen.sealedThrough(), isArchived };
-      const floor = sequence % recordsBetweenPrunes === 0 ? prune({ ...pruning, beforeMs: receivedAtMs - hotWindowMs }) : head.floor;
+      const pruning = { tables, time, head: { sequence, floor: head.floor, accepted }, sealedThrough: seen.sealedThrough(), isArchived };
+      const floor = sequence % recordsBetweenPrunes === 0 ? prune({ ...pruning, beforeMs: time.nowMs() - hotWindowMs }) : head.floor;
       writeRow(tables.rows, 'head', { sequence, position: positionOf(sequence, index - 1), floor, accepted } satisfies Head);
     }
     for (const gain of gains.values()) addUsage(usage, gain);

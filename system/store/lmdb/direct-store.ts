@@ -4,6 +4,8 @@ import { limits } from '#system/protocol/limits.ts';
 import { type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
 import { putMetered } from '#system/store/ordered-usage.ts';
 import { type AccountRow, type AppendResult, type Store, StoreUnavailable } from '#system/store/store.ts';
+import { createMachineClock, type MachineClock, type TimeAnchor } from '#system/store/store-time.ts';
+import { openTime } from './ages.ts';
 import { type AppendExtra, type AppendGroup, type AppendGroupInput, beginAppends } from './appends.ts';
 import { backUp } from './backup.ts';
 import { blockBytesMax, viewBlock, writeBlock } from './codec.ts';
@@ -40,7 +42,10 @@ export type AppendBatch = {
   readonly extras: readonly AppendExtra[];
 };
 
-export type DirectStore = Store & { readonly appendBatch: (batch: AppendBatch) => Promise<readonly AppendResult[]> };
+export type DirectStore = Store & {
+  /** Of its time, for other threads. */ readonly anchor: TimeAnchor;
+  readonly appendBatch: (batch: AppendBatch) => Promise<readonly AppendResult[]>;
+};
 
 /** Of all processes of a machine only one holds the write lock: this bounds how long. With the batch that joins last still one record. */
 const weightPerGroupMax = 16_384;
@@ -52,7 +57,7 @@ const commitFlags: number = 2;
 type Shared = { readonly appends: () => AppendGroup; readonly steps: () => StepContext; readonly finish: () => void };
 
 function shareTransaction(input: AppendGroupInput): Shared {
-  const { tables } = input;
+  const { tables, time } = input;
   let appends: AppendGroup | undefined;
   let steps: StepContext | undefined;
   return {
@@ -62,7 +67,7 @@ function shareTransaction(input: AppendGroupInput): Shared {
     },
     steps: () => {
       // A page of the pipeline brings a step for each partition: the floor is read once for all.
-      steps ??= { floor: readHead(tables).floor, tallies: beginStepTallies(tables) };
+      steps ??= { floor: readHead(tables).floor, offsetMs: time.offsetMs(), tallies: beginStepTallies(tables) };
       return steps;
     },
     finish: () => {
@@ -72,14 +77,22 @@ function shareTransaction(input: AppendGroupInput): Shared {
   };
 }
 
-export function openDirectStore(tables: Tables, options: DirectOptions, onLost?: (trouble: StoreUnavailable) => void): DirectStore {
-  const seen = openSeen(tables, options);
+export type DirectSurroundings = {
+  readonly onLost?: (trouble: StoreUnavailable) => void;
+  /** For tests; else this machine's. */
+  readonly machine?: MachineClock;
+};
+
+export function openDirectStore(tables: Tables, options: DirectOptions, { onLost, machine = createMachineClock() }: DirectSurroundings = {}): DirectStore {
+  const { anchor, time, ages, settle: settleTime } = openTime(tables, machine);
+  const seen = openSeen(tables, { ...options, time });
   const marks = createMarks();
   seen.catchUp(readHead(tables).sequence);
-  tables.root.transactionSync(() => settleEpoch(tables, ''), commitFlags);
+  settleStart(tables, settleTime);
   const hotWindowMs = (options.hotWindowHours ?? limits.hotWindowHours) * 3_600_000;
   const { dedupeHours, isArchived = false } = options;
-  let shared = shareTransaction({ tables, seen, marks, dedupeHours, hotWindowMs, isArchived });
+  const sharing = { tables, seen, marks, ages, time, dedupeHours, hotWindowMs, isArchived };
+  let shared = shareTransaction(sharing);
   let closed = false;
 
   const commits = createGroupCommit({
@@ -88,7 +101,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
     commit: (jobs) => {
       refuseBeyond(tables, options.mapSizeBytes);
       refuseOnFullDisk(options.folder);
-      shared = shareTransaction({ tables, seen, marks, dedupeHours, hotWindowMs, isArchived });
+      shared = shareTransaction(sharing);
       let transaction = 0;
       try {
         tables.root.transactionSync(() => {
@@ -120,13 +133,10 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
   return {
     ...storeReads(tables, () => closed),
     ackLevel: options.durability,
+    anchor,
+    storeMs: time.nowMs,
     appendBatch,
-    append: async (command) => {
-      const bytes = Buffer.allocUnsafe(blockBytesMax(command));
-      writeBlock(bytes, 0, command);
-      const [result] = await appendBatch({ bytes, events: command.events.length, extras: [command] });
-      return result as AppendResult;
-    },
+    append: appendOne(appendBatch),
     lease: (command) => commits.submit(() => lease(tables, command)),
     release: (command) => commits.submit(() => release(tables, command)),
     step: (command) => commits.submit(() => step(tables, command, shared.steps())),
@@ -138,10 +148,10 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
       }),
     settle: (settling) => commits.submit(() => settle(tables, settling)),
     leaseQuota: (wanted) => commits.submit(() => leaseQuota(tables, wanted)),
-    expire: (command) => commits.submit(() => expire(tables, command)),
+    expire: (command) => commits.submit(() => expire(tables, command, time)),
     ...archiveCommands(tables, (job) => commits.submit(job)),
     noteClock: (command) => commits.submit(() => noteClock(tables, command)),
-    ...deviceCommands(tables, (job) => commits.submit(job)),
+    ...deviceCommands(tables, time, (job) => commits.submit(job)),
     putMetered: (metered) => commits.submit(() => putMetered(ordered(tables.usage), metered)),
     backup: (to) => backUp(tables, to),
     ...changeCommands(tables, { submit: (job) => commits.submit(job), retention: options.retention ?? retentionDefault }),
@@ -151,6 +161,22 @@ export function openDirectStore(tables: Tables, options: DirectOptions, onLost?:
       await commits.close();
     },
   };
+}
+
+const appendOne =
+  (appendBatch: DirectStore['appendBatch']): Store['append'] =>
+  async (command) => {
+    const bytes = Buffer.allocUnsafe(blockBytesMax(command));
+    writeBlock(bytes, 0, command);
+    const [result] = await appendBatch({ bytes, events: command.events.length, extras: [command] });
+    return result as AppendResult;
+  };
+
+function settleStart(tables: Tables, settleTime: () => void): void {
+  tables.root.transactionSync(() => {
+    settleEpoch(tables, '');
+    settleTime();
+  }, commitFlags);
 }
 
 /**

@@ -1,9 +1,11 @@
 /** The outward half by message to the writing thread, and the commands of a device that tell what happened. */
+
 import { endsTokens, tellPresence, tellRegistered } from '#system/store/device-happenings.ts';
 import { touchDevice } from '#system/store/ordered-presence.ts';
 import { addRegistration } from '#system/store/ordered-usage.ts';
 import { outwardCommands } from '#system/store/outward-table.ts';
 import { type DeviceRow, dayOf, type OutwardCommands, type OutwardReads, type Store } from '#system/store/store.ts';
+import type { StoreTime } from '#system/store/store-time.ts';
 import { noteEndedTokens } from './ended-tokens.ts';
 import { ordered, type Submit } from './lmdb-changes.ts';
 import { deviceRowKey } from './reads.ts';
@@ -28,7 +30,7 @@ export const askedOutward = (command: AskCommand, read: AskRead): OutwardCommand
   readDeliveries: (query) => read('readDeliveries', query),
 });
 
-export function deviceCommands(tables: Tables, submit: Submit): Pick<Store, 'putDevice' | 'touch'> & OutwardCommands {
+export function deviceCommands(tables: Tables, time: StoreTime, submit: Submit): Pick<Store, 'putDevice' | 'touch'> & OutwardCommands {
   const outward = ordered(tables.outward);
   return {
     ...outwardCommands(outward, submit),
@@ -46,7 +48,7 @@ export function deviceCommands(tables: Tables, submit: Submit): Pick<Store, 'put
     touch: ({ nowMs, timeoutMs, ...ref }) =>
       submit(() => {
         const appeared = touchDevice(ordered(tables.presence), ref, { nowMs, timeoutMs });
-        if (appeared) tellPresence(outward, { ...ref, atMs: nowMs }, true);
+        if (appeared) tellPresence(outward, { ...ref, atMs: nowMs + time.offsetMs() }, true);
         return appeared;
       }),
   };

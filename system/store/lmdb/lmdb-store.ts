@@ -3,6 +3,7 @@
  * waits for the disk: a flush that hangs in the kernel leaves this thread able to say so.
  */
 import { partitionCount, type Store, type StoreUnavailable } from '#system/store/store.ts';
+import { createMachineClock, createStoreTime } from '#system/store/store-time.ts';
 import { createAppendQueue } from './append-queue.ts';
 import type { DirectOptions } from './direct-store.ts';
 import { askedOutward } from './lmdb-outward.ts';
@@ -39,6 +40,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     readCounters: (account) => read('readCounters', account),
     readBacklog: () => read('readBacklog', undefined),
     ackLevel: options.durability,
+    storeMs: createStoreTime(thread.anchor, createMachineClock()).nowMs,
     append: (append) => (closed ? Promise.reject(closedError()) : appends.add(append)),
     lease: async (lease) => command('lease', checked(lease)),
     release: async (release) => command('release', checked(release)),

@@ -1,5 +1,6 @@
 /** Between the thread that serves requests and the thread that writes. */
 import type { AppendResult, OutwardCommands, Store, StoreTrouble } from '#system/store/store.ts';
+import type { TimeAnchor } from '#system/store/store-time.ts';
 import type { AppendExtra } from './appends.ts';
 import type { DirectOptions } from './direct-store.ts';
 import type { ChangeCommands } from './lmdb-changes.ts';
@@ -46,7 +47,7 @@ export type ToThread =
 export type Failure = { readonly trouble: StoreTrouble | undefined; readonly text: string };
 
 export type FromThread =
-  | { readonly kind: 'opened' }
+  | { readonly kind: 'opened'; readonly anchor: TimeAnchor }
   | { readonly kind: 'not-opened'; readonly failure: Failure }
   | { readonly kind: 'appended'; readonly id: number; readonly results: readonly AppendResult[] }
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown }

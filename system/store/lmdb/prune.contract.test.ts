@@ -9,12 +9,20 @@ import { openTables, readHead, type Tables } from './tables.ts';
 
 const hourMs = 3_600_000;
 let folder: string;
+/** This machine, whose real time the tests advance, and its wall clock, which they put where they want. */
+const clocks = { uptimeMs: 0, wallMs: 0 };
+const machine = { boot: 'one', uptimeMs: () => clocks.uptimeMs, wallMs: () => clocks.wallMs };
+function pass(ms: number): void {
+  clocks.uptimeMs += ms;
+  clocks.wallMs += ms;
+}
 let tables: Tables;
 let store: DirectStore;
 beforeEach(() => {
+  Object.assign(clocks, { uptimeMs: 0, wallMs: 0 });
   folder = mkdtempSync(join(tmpdir(), 'prune-'));
   tables = openTables(folder, true);
-  store = openDirectStore(tables, { folder, dedupeHours: 24, hotWindowHours: 24, eventsPerRun: 1000, durability: 'memory' });
+  store = openDirectStore(tables, { folder, dedupeHours: 25, hotWindowHours: 24, eventsPerRun: 1000, durability: 'memory' }, { machine });
 });
 afterEach(async () => {
   await store.close();
@@ -22,10 +30,10 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function send(from: number, records: number, receivedAtMs: number): Promise<void> {
+async function send(from: number, records: number): Promise<void> {
   for (let i = from; i < from + records; i++) {
     const events = Array.from({ length: 10 }, (_, event) => ({ id: `e${i}-${event}`, bytes: Buffer.from('{}') }));
-    await store.append({ account: 'a', device: 'd', receivedAtMs, rejectedCount: 0, events });
+    await store.append({ account: 'a', device: 'd', receivedAtMs: machine.wallMs(), rejectedCount: 0, events });
   }
 }
 
@@ -51,11 +59,12 @@ const exported = async (): Promise<readonly string[]> => {
 };
 
 it('prunes what is old, stepped over and known to dedupe elsewhere; the rest is read as before', async () => {
-  await send(0, 600, 0);
+  await send(0, 600);
   await stepOver();
-  await send(600, 600, 25 * hourMs);
+  pass(25 * hourMs);
+  await send(600, 600);
   await stepOver();
-  await send(1200, 600, 25 * hourMs);
+  await send(1200, 600);
   const { floor } = readHead(tables);
   expect(floor).toBeGreaterThan(1);
   expect(floor).toBeLessThanOrEqual(601);
@@ -69,32 +78,66 @@ it('prunes what is old, stepped over and known to dedupe elsewhere; the rest is 
 });
 
 it('keeps what the pipeline has not stepped over, however old', async () => {
-  await send(0, 300, 0);
-  await send(300, 900, 25 * hourMs);
+  await send(0, 300);
+  pass(25 * hourMs);
+  await send(300, 900);
   expect(readHead(tables).floor).toBe(1);
   expect(await exported()).toHaveLength(12_000);
 });
 
 it('keeps what is inside the window', async () => {
-  await send(0, 600, 0);
+  await send(0, 600);
   await stepOver();
-  await send(600, 600, 23 * hourMs);
+  pass(23 * hourMs);
+  await send(600, 600);
   expect(readHead(tables).floor).toBe(1);
 });
 
 it('a pruned event is a duplicate still', async () => {
-  await send(0, 600, 0);
+  await send(0, 600);
   await stepOver();
-  await send(600, 600, 23.9 * hourMs);
+  pass(23.9 * hourMs);
+  await send(600, 600);
   await stepOver();
-  await send(1200, 100, 24.05 * hourMs);
+  pass(0.15 * hourMs);
+  await send(1200, 100);
   expect(readHead(tables).floor).toBeGreaterThan(1);
   const again = await store.append({
     account: 'a',
     device: 'd',
-    receivedAtMs: 24.05 * hourMs,
+    receivedAtMs: machine.wallMs(),
     rejectedCount: 0,
     events: [{ id: 'e0-0', bytes: Buffer.from('{}') }],
   });
   expect(again).toMatchObject({ accepted: 0, duplicate: 1 });
+});
+
+it.each([-72, -1, 1, 72])('a wall clock that is put by %d hours takes nothing with it, and keeps nothing for longer', async (hours) => {
+  clocks.wallMs = 1e12;
+  await send(0, 600);
+  await stepOver();
+  clocks.wallMs += hours * hourMs;
+  await send(600, 300);
+  await stepOver();
+  clocks.wallMs -= hours * hourMs;
+  await send(900, 300);
+  await stepOver();
+  expect(await exported()).toHaveLength(12_000);
+  const again = { id: 'e0-0', bytes: Buffer.from('{}') };
+  const repeat = await store.append({ account: 'a', device: 'd', receivedAtMs: machine.wallMs(), rejectedCount: 0, events: [again] });
+  expect(repeat).toMatchObject({ accepted: 0, duplicate: 1 });
+  pass(25 * hourMs);
+  await send(1200, 640);
+  expect(readHead(tables).floor).toBeGreaterThan(900);
+});
+
+it('an answer under its key is known for its day, wherever the wall clock is put', async () => {
+  clocks.wallMs = 1e12;
+  const idempotency = { key: 'k', digest: 'd', note: 'n' };
+  const ask = () => store.append({ account: 'a', device: 'd', receivedAtMs: machine.wallMs(), rejectedCount: 0, events: [], idempotency });
+  expect(await ask()).toMatchObject({ kind: 'appended' });
+  for (const hours of [72, -72, -72, 72]) {
+    clocks.wallMs += hours * hourMs;
+    expect(await ask()).toMatchObject({ kind: 'replayed' });
+  }
 });

@@ -1,6 +1,8 @@
 /** Forgetting what nobody may ask for any more: records beyond the hot window, and what their steps filtered. */
 import { archivedThrough } from '#system/store/ordered-archive.ts';
 import { partitionCount, positionStart } from '#system/store/store.ts';
+import type { StoreTime } from '#system/store/store-time.ts';
+import { agedThrough, storeTimeOf } from './ages.ts';
 import { positionOf, receivedAtOf, sequenceKey, sequenceOf } from './codec.ts';
 import { ordered } from './lmdb-changes.ts';
 import { reasonsKey } from './steps.ts';
@@ -11,17 +13,19 @@ const recordsAtOnce = 64;
 
 export type PruneInput = {
   readonly tables: Tables;
+  readonly time: StoreTime;
   readonly head: Pick<Head, 'sequence' | 'floor' | 'accepted'>;
   /** Records after this one hold digests that dedupe has nowhere else. */
   readonly sealedThrough: number;
-  /** Records received before this are beyond the window. */
+  /** Records that were there before this time of the store are beyond the window. */
   readonly beforeMs: number;
   /** Records stay until every partition has archived them. */
   readonly isArchived: boolean;
 };
 
 /** Inside the write transaction. Returns the new floor: the first record that is still there. */
-export function prune({ tables, head, sealedThrough, beforeMs, isArchived }: PruneInput): number {
+export function prune({ tables, time, head, sealedThrough, beforeMs, isArchived }: PruneInput): number {
+  const receivedOf = (sequence: number, record: Buffer): number => storeTimeOf(tables, time, { sequence, receivedAtMs: receivedAtOf(record) });
   let floor = head.floor;
   const end = Math.min(
     head.floor + recordsAtOnce,
@@ -29,9 +33,10 @@ export function prune({ tables, head, sealedThrough, beforeMs, isArchived }: Pru
     steppedThrough(tables, head) + 1,
     isArchived ? archivedRecords(tables) + 1 : Number.POSITIVE_INFINITY,
   );
+  const aged = agedThrough(tables, beforeMs);
   for (; floor < end; floor++) {
     const record = tables.log.getBinary(sequenceKey(floor));
-    if (record !== undefined && receivedAtOf(record) >= beforeMs) break;
+    if (floor > aged && record !== undefined && receivedOf(floor, record) >= beforeMs) break;
     tables.log.removeSync(sequenceKey(floor));
   }
   if (floor > head.floor) pruneReasons(tables, floor);

@@ -24,9 +24,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** Real time, which the tests advance; the wall clock says nothing here. */
+let uptimeMs = 0;
+const machine = { boot: 'one', uptimeMs: () => uptimeMs, wallMs: () => uptimeMs };
+
 function open(): DirectStore {
   const tables = openTables(folder, true);
-  const store = openDirectStore(tables, { folder, dedupeHours: 24, eventsPerRun, durability: 'memory' });
+  const store = openDirectStore(tables, { folder, dedupeHours: 24, eventsPerRun, durability: 'memory' }, { machine });
   opened.push({ store, tables });
   return store;
 }
@@ -94,10 +98,13 @@ it('a transaction that failed leaves nothing seen', async () => {
 });
 
 it('forgets a run once it is older than the window, and no sooner', async () => {
+  uptimeMs = 0;
   const store = open();
   await sendMany(store, 0, 6000, 0);
+  uptimeMs = 23 * hourMs;
   await sendMany(store, 10_000, 6000, 23 * hourMs);
   expect(await sendMany(store, 0, 1000, 23 * hourMs)).toBe(0);
+  uptimeMs = 25 * hourMs;
   await sendMany(store, 20_000, 20_000, 25 * hourMs);
   expect(await sendMany(store, 0, 1000, 25 * hourMs)).toBe(1000);
   expect(await sendMany(store, 10_000, 6000, 25 * hourMs)).toBe(0);

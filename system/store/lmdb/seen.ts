@@ -9,6 +9,7 @@
  * the log alone decides, so all processes cut the same runs.
  */
 import { digestBytes } from '#system/store/digest.ts';
+import type { StoreTime } from '#system/store/store-time.ts';
 import { receivedAtOf, sequenceKey, visitDigests } from './codec.ts';
 import { createDigestTable, type DigestTable, isAt, markOf, marksOf } from './digest-table.ts';
 import { type Tables, writeRow } from './tables.ts';
@@ -17,6 +18,7 @@ export type SeenOptions = {
   readonly dedupeHours: number;
   /** A table ends at the first record that reaches this. */
   readonly eventsPerRun?: number | undefined;
+  readonly time: StoreTime;
 };
 
 export type Seen = {
@@ -32,6 +34,7 @@ export type Seen = {
   readonly sealedThrough: () => number;
 };
 
+/** `endedAtMs`: of the store's time, when it was published. */
 type RunRow = { readonly run: number; readonly through: number; readonly slots: number; readonly endedAtMs: number };
 type SeenRow = { readonly runs: readonly RunRow[]; readonly sealedThrough: number };
 type Full = { readonly row: RunRow; readonly table: DigestTable; readonly written: number; readonly mine: boolean };
@@ -50,6 +53,7 @@ const nothingSeen: SeenRow = { runs: [], sealedThrough: 0 };
 type State = {
   readonly tables: Tables;
   readonly dedupeHours: number;
+  readonly time: StoreTime;
   readonly eventsPerRun: number;
   readonly slots: number;
   rowBytes: Buffer | undefined;
@@ -63,10 +67,10 @@ type State = {
   known: number;
 };
 
-export function openSeen(tables: Tables, { dedupeHours, eventsPerRun = eventsPerRunDefault }: SeenOptions): Seen {
+export function openSeen(tables: Tables, { dedupeHours, time, eventsPerRun = eventsPerRunDefault }: SeenOptions): Seen {
   const slots = 2 ** Math.ceil(Math.log2(2 * (eventsPerRun + eventsPerRecordMax)));
   const empty = { rowBytes: undefined, row: nothingSeen, runs: [], full: [], openSinceMs: undefined, known: 0 };
-  const state: State = { tables, dedupeHours, eventsPerRun, slots, open: createDigestTable(slots), ...empty };
+  const state: State = { tables, dedupeHours, time, eventsPerRun, slots, open: createDigestTable(slots), ...empty };
   /** The digests noted since the last commit, four words each. */
   let noted: number[] = [];
   let commit: (() => void) | undefined;
@@ -139,7 +143,8 @@ function adopt(state: State, bytes: Buffer): void {
 function absorb(state: State, sequence: number, receivedAtMs: number, mine: boolean): void {
   state.known = sequence;
   state.openSinceMs ??= receivedAtMs;
-  if (state.open.size() < state.eventsPerRun && receivedAtMs - state.openSinceMs < runAgeMaxMs) return;
+  // Either way: a wall clock that was put back would keep the table open until it is where it was.
+  if (state.open.size() < state.eventsPerRun && Math.abs(receivedAtMs - state.openSinceMs) < runAgeMaxMs) return;
   const run = (state.full.at(-1)?.row.run ?? state.row.runs.at(-1)?.run ?? 0) + 1;
   const row = { run, through: sequence, slots: state.slots, endedAtMs: receivedAtMs };
   state.full = [...state.full, { row, table: state.open, written: 0, mine }];
@@ -165,10 +170,11 @@ function seal(state: State, { row: sealing, table, written }: Full): () => void 
     };
   }
   tables.seen.putSync(marksKey(sealing.run), Buffer.from(marksOf(table.words).buffer));
-  const expired = row.runs.filter(({ endedAtMs }) => sealing.endedAtMs - endedAtMs >= state.dedupeHours * 3_600_000).slice(0, runsDroppedAtOnce);
+  const endedAtMs = state.time.nowMs();
+  const expired = row.runs.filter((run) => endedAtMs - run.endedAtMs >= state.dedupeHours * 3_600_000).slice(0, runsDroppedAtOnce);
   for (const run of expired) dropRun(tables, run);
   const kept = row.runs.filter((run) => !expired.includes(run));
-  writeRow(tables.rows, seenKey, { runs: [...kept, sealing], sealedThrough: sealing.through } satisfies SeenRow);
+  writeRow(tables.rows, seenKey, { runs: [...kept, { ...sealing, endedAtMs }], sealedThrough: sealing.through } satisfies SeenRow);
   // The row is adopted by the next catchUp, here as in every other process.
   return () => undefined;
 }

@@ -12,6 +12,8 @@ import {
   type StepResult,
   type Store,
 } from '#system/store/store.ts';
+import type { StoreTime } from '#system/store/store-time.ts';
+import { storeTimeOf } from './ages.ts';
 import { positionOf, receivedAtOf, sequenceKey, sequenceOf } from './codec.ts';
 import { addToRow, type IndexEntry, lastEntryIn, readRowOf } from './device-rows.ts';
 import { ordered } from './lmdb-changes.ts';
@@ -61,10 +63,10 @@ export function beginStepTallies(tables: Tables): StepTallies {
   };
 }
 
-/** `floor`: the first record that was not pruned. */
-export type StepContext = { readonly floor: number; readonly tallies: StepTallies };
+/** `floor`: the first record that was not pruned. `offsetMs`: how far the wall clock is ahead of the store's time. */
+export type StepContext = { readonly floor: number; readonly offsetMs: number; readonly tallies: StepTallies };
 
-export function step(tables: Tables, command: StepCommand, { floor, tallies: sums }: StepContext): StepResult {
+export function step(tables: Tables, command: StepCommand, { floor, offsetMs, tallies: sums }: StepContext): StepResult {
   const row = readPartition(tables, command.partition);
   if (row.owner === undefined || row.fence !== command.fence) return { kind: 'fenced' };
   if (row.checkpoint !== command.from) return { kind: 'moved', checkpoint: row.checkpoint };
@@ -87,8 +89,9 @@ export function step(tables: Tables, command: StepCommand, { floor, tallies: sum
     const { account, device: name, seenAtMs } = device;
     const { presenceTimeoutMs: timeoutMs } = command;
     const appeared = timeoutMs !== undefined && seenAtMs !== undefined && sawEvent(presence, { account, device: name }, { seenAtMs, timeoutMs });
-    if (seenAtMs !== undefined && appeared) tellPresence(outward, { account, device: name, atMs: seenAtMs }, true);
-    if (moved && device.latest !== undefined) tellLatest(outward, { account, device: name, atMs: seenAtMs ?? device.latest.recordedAtMs }, device.latest);
+    if (seenAtMs !== undefined && appeared) tellPresence(outward, { account, device: name, atMs: seenAtMs + offsetMs }, true);
+    if (moved && device.latest !== undefined)
+      tellLatest(outward, { account, device: name, atMs: seenAtMs === undefined ? device.latest.recordedAtMs : seenAtMs + offsetMs }, device.latest);
     if (moved || appeared) news.push({ account, device: name });
   }
   if (reasons.length > 0) writeRow(tables.reasons, reasonsKey(command.partition, command.to), reasons);
@@ -107,16 +110,16 @@ export function noteClock(tables: Tables, { account, device, offsetMs, tolerance
 export const clockKey = (account: string, device: string): string => `clock/${account}\0${device}`;
 
 /** Under the lease's fence. */
-export function expire(tables: Tables, command: Parameters<Store['expire']>[0]): readonly DeviceRef[] {
+export function expire(tables: Tables, command: Parameters<Store['expire']>[0], time: StoreTime): readonly DeviceRef[] {
   const { owner, fence } = readPartition(tables, command.partition);
   if (owner === undefined || fence !== command.fence) return [];
   const gone = expireDevices(ordered(tables.presence), command, ({ account, device }) => {
     const row = readRowOf(tables, account, device);
     const last = row && lastEntryIn(row);
     const record = last === undefined ? undefined : tables.log.getBinary(sequenceKey(sequenceOf(last)));
-    return record === undefined ? undefined : receivedAtOf(record);
+    return record && storeTimeOf(tables, time, { sequence: sequenceOf(last as Position), receivedAtMs: receivedAtOf(record) });
   });
-  for (const ref of gone) tellPresence(ordered(tables.outward), { ...ref, atMs: command.nowMs }, false);
+  for (const ref of gone) tellPresence(ordered(tables.outward), { ...ref, atMs: command.nowMs + time.offsetMs() }, false);
   return gone;
 }
 

@@ -18,7 +18,7 @@ function failureOf(error: unknown): Failure {
 
 async function serve(): Promise<void> {
   const tables = openTables(data.folder, data.durability === 'memory');
-  const store = openDirectStore(tables, data, (trouble) => say({ kind: 'lost', failure: failureOf(trouble) }));
+  const store = openDirectStore(tables, data, { onLost: (trouble) => say({ kind: 'lost', failure: failureOf(trouble) }) });
   const companion = await startCompanion(store);
   port?.on('message', (message: ToThread) => {
     if (message.kind === 'close') return void close();
@@ -31,7 +31,7 @@ async function serve(): Promise<void> {
     await tables.root.close();
     port?.close();
   };
-  say({ kind: 'opened' });
+  say({ kind: 'opened', anchor: store.anchor });
 }
 
 async function startCompanion(store: Store): Promise<RunningCompanion | undefined> {

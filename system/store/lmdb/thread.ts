@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { StoreUnavailable } from '#system/store/store.ts';
+import type { TimeAnchor } from '#system/store/store-time.ts';
 import type { Failure, FromThread, ThreadData, ToThread } from './messages.ts';
 
 export type ThreadOptions = {
@@ -17,6 +18,7 @@ export type ThreadOptions = {
 };
 
 export type Thread = {
+  readonly anchor: TimeAnchor;
   /** Rejects with StoreUnavailable where the answer to a command is late; while one is, nothing new is asked. A read or a backup may take its time. */
   readonly ask: <T>(make: (id: number) => ToThread, transfer?: readonly ArrayBuffer[]) => Promise<T>;
   /** Resolves when the thread has finished what it was asked, and ended. */
@@ -31,7 +33,7 @@ type Asked = {
 };
 
 export async function startThread(options: ThreadOptions): Promise<Thread> {
-  const worker = await openWorker(options.data);
+  const { worker, anchor } = await openWorker(options.data);
   const asked = new Map<number, Asked>();
   const overdue = new Set<number>();
   let nextId = 0;
@@ -100,6 +102,7 @@ export async function startThread(options: ThreadOptions): Promise<Thread> {
   });
 
   return {
+    anchor,
     ask: <T>(make: (id: number) => ToThread, transfer: readonly ArrayBuffer[] = []) =>
       new Promise<T>((resolve, reject) => {
         const refusal = ended ?? (closing ? closedError() : overdue.size > 0 ? lateError(options.flushTimeoutMs) : undefined);
@@ -129,14 +132,14 @@ process.on('exit', () => {
   if (living.size > 0) process.kill(process.pid, 'SIGKILL');
 });
 
-async function openWorker(data: ThreadData): Promise<Worker> {
+async function openWorker(data: ThreadData): Promise<{ readonly worker: Worker; readonly anchor: TimeAnchor }> {
   const worker = new Worker(new URL('./store-thread.ts', import.meta.url), { workerData: data, name: 'store' });
   living.add(worker);
   worker.once('exit', () => living.delete(worker));
   try {
     // Rejects with its error.
     const [first] = (await once(worker, 'message')) as [FromThread];
-    if (first.kind === 'opened') return worker;
+    if (first.kind === 'opened') return { worker, anchor: first.anchor };
     const error = errorOf(first.kind === 'not-opened' ? first.failure : { trouble: undefined, text: first.kind });
     throw error instanceof StoreUnavailable ? error : new StoreUnavailable('unwritable', `The store cannot be opened: ${error.message}`);
   } catch (error) {
