@@ -5,9 +5,9 @@ import { defineConfig } from 'vitest/config';
 // A test's project follows from its file name: x.test.ts is a unit test, x.contract.test.ts talks to a store or to
 // routes by inject, x.simulation.test.ts runs the engine on virtual time, x.e2e.test.ts starts real processes.
 // Of these last, x.measure.e2e.test.ts has a verdict that a neighbour could change, and runs while nothing else does;
-// x.long.e2e.test.ts takes minutes by its nature, and is left to `npm run test:long`.
+// x.long.e2e.test.ts takes minutes by its nature, and so does x.long.test.ts on virtual time: both are left to `npm run test:long`.
 const named = (kind: string) => [`{system,harness,scenarios,dashboards}/**/*.${kind}.test.ts`];
-const everyKind = ['contract', 'simulation', 'e2e'].flatMap(named);
+const everyKind = ['contract', 'simulation', 'e2e', 'long'].flatMap(named);
 const everyOtherE2e = ['measure.e2e', 'long.e2e'].flatMap(named);
 
 // Files that start processes mostly wait for them: more of them than cores keep the cores busy.
@@ -38,7 +38,7 @@ export default defineConfig({
         },
       },
       { test: { name: 'measure', include: named('measure.e2e'), ...realProcesses, ...inTurn, sequence: { groupOrder: 2 } } },
-      { test: { name: 'long', include: named('long.e2e'), ...realProcesses, ...inTurn, sequence: { groupOrder: 3 } } },
+      { test: { name: 'long', include: ['long', 'long.e2e'].flatMap(named), ...realProcesses, ...inTurn, sequence: { groupOrder: 3 } } },
     ],
   },
 });

@@ -15,6 +15,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   held: async () => (await import('./held.ts')).heldBench,
   refusal: async () => (await import('./refusal.ts')).refusalBench,
   memory: async () => (await import('./memory.ts')).memoryBench,
+  'noisy-verdicts': async () => (await import('./noisy-verdicts.ts')).noisyVerdictsBench,
   soak: async () => (await import('./soak.ts')).soakBench,
   'spike-cost': async () => (await import('./spike-cost.ts')).spikeCostBench,
 };

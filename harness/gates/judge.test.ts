@@ -260,8 +260,15 @@ describe('unknown arrivals are a bound', () => {
       expect(judge({ ...slowOnes(60), ...noise }, [p99])).toMatchObject({ verdict: 'invalid', thresholds: [{ holds: 'unknown' }] });
     }
     expect(judge(slowOnes(60), [p99]).verdict).toBe('fail');
-    // A ninth of two cores is 220 ms of one, and that cannot have touched all of a second.
-    expect(judge({ ...slowOnes(1000), machine }, [p99]).verdict).toBe('fail');
+    // A ninth of two cores is 220 ms of one, and that cannot have touched more than 2.2 s.
+    const slow: CellParts = {
+      clean: [
+        [5, 600],
+        [400, 400],
+      ],
+    };
+    expect(judge({ ...spikeOf(quick, quick, slow, slow, slow), machine }, [p99]).verdict).toBe('fail');
+    expect(judge({ ...spikeOf(quick, quick, slow, slow, quick), machine }, [p99]).verdict).toBe('invalid');
     expect(judge({ ...slowOnes(1000), workers: [lag] }, [p99]).verdict).toBe('invalid');
     const borne = machine.map((one) => ({ ...one, stealShare: 0.1 }));
     expect(judge({ ...slowOnes(60), machine: borne }, [p99]).verdict).toBe('fail');
@@ -269,10 +276,12 @@ describe('unknown arrivals are a bound', () => {
 
   test('of the failures of a spoiled second as many may be the noise’s as it can have touched', () => {
     const machine = [{ second: 12, stealShare: 0.11, busyShare: 0.5, cpuPressureShare: 0, throttledPeriods: 0 }];
-    const failing = (failed: number): RunResult => ({ ...spikeOf({ clean: [[5, 1000 - failed]], counts: { failed } }), machine });
+    const quick: CellParts = { clean: [[5, 1000]] };
+    const failing = (failed: number): RunResult => ({ ...spikeOf(quick, quick, { clean: [[5, 1000 - failed]], counts: { failed } }), machine });
     const none = thresholdOf('failed{phase:spike}', 'count==0');
-    expect(judge(failing(880), [none])).toMatchObject({ verdict: 'invalid', thresholds: [{ best: 0, worst: 880 }] });
-    expect(judge(failing(881), [none])).toMatchObject({ verdict: 'fail', thresholds: [{ best: 1, worst: 881 }] });
+    // 220 ms and their backlog: the seconds 12 and 13, and a fifth of 14.
+    expect(judge(failing(200), [none])).toMatchObject({ verdict: 'invalid', thresholds: [{ best: 0, worst: 200 }] });
+    expect(judge(failing(201), [none])).toMatchObject({ verdict: 'fail', thresholds: [{ best: 1, worst: 201 }] });
   });
 });
 

@@ -7,7 +7,7 @@ import { failuresOf } from './failures.ts';
 import { fitAside, fitFiguresOf, fitNotes } from './fit-words.ts';
 import { holdsWithin, type Observation } from './holds.ts';
 import { machineFaults } from './machine.ts';
-import { defaultLimits, type JudgeLimits, noiseOf, type Seconds, withNoise } from './noise.ts';
+import { defaultLimits, type JudgeLimits, noiseOf, withNoise } from './noise.ts';
 import { notesOf } from './notes.ts';
 import { observe } from './observe.ts';
 import { disagreements, widenByProbe } from './probe.ts';
@@ -27,7 +27,7 @@ type Check = { readonly threshold: ParsedThreshold; readonly observation: Observ
 
 export function judge(result: RunResult, thresholds: readonly ParsedThreshold[], limits: JudgeLimits = defaultLimits): Verdict {
   const noise = noiseOf(result, limits);
-  const spoiled = noise.shares;
+  const spoiled = noise.seconds;
   const known: RunResult = {
     ...result,
     cells: withNoise(result.cells, noise),
@@ -64,7 +64,7 @@ export function judge(result: RunResult, thresholds: readonly ParsedThreshold[],
   };
 }
 
-function check(known: RunResult, threshold: ParsedThreshold, spoiled: Seconds): Check {
+function check(known: RunResult, threshold: ParsedThreshold, spoiled: ReadonlySet<number>): Check {
   // A count of what never began would be 0, which is an answer.
   const alone = known.interrupted.kind === 'unmeasured' ? unseen : observe(known, threshold);
   if (alone.figure === undefined) return { threshold, observation: alone, alone };

@@ -1,12 +1,11 @@
 /** Is the machine big enough for generator and service together? If not, a broken promise says nothing of the service. */
 import type { PhaseRecord, RunResult } from '#harness/run-result.ts';
+import { usedShareMax } from './noise.ts';
 import { measurableSeconds } from './observe-single.ts';
 import { sumStreams } from './stream-samples.ts';
 import type { Fault } from './validity.ts';
 import { percent, shortNumber } from './wording.ts';
 
-/** Of all cores, with what the hypervisor took: beyond it requests wait for a core and not for the service. */
-export const usedShareMax = 0.9;
 /** What the advised rate would use. */
 const advisedShare = 0.8;
 const busyShareMax = 0.95;

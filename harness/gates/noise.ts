@@ -15,12 +15,15 @@ export type JudgeLimits = {
 };
 export const defaultLimits: JudgeLimits = { stealShareMax: 0.1, stopMsPerSecondMax: 100 };
 
-/** How many times as long as the noise itself what it touched may be: what was in flight at its beginning, and the backlog after it. */
-export const touchedPerNoise = 4;
+/** Of all cores, with what the hypervisor took: beyond it requests wait for a core and not for the service, and the machine is too small. */
+export const usedShareMax = 0.9;
+/** How many times as long as the noise itself is what it can have touched: a backlog is worked off with what is left of the machine, a tenth at least. */
+const touchedPerNoise = Math.round(1 / (1 - usedShareMax));
 
-export type Seconds = Pick<ReadonlySet<number>, 'has'>;
 export type Noise = {
-  /** By spoiled second: the share, 0 to 1, of its arrivals that its noise can have touched. */
+  /** Those that are spoiled by their own noise. */
+  readonly seconds: ReadonlySet<number>;
+  /** By second: the share, 0 to 1, of its arrivals that its own noise and that of the seconds before it can have touched. */
   readonly shares: ReadonlyMap<number, number>;
   /** By second: the longest that a thread of the generator stood still. */
   readonly stoppedMs: ReadonlyMap<number, number>;
@@ -38,15 +41,28 @@ type Noisy = Pick<RunResult, 'machine' | 'workers' | 'streams' | 'webhooks'> & {
 /** Of workers and of the processes that hold streams or receive webhooks alike: who writes late makes changes late, and who reads late sees them late. */
 export function noiseOf({ machine, workers, streams, webhooks, run }: Noisy, limits: JudgeLimits): Noise {
   const stoppedMs = longestStops([...workers, ...(streams?.processes ?? []), ...(webhooks?.processes ?? [])]);
-  const shares = new Map<number, number>();
-  const spoil = (second: number, noiseMs: number): void => {
-    shares.set(second, Math.min(1, (shares.get(second) ?? 0) + (touchedPerNoise * noiseMs) / 1000));
-  };
+  const noiseMs = new Map<number, number>();
+  const spoil = (second: number, ms: number): void => void noiseMs.set(second, (noiseMs.get(second) ?? 0) + ms);
   for (const { second, stealShare = 0 } of machine) {
     if (stealShare > limits.stealShareMax) spoil(second, stealShare * run.machine.cores * 1000);
   }
   for (const [second, ms] of stoppedMs) if (ms > limits.stopMsPerSecondMax) spoil(second, ms);
-  return { shares, stoppedMs };
+  return { seconds: new Set(noiseMs.keys()), shares: touchedShares(noiseMs), stoppedMs };
+}
+
+/** What a second cannot hold runs over into those after it. */
+function touchedShares(noiseMs: ReadonlyMap<number, number>): ReadonlyMap<number, number> {
+  const touchedMs = new Map<number, number>();
+  for (const [second, ms] of noiseMs) {
+    let leftMs = Math.round(touchedPerNoise * ms);
+    for (let at = second; leftMs > 0; at++) {
+      const beforeMs = touchedMs.get(at) ?? 0;
+      const hereMs = Math.min(1000 - beforeMs, leftMs);
+      touchedMs.set(at, beforeMs + hereMs);
+      leftMs -= hereMs;
+    }
+  }
+  return new Map([...touchedMs].map(([second, ms]) => [second, ms / 1000]));
 }
 
 function longestStops(threads: readonly WorkerLag[]): ReadonlyMap<number, number> {

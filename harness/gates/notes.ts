@@ -12,7 +12,7 @@ export const calibrationFactorMin = 1.5;
 /** Of the planned dispersion; the tools in use are at 2.4 to 16 where the plan is at 1. */
 export const burstyFactor = 3;
 
-export function notesOf(result: RunResult, spoiled: ReadonlyMap<number, number>): readonly Saying[] {
+export function notesOf(result: RunResult, spoiled: ReadonlySet<number>): readonly Saying[] {
   return [
     ...calibration(result),
     ...bursty(result),
@@ -61,10 +61,8 @@ function unsettled({ phases }: RunResult): readonly Saying[] {
     }));
 }
 
-function stoodStill({ phases }: RunResult, spoiled: ReadonlyMap<number, number>): readonly Saying[] {
-  const measured = [...spoiled.keys()].filter((second) =>
-    phases.some((phase) => phase.measured && second + 1 > phase.startSeconds && second < phase.endSeconds),
-  );
+function stoodStill({ phases }: RunResult, spoiled: ReadonlySet<number>): readonly Saying[] {
+  const measured = [...spoiled].filter((second) => phases.some((phase) => phase.measured && second + 1 > phase.startSeconds && second < phase.endSeconds));
   if (measured.length === 0) return [];
   const text = `in ${measured.length} measured ${measured.length === 1 ? 'second' : 'seconds'} (${measured.slice(0, 10).join(', ')}${measured.length > 10 ? ', …' : ''}) the hypervisor took the processor or the generator stood still: what that can have touched may have been quicker than it was seen`;
   return [{ code: 'spoiled-seconds', text }];

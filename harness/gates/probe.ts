@@ -1,7 +1,6 @@
 /** The probe is a second ruler. Where it and the engine disagree on service times, the engine may have measured itself. */
 import { countOf, mergeHistograms, quantileMicros, type SparseHistogram } from '#harness/metrics/histogram.ts';
 import type { RunResult } from '#harness/run-result.ts';
-import type { Seconds } from './noise.ts';
 import { quantileIntervalMs } from './quantile-interval.ts';
 import { type Figure, phasesOf } from './samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
@@ -25,7 +24,7 @@ type Rulers = {
 };
 
 /** Service times of some phases by both rulers, without the seconds in which the machine stood still. */
-export function rulersOf(result: Pick<RunResult, 'cells' | 'probe'>, phases: ReadonlySet<number>, spoiled: Seconds): Rulers {
+export function rulersOf(result: Pick<RunResult, 'cells' | 'probe'>, phases: ReadonlySet<number>, spoiled: ReadonlySet<number>): Rulers {
   const concerns = (one: { readonly phase: number; readonly second: number }): boolean => phases.has(one.phase) && !spoiled.has(one.second);
   const cells = result.cells.filter(concerns);
   const service = cells.flatMap((cell) => (cell.times.service === undefined ? [] : [cell.times.service.clean, cell.times.service.spoiled]));
@@ -58,7 +57,12 @@ export function compareRulers({ engine, probe, unknown }: Rulers, q: number): Co
  * A quantile's bounds, widened by how far the probe's is from the engine's: what holds for only one of the rulers is unknown.
  * A response contains the service, so it is off by as much.
  */
-export function widenByProbe(figure: Figure, threshold: ParsedThreshold, result: Pick<RunResult, 'cells' | 'probe' | 'phases'>, spoiled: Seconds): Figure {
+export function widenByProbe(
+  figure: Figure,
+  threshold: ParsedThreshold,
+  result: Pick<RunResult, 'cells' | 'probe' | 'phases'>,
+  spoiled: ReadonlySet<number>,
+): Figure {
   const { source } = threshold.metric;
   const { aggregation } = threshold;
   const concerned = source.kind === 'time' && (source.time === 'response' || source.time === 'service' || source.time === 'chain');
@@ -70,7 +74,7 @@ export function widenByProbe(figure: Figure, threshold: ParsedThreshold, result:
 }
 
 /** Where the two disagree in a measured phase, each as a sentence. */
-export function disagreements(result: Pick<RunResult, 'cells' | 'probe' | 'phases'>, spoiled: Seconds): readonly string[] {
+export function disagreements(result: Pick<RunResult, 'cells' | 'probe' | 'phases'>, spoiled: ReadonlySet<number>): readonly string[] {
   if (result.probe === undefined) return [];
   return result.phases.flatMap((phase, index) => {
     if (!phase.measured) return [];
@@ -84,7 +88,7 @@ export function disagreements(result: Pick<RunResult, 'cells' | 'probe' | 'phase
 }
 
 /** Where the probe fell behind its plan in a measured phase: by how much, and what cannot be compared for it. */
-export function probeNotes(result: Pick<RunResult, 'cells' | 'probe' | 'phases'>, spoiled: Seconds): readonly Saying[] {
+export function probeNotes(result: Pick<RunResult, 'cells' | 'probe' | 'phases'>, spoiled: ReadonlySet<number>): readonly Saying[] {
   return result.phases.flatMap(({ name, measured }, phase) => {
     const seconds = (result.probe?.seconds ?? []).filter((one) => one.phase === phase && !spoiled.has(one.second));
     const total = (count: (one: (typeof seconds)[number]) => number): number => seconds.reduce((sum, one) => sum + count(one), 0);

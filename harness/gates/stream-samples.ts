@@ -118,7 +118,7 @@ type StreamsPart<S> = { readonly streams?: S };
 /** Absent where there are no streams. */
 export function withSpoiledStreamSeconds<S extends { readonly cells: readonly StreamCell[] }>(streams: S | undefined, noise: Noise): StreamsPart<S> {
   if (streams === undefined) return {};
-  const spoiled = (cell: StreamCell): StreamCell => (noise.shares.has(cell.second) ? spoilStreamCell(cell) : cell);
+  const spoiled = (cell: StreamCell): StreamCell => (noise.seconds.has(cell.second) ? spoilStreamCell(cell) : cell);
   const judged = (cell: StreamCell): JudgedStreamCell => ({ ...cell, heldUpMs: heldUpMsOf(noise, cell) });
   return { streams: { ...streams, cells: streams.cells.map((cell) => judged(spoiled(cell))) } };
 }

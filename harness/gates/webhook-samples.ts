@@ -25,9 +25,9 @@ export function missingOf(data: Pick<JudgedData, 'webhooks' | 'phases'>, selecto
 }
 
 /** Absent where there are none. Counts of what came stay: no stop makes an attempt, or takes its signature away. */
-export function withSpoiledWebhookSeconds(webhooks: WebhooksRecord | undefined, { shares }: Noise): { readonly webhooks?: WebhooksRecord } {
+export function withSpoiledWebhookSeconds(webhooks: WebhooksRecord | undefined, { seconds }: Noise): { readonly webhooks?: WebhooksRecord } {
   if (webhooks === undefined) return {};
-  return { webhooks: { ...webhooks, cells: webhooks.cells.map((cell) => (shares.has(cell.second) ? spoilCell(cell) : cell)) } };
+  return { webhooks: { ...webhooks, cells: webhooks.cells.map((cell) => (seconds.has(cell.second) ? spoilCell(cell) : cell)) } };
 }
 
 function spoilCell(cell: WebhookCell): WebhookCell {

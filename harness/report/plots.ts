@@ -45,7 +45,7 @@ export function shadesOf(result: RunResult): readonly Shade[] {
   const above = (values: Column, limit: number): readonly number[] => values.flatMap((value, second) => (value !== null && value >= limit ? [second] : []));
   const lag = quantilesOf(seconds, result.cells, 'dispatch_delay').p99;
   const shades: readonly Shade[] = [
-    { kind: 'unknown', label: 'arrivals count as unknown', seconds: [...noiseOf(result, defaultLimits).shares.keys()].sort((a, b) => a - b) },
+    { kind: 'unknown', label: 'arrivals count as unknown', seconds: [...noiseOf(result, defaultLimits).seconds].sort((a, b) => a - b) },
     {
       kind: 'stop',
       label: 'generator stood still',

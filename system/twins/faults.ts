@@ -210,6 +210,20 @@ export const faults: readonly Fault[] = [
     }),
   },
   {
+    name: 'answers-later',
+    breaks: [],
+    about: 'answers each batch of events 30 ms later than the service does: a peer for the bench, not a fault',
+    apply: (deps) => ({
+      ...deps,
+      customise: (app) => {
+        app.addHook('preHandler', (request, _, done) => {
+          if (request.routeOptions.config.lane === 'ingest') setTimeout(done, laterMs);
+          else done();
+        });
+      },
+    }),
+  },
+  {
     name: 'flush-hangs',
     breaks: [],
     about: 'a disk whose flush never returns from the first batch on',
@@ -239,3 +253,4 @@ function claimsOf(token: string): Principal | undefined {
 // The probe's events are named after its run's, with a p behind it.
 const probesEvent = /"id":"[0-9a-z]{12}p-/;
 const favourMs = 60;
+const laterMs = 30;
