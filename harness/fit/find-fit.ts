@@ -49,7 +49,8 @@ export async function findFit(options: RunOptions): Promise<Fitted> {
     await target?.stop();
     view.close();
     interrupts.release();
-    rmSync(folder, { recursive: true, force: true });
+    // A worker that was killed a moment ago may still write.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 

@@ -19,6 +19,11 @@ describe('a queue that grows', () => {
     const stepped = [...steadily(1000, 1000, 2), ...steadily(3000, 3000, 2), ...steadily(6000, 3900, 2), ...steadily(9000, 3800, 2)];
     expect(judgeWarmUp(stepped, alone)).toMatchObject({ kind: 'cannot' });
   });
+  test('a collapse that answers in lumps, with nothing between them', () => {
+    const lumps = seconds(1000, 0, 900, 0, 0, 700, 0, 0, 600, 0);
+    expect(judgeWarmUp(lumps, alone)).toEqual({ kind: 'cannot', heldPerSecond: 1600 / 6 });
+    for (let until = 0; until < 8; until++) expect(judgeWarmUp(lumps.slice(0, until), alone)).toEqual({ kind: 'holds' });
+  });
   test('beside other programs it has to last twice as long, since they may be gone in a moment', () => {
     expect(judgeWarmUp(steadily(1000, 420, 7), { besideOthers: true })).toEqual({ kind: 'holds' });
     expect(judgeWarmUp(steadily(1000, 420, 8), { besideOthers: true })).toMatchObject({ kind: 'cannot' });
@@ -31,6 +36,11 @@ describe('goes on', () => {
     ['by chance a little behind', steadily(1000, 930, 20)],
     ['while a cold service gets faster every second', seconds(2000, 200, 500, 800, 1100, 1400, 1700, 2000)],
     ['where every answer takes five seconds, and then they come', seconds(100, 0, 0, 0, 0, 0, 100, 100)],
+    [
+      'where answers take five seconds on average, and come more often every second',
+      seconds(1000, ...Array.from({ length: 30 }, (_, at) => 1000 * (1 - Math.exp(-(at + 0.5) / 5)))),
+    ],
+    ['behind lumps that are all caught up', seconds(1000, ...Array.from({ length: 30 }, (_, at) => (at % 3 === 2 ? 3000 : 0)))],
     ['where nothing answers at all: that is no queue, and judged in the end', steadily(100, 0, 20)],
     ['behind a stop of a second or two that is caught up', seconds(1000, 1000, 1000, 1000, 100, 200, 2700, 1000)],
     [

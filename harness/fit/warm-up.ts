@@ -16,8 +16,8 @@ const growingSeconds = 3;
 const growingSecondsBesideOthers = 6;
 /** Of what was planned: chance alone leaves no second of a hundred arrivals so far behind, three times in a row. */
 const answeredShareMax = 0.9;
-/** Of the first second's answers in the last: a system that is still getting faster is not at its end. */
-const fasterShare = 1.1;
+/** Of what was missing before: a system that makes up for more of it is still getting faster, and not at its end. */
+const madeUpShareMax = 0.2;
 /** Fewer say nothing of a rate. */
 const plannedMin = 50;
 
@@ -26,16 +26,35 @@ const holds: Holding = { kind: 'holds' };
 
 /** `seconds` from the warm-up's start on, without the ones that are not over yet. */
 export function judgeWarmUp(seconds: readonly WarmUpSecond[], { besideOthers }: { readonly besideOthers: boolean }): Holding {
-  const wanted = besideOthers ? growingSecondsBesideOthers : growingSeconds;
-  const last = seconds.slice(coldSeconds).slice(-wanted);
+  const window = besideOthers ? growingSecondsBesideOthers : growingSeconds;
+  if (growsEverySecond(seconds, window)) return { kind: 'cannot', heldPerSecond: bestOf(seconds, growingSeconds) };
+  return growsInLumps(seconds, window) ? { kind: 'cannot', heldPerSecond: bestOf(seconds, 2 * window) } : holds;
+}
+
+function growsEverySecond(seconds: readonly WarmUpSecond[], window: number): boolean {
+  const last = seconds.slice(coldSeconds).slice(-window);
   const [first, newest] = [last[0], last.at(-1)];
-  if (last.length < wanted || first === undefined || newest === undefined) return holds;
-  const offset = seconds.length - wanted;
+  if (last.length < window || first === undefined || newest === undefined) return false;
+  const offset = seconds.length - window;
   const behind = last.every((second, index) => isBehind(second, seconds[offset + index - 1] ?? second));
   // A service that takes seconds for each answer gives none at first, and then all: that is no queue.
-  const answersFlow = last.every(({ answered }) => answered > 0) && newest.answered <= first.answered * fasterShare;
-  return behind && answersFlow ? { kind: 'cannot', heldPerSecond: bestOf(seconds) } : holds;
+  return behind && last.every(({ answered }) => answered > 0) && !getsFaster(first, newest);
 }
+
+/** A system that has collapsed answers in lumps, with seconds of nothing between them: two windows, of which neither keeps up nor the later one does better, and a queue of a whole window's arrivals. */
+function growsInLumps(seconds: readonly WarmUpSecond[], window: number): boolean {
+  const last = seconds.slice(coldSeconds).slice(-2 * window);
+  if (last.length < 2 * window) return false;
+  const [before, now] = [sumOf(last.slice(0, window)), sumOf(last.slice(window))];
+  const all = sumOf(seconds);
+  const behind = [before, now].every(({ planned, answered }) => planned >= plannedMin * window && answered > 0 && answered < answeredShareMax * planned);
+  return behind && !getsFaster(before, now) && all.planned - all.answered >= now.planned;
+}
+
+const getsFaster = (before: WarmUpSecond, now: WarmUpSecond): boolean => now.answered - before.answered > madeUpShareMax * (before.planned - before.answered);
+
+const sumOf = (seconds: readonly WarmUpSecond[]): WarmUpSecond =>
+  seconds.reduce((sum, { planned, answered }) => ({ planned: sum.planned + planned, answered: sum.answered + answered }), { planned: 0, answered: 0 });
 
 /** Answers of a second belong to arrivals of it and of the one before, whichever were fewer. */
 function isBehind({ planned, answered }: WarmUpSecond, before: WarmUpSecond): boolean {
@@ -43,12 +62,10 @@ function isBehind({ planned, answered }: WarmUpSecond, before: WarmUpSecond): bo
   return due >= plannedMin && answered < answeredShareMax * due;
 }
 
-/** The most that was answered over three seconds in a row: a queue that has collapsed answers less than the machine can. */
-function bestOf(seconds: readonly WarmUpSecond[]): number {
-  const sums = seconds
-    .slice(growingSeconds - 1)
-    .map((_, index) => seconds.slice(index, index + growingSeconds).reduce((sum, { answered }) => sum + answered, 0));
-  return Math.max(0, ...sums) / growingSeconds;
+/** The most that was answered over so many seconds in a row: a queue that has collapsed answers less than the machine can. */
+function bestOf(seconds: readonly WarmUpSecond[], window: number): number {
+  const sums = seconds.slice(window - 1).map((_, index) => sumOf(seconds.slice(index, index + window)).answered);
+  return Math.max(0, ...sums) / window;
 }
 
 export type WarmUpSeen = {
