@@ -5,6 +5,8 @@ import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { offer } from '#harness/gates/nearest.ts';
 import { messageOf } from '#harness/message-of.ts';
+import { resolveOwnImports } from './own-imports.ts';
+import { isRecord } from './scenario-schema.ts';
 
 export const scenariosFolder = join(import.meta.dirname, '..', 'scenarios');
 
@@ -31,13 +33,22 @@ async function loadFile(file: string, source: string): Promise<LoadedScenario> {
   if (!existsSync(file)) return { kind: 'error', message: `there is no file ${source}` };
   if (!/\.(ts|json)$/.test(file)) return { kind: 'error', message: `${source} is neither a .ts nor a .json file` };
   try {
-    return { kind: 'ok', source, value: file.endsWith('.json') ? JSON.parse(readFileSync(file, 'utf8')) : await importDefault(file) };
+    return { kind: 'ok', source, value: file.endsWith('.json') ? readJson(file) : await importDefault(file) };
   } catch (error) {
     return { kind: 'error', message: `${source} cannot be read: ${messageOf(error)}` };
   }
 }
 
+/** `$schema` is for the editor that it is written in. */
+function readJson(file: string): unknown {
+  const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  if (!isRecord(value)) return value;
+  const { $schema: _, ...scenario } = value;
+  return scenario;
+}
+
 async function importDefault(file: string): Promise<unknown> {
+  resolveOwnImports();
   const exported: { readonly default?: unknown } = await import(pathToFileURL(file).href);
   if (exported.default === undefined) throw new Error('it has no default export; a scenario file says `export default defineScenario({ … })`');
   return exported.default;

@@ -6,6 +6,7 @@ import { fitTrouble } from '#harness/fit/fit-trouble.ts';
 import { fitAside, titleOf } from '#harness/gates/fit-words.ts';
 import { isTold, judgeRepeats, judgeUntilTold, type RepeatedVerdict } from '#harness/gates/repeats.ts';
 import type { Verdict } from '#harness/run-result.ts';
+import { scenarioJsonSchema } from '#harness/scenario-json-schema.ts';
 import { loadScenario, scenarioNames } from '#harness/scenario-load.ts';
 import { applyOverrides } from '#harness/scenario-overrides.ts';
 import { formatScenarioErrors, type ParsedScenario, parseScenario } from '#harness/scenario-parse.ts';
@@ -46,6 +47,7 @@ export type Surroundings = {
 
 export async function runScenarios(args: ScenarioArguments, around: Surroundings): Promise<number> {
   if (args.name === 'list') return listScenarios(around.say);
+  if (args.name === 'schema') return writeSchema(around.say);
   if (args.name === undefined) {
     around.say.err(`which scenario? There is ${scenarioNames().join(', ')}; npm run scenario -- --help says more\n`);
     return exitCodes.usage;
@@ -90,6 +92,11 @@ export async function readScenario(name: string, { set, fullTime }: Changes, { o
   if (changed.kind === 'errors') return changed.errors.map((error) => `--set ${error.path}: ${error.message}`).join('\n');
   const parsed = parseScenario(changed.value, { source: loaded.source, operations: await operationNames() });
   return parsed.kind === 'ok' ? parsed : formatScenarioErrors(parsed);
+}
+
+function writeSchema(say: Say): number {
+  say.out(`${JSON.stringify(scenarioJsonSchema, undefined, 2)}\n`);
+  return exitCodes.pass;
 }
 
 async function listScenarios(say: Say): Promise<number> {

@@ -16,10 +16,10 @@ const podsDefault = 2;
 
 export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
   command: 'scenario [name] [exported]',
-  describe: 'run a scenario: a name from scenarios/, or a .ts or .json file; `list` lists the names',
+  describe: 'run a scenario: a name from scenarios/, or a .ts or .json file; `list` lists the names, `schema` prints the JSON Schema',
   builder: (yargs) =>
     yargs
-      .positional('name', { type: 'string', describe: 'name, file, list, or export' })
+      .positional('name', { type: 'string', describe: 'name, file, list, schema, or export' })
       .positional('exported', { type: 'string', describe: 'of export: the name or file to export' })
       .option('to', { choices: exportWays, default: 'k6' as const, describe: 'of export: a script for k6, or manifests for the k6-operator' })
       .option('parallelism', { type: 'number', requiresArg: true, default: podsDefault, describe: 'of export: pods of the k6-operator' })

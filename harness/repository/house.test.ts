@@ -6,6 +6,8 @@ import { expect, test } from 'vitest';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const allowed = [
   'README.md',
+  'LICENSE',
+  '.npmrc',
   'package.json',
   'package-lock.json',
   'tsconfig.json',

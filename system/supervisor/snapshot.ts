@@ -1,11 +1,11 @@
 /** What one worker says of itself when it is asked. */
 import cluster from 'node:cluster';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { FastifyInstance } from 'fastify';
 import { systemClock } from '#system/clock.ts';
 import type { Store } from '#system/store/store.ts';
 import type { ClockWatch } from '#system/telemetry/clock-watch.ts';
 import type { Counts, Snapshot } from '#system/telemetry/counts.ts';
+import { watchLoopDelay } from './loop-delay.ts';
 
 type Watching = {
   readonly store: Store;
@@ -16,16 +16,11 @@ type Watching = {
   readonly clock: ClockWatch;
 };
 
-const loopDelayResolutionMs = 10;
-
 export function createSnapshots({ store, counts, app, webhooks, connections, clock }: Watching): () => Promise<Snapshot> {
-  const loopDelay = monitorEventLoopDelay({ resolution: loopDelayResolutionMs });
-  loopDelay.enable();
+  const takeLoopDelaySeconds = watchLoopDelay();
   return async () => {
     const cpu = process.cpuUsage();
     const [open, stored] = await Promise.all([connections(), readStore(store)]);
-    const loopDelaySeconds = loopDelay.max / 1e9;
-    loopDelay.reset();
     return {
       worker: cluster.worker?.id ?? 1,
       requests: counts.requests,
@@ -34,7 +29,7 @@ export function createSnapshots({ store, counts, app, webhooks, connections, clo
       usageSpikes: counts.usageSpikes(),
       cpuSeconds: (cpu.user + cpu.system) / 1e6,
       residentBytes: readResident(),
-      loopDelaySeconds,
+      loopDelaySeconds: takeLoopDelaySeconds(),
       clockOffsetSeconds: clock.offsetSeconds(),
       connections: open,
       streams: { ...app.hub.counts, held: app.hub.held() },
