@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { afterAcknowledged, arrivalState } from '#harness/engine/engine.ts';
+import { Audit } from '#harness/ledger/audit.ts';
 import { foldCells, timesOf } from '#harness/metrics/fold.ts';
 import { quantileMicros } from '#harness/metrics/histogram.ts';
 import type { CellCounts, SecondDelta } from '#harness/run-result.ts';
@@ -94,10 +96,12 @@ test('of several machines, whose clocks differ, nothing is said about order', ()
   expect(folded(all, undefined, false).states).toEqual(Array(8).fill(arrivalState.acknowledged));
 });
 
-test('what never came is dropped and was never sent', () => {
-  const { count, states } = folded(all.filter(({ arrival }) => arrival !== 5));
+test('what never came is load that was not delivered; only of what k6 says that it dropped is it known that it was never sent', () => {
+  const seven = all.filter(({ arrival }) => arrival !== 5);
+  const { count, states } = folded(seven);
   expect([count('planned'), count('fired'), count('dropped'), count('givenUp')]).toEqual([8, 7, 1, 1]);
-  expect(states[5]).toBe(arrivalState.notFired);
+  expect(states[5]).toBe(arrivalState.unknown);
+  expect(folded([...seven, drop('load', 2700)]).states[5]).toBe(arrivalState.notFired);
   // No arrival before it was acknowledged.
   expect(states[7]).toBe(arrivalState.acknowledged);
 });
@@ -146,7 +150,42 @@ test('what was planned is what k6 began and what it dropped: a missing, a double
   expect(folded([...six, drop('load', 2700), drop('load', 3600)]).fold.unaccounted).toEqual([0, 0]);
   expect(folded([...six, drop('load', 2700)]).fold.unaccounted).toEqual([0, 1]);
   expect(folded([...all, sampleOf(2)]).fold.unaccounted).toEqual([1, 0]);
+  // One that is missing and one that came twice do not make up for each other.
+  expect(folded([...all.filter(({ arrival }) => arrival !== 1), sampleOf(2)]).fold.unaccounted).toEqual([2, 0]);
   // Fired in the place of one that was dropped: as many came as were planned, and one too many was begun.
   expect(folded([...all, drop('load', 2700)]).fold.unaccounted).toEqual([0, 1]);
   expect(folded(six, 2700).fold.unaccounted).toEqual([0, 0]);
+});
+
+test('a sample that comes twice is one request', () => {
+  const twice = folded([...all, ...all]);
+  expect(twice.states).toEqual(folded(all).states);
+  for (const name of ['planned', 'fired', 'answered', 'good', 'failed'] as const) expect(twice.count(name)).toBe(folded(all).count(name));
+});
+
+test('whatever is lost, doubled or late of what k6 says, nothing of a truthful service is lost, twice there or out of order, and holes are told', () => {
+  const kinds = fc.array(fc.constantFrom('good', 'timeout', 'shed'), { minLength: 8, maxLength: 8 });
+  const fates = fc.array(fc.record({ times: fc.nat(2), place: fc.nat(100) }), { minLength: 8, maxLength: 8 });
+  const keptAs = { good: 'acknowledged', timeout: 'unknown', shed: 'refused' } as const;
+  fc.assert(
+    fc.property(kinds, fates, fc.boolean(), (outcomes, fate, hasOneClock) => {
+      const samples = outcomes.map((outcome, arrival) => sampleOf(arrival, { outcome, kept: keptAs[outcome] }));
+      const came = samples.flatMap((sample, i) => Array.from({ length: fate[i]?.times ?? 0 }, () => ({ sample, place: fate[i]?.place ?? 0 })));
+      const order = came.toSorted((a, b) => a.place - b.place).map(({ sample }) => sample);
+      const { states, fold } = folded(order, undefined, hasOneClock);
+      const audit = new Audit({
+        states: Uint8Array.from(states),
+        devices: 2,
+        eventsPerBatch: 1,
+        isOrdered: () => true,
+        parseEventId: (id) => ({ arrival: Number(id), index: 0 }),
+        eventIdOf: String,
+      });
+      // It has what it acknowledged, and of what timed out every second one.
+      for (const [arrival, outcome] of outcomes.entries()) if (outcome === 'good' || (outcome === 'timeout' && arrival % 2 === 0)) audit.see(String(arrival));
+      expect(audit.finish()).toMatchObject({ lost: 0, duplicated: 0, reordered: 0, refusedFound: 0 });
+      const isWhole = fate.every(({ times }) => times === 1);
+      expect(fold.unaccounted.every((count) => count === 0)).toBe(isWhole);
+    }),
+  );
 });

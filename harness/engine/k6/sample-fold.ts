@@ -27,6 +27,9 @@ export type SampleFoldInput = {
   readonly hasOneClock: boolean;
 };
 
+/** Of a longer chain's further steps nobody can tell whether a sample came twice. */
+const stepsMax = 32;
+
 /** A sample comes at most this long after the second that it belongs to, but for timeouts. */
 const evennessHeldMs = 5000;
 
@@ -49,8 +52,11 @@ export class SampleFold {
   readonly #cells: CellRecorder;
   readonly #operations: ReadonlyMap<string, number>;
   readonly #phases: readonly Phase[];
-  /** Of each phase: arrivals of which a first request came. */
+  /** Of each phase: arrivals of which a first request came, and samples that had come before. */
   readonly #begun: number[];
+  readonly #doubled: number[];
+  /** Of each arrival a bit a step of its chain, of which the sample came. */
+  readonly #steps: Uint32Array;
   /** Of each arrival, since the origin; NaN: not yet. Order is judged when all samples are there, since those of several processes come mixed. */
   readonly #sentMs: Float64Array;
   readonly #acknowledgedMs: Float64Array;
@@ -68,6 +74,8 @@ export class SampleFold {
     this.#acknowledgedMs = new Float64Array(arrivals).fill(Number.NaN);
     this.dropped = plan.phases.map(() => 0);
     this.#begun = plan.phases.map(() => 0);
+    this.#doubled = plan.phases.map(() => 0);
+    this.#steps = new Uint32Array(arrivals);
     this.#phases = plan.phases.map((phase, index) => {
       const start = startMs + phase.startMs;
       const evenness = new EvennessRecorder({ phase: index, startMs: start, durationMs: phase.durationMs });
@@ -97,7 +105,7 @@ export class SampleFold {
     const evenness: EvennessBins[] = [];
     this.unaccounted = this.#phases.map(({ index, offsetsMs }) => {
       if (cutMs !== Number.POSITIVE_INFINITY) return 0;
-      return Math.abs(offsetsMs.length - (this.#begun[index] ?? 0) - (this.dropped[index] ?? 0));
+      return Math.abs(offsetsMs.length - (this.#begun[index] ?? 0) - (this.dropped[index] ?? 0)) + (this.#doubled[index] ?? 0);
     });
     for (const phase of this.#phases) {
       this.#missing(phase, cutMs);
@@ -118,6 +126,7 @@ export class SampleFold {
     const phase = this.#phases.findLast(({ first }) => first <= arrival);
     const operation = this.#operations.get(sample.operation);
     if (phase === undefined || operation === undefined || arrival >= this.states.length) return;
+    if (this.#isDoubled(phase, sample)) return;
     const endMs = sample.endedAtMs - this.#input.originWallMs;
     const sentMs = endMs - sample.serviceMs;
     // k6 begins a phase when it can; within it, its plan counts from there.
@@ -135,6 +144,18 @@ export class SampleFold {
     this.#count(sample, cell, { endMs, intendedMs });
     const isLast = sample.step === this.#chainOf(phase, arrival).length - 1;
     if (isLast && sample.outcome === 'good') this.#cells.at(intendedMs, phase.index, operation).time(timeIndex.chain, Math.max(0, endMs - intendedMs), false);
+  }
+
+  /** The first sample of an arrival's step tells of it; another one makes neither another request nor another answer. */
+  #isDoubled({ index }: Phase, { arrival, step }: RequestSample): boolean {
+    if (step >= stepsMax) return false;
+    const bit = 1 << step;
+    if ((this.#steps[arrival]! & bit) !== 0) {
+      this.#doubled[index] = (this.#doubled[index] ?? 0) + 1;
+      return true;
+    }
+    this.#steps[arrival]! |= bit;
+    return false;
   }
 
   #fired(
@@ -212,8 +233,9 @@ export class SampleFold {
     if (index !== -1) this.dropped[index] = (this.dropped[index] ?? 0) + count;
   }
 
-  /** What k6 was stopped in the middle of may have been sent. */
+  /** What k6 was stopped in the middle of may have been sent, and so may what it does not account for; what it says that it dropped was not. */
   #missing(phase: Phase, cutMs: number): void {
+    const isKnown = !Number.isFinite(cutMs) && this.unaccounted[phase.index] === 0;
     for (const [i, offsetMs] of phase.offsetsMs.entries()) {
       const arrival = phase.first + i;
       const intendedMs = phase.startMs + offsetMs;
@@ -223,7 +245,7 @@ export class SampleFold {
       counts.dropped++;
       counts.givenUp++;
       phase.evenness.planned(intendedMs);
-      if (this.states[arrival] === arrivalState.notPlanned) this.states[arrival] = Number.isFinite(cutMs) ? arrivalState.unknown : arrivalState.notFired;
+      if (this.states[arrival] === arrivalState.notPlanned) this.states[arrival] = isKnown ? arrivalState.notFired : arrivalState.unknown;
     }
   }
 
