@@ -21,6 +21,8 @@ export type DrivenWebhooks = {
   readonly cells: () => readonly WebhookCell[];
   /** A receiver that ended by itself, as a sentence. */
   readonly trouble: () => string | undefined;
+  /** Messages of it that never came, as a sentence. */
+  readonly hole: () => string | undefined;
   readonly endpoints: readonly RunEndpoint[];
   /** In the order of these endpoints: registrations that they were told of. */
   readonly arrivals: (endpoints: readonly RunEndpoint[]) => Promise<readonly EndpointArrivals[]>;
@@ -71,6 +73,7 @@ const describe = (receiver: CountingReceiver, fold: WebhookFold): Omit<DrivenWeb
   cellsOfSecond: (second) => fold.cellsOfSecond(second),
   cells: () => fold.cells(),
   trouble: () => receiver.trouble()?.message,
+  hole: () => (receiver.missing() === 0 ? undefined : `${receiver.missing()} messages of the receiver are missing: what it counted is not whole`),
   arrivals: (endpoints) =>
     receiver.arrivals(
       endpoints.map(({ path }) => path),

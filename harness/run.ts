@@ -18,7 +18,7 @@ import { arrivalCount, peakPerSecond } from '#harness/pacing/rate.ts';
 import { requirePart } from '#harness/parts/find.ts';
 import { writeEvidence } from '#harness/run-folder/evidence-file.ts';
 import { makeRunFolder, runFolderName, writeRun } from '#harness/run-folder/run-folder.ts';
-import type { CalibrationRecord, ItemLedgerRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
+import type { CalibrationRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
 import { type Scenario, timeoutMsOf } from '#harness/scenario.ts';
 import { probeNameOf } from '#harness/target/event-ids.ts';
 import { driveLoad } from './drive.ts';
@@ -182,14 +182,16 @@ async function measure({ options, startedAt, target, view, interrupts, calibrati
     ...result,
     ...(verified.items === undefined ? {} : { items: withTrouble(verified.items, driven.streams?.trouble()) }),
     ...(streams === undefined ? {} : { streams }),
-    ...(webhooks === undefined ? {} : { webhooks: { ...(await webhooks.finish()), ledger: verified.webhooks } }),
+    ...(webhooks === undefined
+      ? {}
+      : { webhooks: { ...(await webhooks.finish()), ledger: verified.webhooks && withTrouble(verified.webhooks, webhooks.hole()) } }),
     ...(scenario.faults === undefined ? {} : { faults: driven.faults }),
   };
 }
 
-/** A holder that died after what it saw had been compared took its last counts along: what readers saw of leaks and order is not whole. */
-const withTrouble = (items: ItemLedgerRecord, trouble: string | undefined): ItemLedgerRecord =>
-  trouble === undefined || items.incomplete !== undefined ? items : { ...items, incomplete: trouble };
+/** A process that died after what it saw had been compared, or of which messages are missing, took counts along: what it saw is not whole. */
+const withTrouble = <Ledger extends { readonly incomplete?: string }>(ledger: Ledger, trouble: string | undefined): Ledger =>
+  trouble === undefined || ledger.incomplete !== undefined ? ledger : { ...ledger, incomplete: trouble };
 
 function listenersText({ streams, phases }: Scenario): string {
   if (streams === undefined) return '';

@@ -4,6 +4,7 @@ import { type AuditedEndpoint, auditWebhooks, missingAt, type WebhookAuditInput 
 import type { LiveView } from '#harness/live/live.ts';
 import { messageOf } from '#harness/message-of.ts';
 import type { WebhookLedgerRecord } from '#harness/run-result.ts';
+import type { EndpointArrivals } from '#harness/webhooks/receiver-book.ts';
 import type { DrivenWebhooks, RunEndpoint } from './drive-webhooks.ts';
 import { registeredType } from './scenario-webhooks.ts';
 import { readDeliveries, readEndpoint } from './topology/webhook-endpoints.ts';
@@ -59,7 +60,7 @@ async function arrived(input: VerifyWebhooksInput, startedMs: number): Promise<v
 async function countMissing({ webhooks, audit }: VerifyWebhooksInput, waitedFor: readonly RunEndpoint[]): Promise<number> {
   const arrivals = await webhooks.arrivals(waitedFor);
   return waitedFor.reduce(
-    (sum, { accountIndex, takesAll }, i) => sum + missingAt(audit, { account: accountIndex, takesAll, arrivals: arrivals[i] ?? nothingCame }).length,
+    (sum, { accountIndex, takesAll }, i) => sum + missingAt(audit, { account: accountIndex, takesAll, arrivals: arrivals[i] as EndpointArrivals }).length,
     0,
   );
 }
@@ -69,8 +70,6 @@ async function hasNothingWaiting({ url }: VerifyWebhooksInput, waitedFor: readon
   for (const endpoint of waitedFor) if ((await readEndpoint(url, endpoint)).waiting > 0) return false;
   return true;
 }
-
-const nothingCame = { ids: [], devices: [], accepted: [] };
 
 type Said = Pick<AuditedEndpoint, 'listed' | 'dropped' | 'isDisabled'>;
 
@@ -85,7 +84,7 @@ async function readAll({ url, webhooks }: VerifyWebhooksInput): Promise<readonly
     receiver,
     account: accountIndex,
     takesAll,
-    arrivals: arrivals[i] ?? nothingCame,
+    arrivals: arrivals[i] as EndpointArrivals,
     ...(said[i] as Said),
   }));
 }

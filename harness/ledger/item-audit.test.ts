@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { afterAcknowledged, arrivalState, secondAcknowledged } from '#harness/engine/engine.ts';
 import { eventIdOf } from '#harness/target/event-ids.ts';
@@ -69,4 +70,18 @@ test('what another run wrote lies there from before, and an unknown write may be
   book.see(0, { t: 'put', ch: 'sync:trips', k: 'k', d: { id: 'somebody-else' } });
   book.see(0, put(0));
   expect(book.finish()).toMatchObject({ unknown: 1, unknownFound: 1, logLength: 1, lostFromLog: 0 });
+});
+
+test('whatever nobody knows of which writes were acknowledged, a log that has all of them in order has lost, doubled and leaked none', () => {
+  const kept = fc.constantFrom(acknowledged, acknowledged | afterAcknowledged, acknowledged | secondAcknowledged, unknown);
+  fc.assert(
+    fc.property(fc.array(kept, { minLength: 1, maxLength: 16 }), fc.array(fc.boolean(), { minLength: 16, maxLength: 16 }), (states, forgotten) => {
+      const book = audit(states.map((state, arrival) => (forgotten[arrival] === true ? unknown : state)));
+      for (const [arrival, state] of states.entries()) {
+        book.see(arrival % 2, put(arrival));
+        if ((state & secondAcknowledged) !== 0) book.see(arrival % 2, del(arrival));
+      }
+      expect(book.finish()).toMatchObject({ lostFromLog: 0, duplicated: 0, reordered: 0, leaked: 0, examples: [] });
+    }),
+  );
 });

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { arrivalState } from '#harness/engine/engine.ts';
 import { launchedDeviceOf } from '#harness/target/storm-operations.ts';
@@ -111,4 +112,22 @@ test('the endpoints of a receiver add up', () => {
     ['hangs', 1, 6, 6, 0],
   ]);
   expect(receivers[0]?.missingByPhase).toEqual([0, 1]);
+});
+
+test('whatever nobody knows of which registrations were acknowledged, a service that told of all of them has lost, doubled and leaked none', () => {
+  const kept = fc.constantFrom(acknowledged, unknown, refused);
+  fc.assert(
+    fc.property(fc.array(kept, { minLength: 12, maxLength: 12 }), fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }), (states, forgotten) => {
+      const told = due.filter((arrival) => states[arrival] === acknowledged);
+      const known = states.map((state, arrival) => (forgotten[arrival] === true ? unknown : state));
+      const listed = told.map((arrival) => ({ eventId: `evt_${arrival}`, state: 'delivered' }));
+      for (const receiver of [{}, hangs]) {
+        const one = endpoint(
+          told.map((arrival) => [arrival, 1] as const),
+          { ...receiver, listed },
+        );
+        expect(auditOf(one, known)).toMatchObject({ lost: 0, duplicated: 0, leaked: 0, unfounded: 0, kinds: [] });
+      }
+    }),
+  );
 });

@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { leaveTerminalSignals } from '#harness/end-signals.ts';
+import { createNumbering } from '#harness/engine/message-row.ts';
 import { createRunClock } from '#harness/engine/native/run-clock.ts';
 import { Stops } from '#harness/engine/native/stops.ts';
 import { watchThread } from '#harness/engine/native/thread-lag.ts';
@@ -16,7 +17,7 @@ const spoiledAboveMs = 50;
 
 const counter = createCounter();
 const book = new ReceiverBook();
-const say = (message: FromReceiver): void => void process.send?.(message, undefined, undefined, () => undefined);
+const say = createNumbering<FromReceiver>((numbered) => void process.send?.(numbered, undefined, undefined, () => undefined));
 let observe: () => void = () => undefined;
 let handOver: () => void = () => undefined;
 
@@ -70,7 +71,7 @@ process.on('message', (message: ToReceiver) => {
     case 'read':
       return say({ kind: 'answer', id: message.id, answer: counter.read() });
     case 'arrivals':
-      return say({ kind: 'answer', id: message.id, answer: message.paths.map((path) => book.arrivals(path, message.type)) });
+      return say({ kind: 'answer', id: message.id, answer: message.paths.map((path) => ({ path, ...book.arrivals(path, message.type) })) });
     case 'hand-over':
       handOver();
       return say({ kind: 'answer', id: message.id, answer: undefined });

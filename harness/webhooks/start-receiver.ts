@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { MessageRow, type Numbered } from '#harness/engine/message-row.ts';
 import type { WebhookDelta } from '#harness/run-result.ts';
 import type { EndpointArrivals, ReceiverEndpoint } from './receiver-book.ts';
 import type { ReceiverCounts } from './receiver-counts.ts';
@@ -45,6 +46,8 @@ export type CountingReceiver = {
   readonly arrivals: (paths: readonly string[], type: string) => Promise<readonly EndpointArrivals[]>;
   /** What was counted in the second that is not over yet. */
   readonly handOver: () => Promise<void>;
+  /** Messages before the last one that was heard, which were not. */
+  readonly missing: () => number;
   /** Set once the process has ended by itself. */
   readonly trouble: () => Error | undefined;
   readonly pid: number;
@@ -52,7 +55,21 @@ export type CountingReceiver = {
   readonly stop: () => Promise<void>;
 };
 
+export type PathArrivals = EndpointArrivals & { readonly path: string };
+
+/** Of an endpoint that is not told of nobody knows what came: that is no endpoint to which nothing came. */
+export function arrivalsByPath(paths: readonly string[], told: readonly PathArrivals[]): readonly EndpointArrivals[] {
+  const byPath = new Map(told.map((one) => [one.path, one]));
+  return paths.map((path) => {
+    const one = byPath.get(path);
+    if (one === undefined) throw new Error(`the receiver did not say what came to ${path}`);
+    return one;
+  });
+}
+
 const startMsMax = 15_000;
+/** A message may have been lost, and a run may not wait for it for ever. */
+const answerMsMax = 60_000;
 
 /** Rejects with a sentence where the process does not come up; nothing of it is left then. */
 export async function startReceiver({ host = '127.0.0.1', onDelta, onVisit }: ReceiverOptions = {}): Promise<CountingReceiver> {
@@ -63,7 +80,9 @@ export async function startReceiver({ host = '127.0.0.1', onDelta, onVisit }: Re
   let trouble: Error | undefined;
   let asked = 0;
   const late = setTimeout(() => listening.reject(new Error(`the receiver was not there within ${startMsMax} ms`)), startMsMax);
-  child.on('message', (message: FromReceiver) => {
+  const row = new MessageRow();
+  child.on('message', ({ number, message }: Numbered<FromReceiver>) => {
+    if (!row.isNew(number)) return;
     if (message.kind === 'listening') return listening.resolve(message.port);
     if (message.kind === 'delta') return onDelta?.(message.delta);
     if (message.kind === 'visit') return onVisit?.(message.path, message.url);
@@ -92,7 +111,8 @@ export async function startReceiver({ host = '127.0.0.1', onDelta, onVisit }: Re
     const id = ++asked;
     waiting.set(id, one);
     say(asking(id));
-    return one.promise;
+    const late = setTimeout(() => one.reject(new Error(`the receiver did not answer within ${answerMsMax / 1000} s`)), answerMsMax);
+    return one.promise.finally(() => clearTimeout(late));
   };
   return {
     url: `http://${host}:${port}/`,
@@ -103,7 +123,11 @@ export async function startReceiver({ host = '127.0.0.1', onDelta, onVisit }: Re
     expectAt: (path, secret) => say({ kind: 'expect', path, secret }),
     begin: (originNs) => say({ kind: 'begin', originNs: String(originNs) }),
     phase: (phase, startMs) => say({ kind: 'phase', phase, startMs }),
-    arrivals: async (paths, type) => (await ask((id) => ({ kind: 'arrivals', id, paths, type }))) as readonly EndpointArrivals[],
+    arrivals: async (paths, type) => {
+      const told = (await ask((id) => ({ kind: 'arrivals', id, paths, type }))) as readonly PathArrivals[];
+      return arrivalsByPath(paths, told);
+    },
+    missing: () => row.missing,
     handOver: async () => void (await ask((id) => ({ kind: 'hand-over', id }))),
     trouble: () => trouble,
     kill: () => void child.kill('SIGKILL'),

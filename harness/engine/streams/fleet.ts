@@ -1,8 +1,10 @@
 /** The run's side of those who listen: starts the processes that hold them, tells them when phases begin, passes on what they saw. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { Numbered } from '#harness/engine/message-row.ts';
 import { wireFlags } from '#harness/engine/native/wire/open-wires.ts';
 import type { Acknowledgements, StreamDelta } from '#harness/run-result.ts';
+import { HolderMessages, type Said } from './holder-messages.ts';
 import type { Comparison, FromHolder, HolderInput, PhaseStart, PopulationNow, ToHolder, UserLog } from './messages.ts';
 import { PresenceBook, type PresenceSample } from './presence-book.ts';
 
@@ -31,6 +33,8 @@ export type StreamFleet = {
 
 const nobody: PopulationNow = { wanted: 0, live: 0, opening: 0, waiting: 0 };
 const finishMsMax = 10_000;
+/** Beyond what the comparison itself may wait: for the logs on their way there and the sums on their way back. */
+const compareMarginMs = 60_000;
 /** V8's young space would grow to 16 MiB while thousands of listeners are made, three times what they take themselves. */
 const youngMibMax = 2;
 
@@ -53,19 +57,26 @@ export async function startFleet(input: FleetInput, events: FleetEvents): Promis
     trouble: () => holders.map(({ trouble }) => trouble()).find((text) => text !== undefined),
     release: () => tellAll({ kind: 'release' }),
     compare: async (logs, withinMs) => {
-      const compared = holders.map((holder) => holder.hear('compared'));
+      const compared = Promise.all(holders.map((holder) => holder.hear('compared')));
       tellAll({ kind: 'compare', logs, withinMs });
-      return (await Promise.all(compared)).map(({ comparison }) => comparison).reduce(addComparisons);
+      return (await within(compared, withinMs + compareMarginMs)).map(({ comparison }) => comparison).reduce(addComparisons);
     },
     finish: async () => {
       const finished = holders.map((holder) => holder.hear('finished'));
       tellAll({ kind: 'finish' });
       // Of one that is dead `trouble` tells: the others have counts to hand over and channels to be closed all the same.
-      await Promise.race([Promise.allSettled(finished), new Promise((resolve) => setTimeout(resolve, finishMsMax))]);
+      await within(Promise.allSettled(finished), finishMsMax).catch(() => undefined);
       await Promise.all(holders.map(({ end }) => end()));
     },
     kill: () => holders.forEach(({ child }) => void child.kill('SIGKILL')),
   };
+}
+
+/** Rejects with a sentence where a process has not answered by then: a message may have been lost, and a run may not wait for it for ever. */
+async function within<T>(answers: Promise<T>, waitMs: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`a process that holds streams did not answer within ${waitMs / 1000} s`)), waitMs);
+  return Promise.race([answers, late.promise]).finally(() => clearTimeout(timer));
 }
 
 const addPopulations = (a: PopulationNow, b: PopulationNow): PopulationNow => ({
@@ -84,14 +95,11 @@ const addComparisons = (a: Comparison, b: Comparison): Comparison => ({
   examples: [...a.examples, ...b.examples].slice(0, 10),
 });
 
-type Kind = FromHolder['kind'];
-type Said<K extends Kind> = Extract<FromHolder, { readonly kind: K }>;
-
 type HolderProcess = {
   readonly child: ChildProcess;
   readonly tell: (message: ToHolder) => void;
   /** The next message of a kind. Rejects where the process ended. */
-  readonly hear: <K extends Kind>(kind: K) => Promise<Said<K>>;
+  readonly hear: <K extends FromHolder['kind']>(kind: K) => Promise<Said<K>>;
   readonly now: () => PopulationNow;
   readonly trouble: () => string | undefined;
   readonly end: () => Promise<void>;
@@ -108,22 +116,21 @@ function startHolder({ process, input, events, presence }: Starting): HolderProc
   let now = nobody;
   let trouble: string | undefined;
   let isEnding = false;
-  const waiting = new Map<Kind, PromiseWithResolvers<FromHolder>>();
+  let hasFinished = false;
   const fail = (text: string): void => {
     if (!isEnding) trouble ??= text;
-    for (const one of waiting.values()) one.reject(new Error(text));
-    waiting.clear();
+    messages.fail(text);
   };
-  child.on('message', (message: FromHolder) => {
+  const messages = new HolderMessages((message) => {
     if (message.kind === 'delta') {
       now = message.now;
       events.onDelta(message.delta);
     } else if (message.kind === 'silenced') presence.closed(message.device, message);
     else if (message.kind === 'presence') presence.told(message.device, message.online, message.atMs);
-    else if (message.kind === 'failed') return fail(message.text);
-    waiting.get(message.kind)?.resolve(message);
-    waiting.delete(message.kind);
+    else if (message.kind === 'failed') fail(message.text);
+    else if (message.kind === 'finished') hasFinished = true;
   });
+  child.on('message', (numbered: Numbered<FromHolder>) => messages.hear(numbered));
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   void exited.then(() => {
     fail('a process that holds streams ended by itself; its last words stand above');
@@ -136,14 +143,15 @@ function startHolder({ process, input, events, presence }: Starting): HolderProc
     tell,
     now: () => now,
     trouble: () => trouble,
-    hear: async <K extends Kind>(kind: K): Promise<Said<K>> => {
+    hear: async (kind) => {
       if (trouble !== undefined) throw new Error(trouble);
-      const one = waiting.get(kind) ?? Promise.withResolvers<FromHolder>();
-      waiting.set(kind, one);
-      return (await one.promise) as Said<K>;
+      return messages.next(kind);
     },
     end: async () => {
       isEnding = true;
+      // With the last message every other one has come, or never will.
+      if (!hasFinished) trouble ??= 'a process that holds streams did not hand over its last counts';
+      else if (messages.missing > 0) trouble ??= `${messages.missing} messages of a process that holds streams are missing: what it saw is not whole`;
       if (child.connected) child.disconnect();
       const timer = setTimeout(() => child.kill('SIGKILL'), finishMsMax);
       await exited;

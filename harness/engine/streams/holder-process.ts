@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { leaveTerminalSignals } from '#harness/end-signals.ts';
+import { createNumbering } from '#harness/engine/message-row.ts';
 import { createRequestWriter } from '#harness/engine/native/request-text.ts';
 import { createRunClock } from '#harness/engine/native/run-clock.ts';
 import { type Rest, watchThread } from '#harness/engine/native/thread-lag.ts';
@@ -14,7 +15,7 @@ const turnEveryMs = 5;
 const spoiledAboveMs = 50;
 const comparePauseMs = 100;
 
-const say = (message: FromHolder): void => void process.send?.(message, undefined, undefined, () => undefined);
+const say = createNumbering<FromHolder>((numbered) => void process.send?.(numbered, undefined, undefined, () => undefined));
 
 async function begin(input: HolderInput): Promise<Holder> {
   const nowMs = createRunClock(BigInt(input.originNs));
