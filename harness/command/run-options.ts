@@ -25,8 +25,8 @@ export type RunOptions = {
   readonly wire: WireChoice;
   /** What drives requests; `native` without it. */
   readonly engine?: EngineName;
-  /** What was typed, for a sentence that says what to type next; the scenario's name without it. */
-  readonly named?: string;
+  /** What was typed of the plan, for a sentence that says what to type next; the scenario's name without it. */
+  readonly typed?: string;
   /** How the scenario's rates came to be scaled. */
   readonly fit?: FitRecord;
   /** False: a machine that clearly cannot hold the plan is driven all the same. */

@@ -144,7 +144,7 @@ test('list names every scenario with what it is', async () => {
 
 test('--fit: one search, and its scenario and factor are what every run gets', async () => {
   const { runs, fits } = await typed({ fit: true, repeat: 3, seed: 9 }, ['pass', 'pass', 'pass']);
-  expect(fits.map(({ scenario, named, seed }) => [scenario.name, named, seed])).toEqual([['smoke', 'smoke', 9]]);
+  expect(fits.map(({ scenario, typed, seed }) => [scenario.name, typed, seed])).toEqual([['smoke', 'smoke', 9]]);
   expect(runs.map(({ scenario, fit }) => [scenario.name, fit?.factor])).toEqual([
     ['fitted', 0.5],
     ['fitted', 0.5],
@@ -172,4 +172,12 @@ test.each<[string, Partial<ScenarioArguments>, string]>([
 
 test('--no-fit-check reaches the run', async () => {
   expect((await typed({ fitCheck: false })).runs[0]).toMatchObject({ fitCheck: false });
+});
+
+test('what to type next leads to the same plan: places that were set, the clock and the target stay, quoted for a shell', async () => {
+  const set = ['fleet.devices=50', 'phases.load.rate={"kind":"constant","ratePerSecond":9}'];
+  const { runs } = await typed({ set, fullTime: true, target: 'http://a', credentials: "it's.json" });
+  expect(runs[0]?.typed).toBe(
+    `smoke --set fleet.devices=50 --set 'phases.load.rate={"kind":"constant","ratePerSecond":9}' --full-time --target http://a --credentials 'it'\\''s.json'`,
+  );
 });

@@ -109,6 +109,19 @@ async function listScenarios(say: Say): Promise<number> {
   return 0;
 }
 
+/** What says which plan it is, as it was typed: a sentence that says what to type next must not lead to another plan. */
+function typedAgain({ name = '', set, fullTime, target, credentials }: ScenarioArguments): string {
+  const options = [
+    ...set.map((one) => ['--set', one]),
+    ...(fullTime === true ? [['--full-time']] : []),
+    ...(target === undefined ? [] : [['--target', target]]),
+    ...(credentials === undefined ? [] : [['--credentials', credentials]]),
+  ];
+  return [name, ...options.flat()].map(quoted).join(' ');
+}
+
+const quoted = (word: string): string => (/^[\w./:=,@%+-]*$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
 function optionsOf(args: ScenarioArguments, { scenario, thresholds }: RightScenario): RunOptions {
   const { target, credentials, seed, out, quiet, json, wire } = args;
   return {
@@ -118,7 +131,7 @@ function optionsOf(args: ScenarioArguments, { scenario, thresholds }: RightScena
     quiet,
     json,
     wire: wire ?? 'auto',
-    ...(args.name === undefined ? {} : { named: args.name }),
+    typed: typedAgain(args),
     ...(args.fitCheck === undefined ? {} : { fitCheck: args.fitCheck }),
     ...(args.engine === undefined ? {} : { engine: args.engine }),
     ...(target === undefined || credentials === undefined ? {} : { target: { url: target, credentialsFile: credentials } }),

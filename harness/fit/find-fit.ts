@@ -85,14 +85,14 @@ async function search(options: RunOptions, { target, view, interrupts }: Around)
   });
 }
 
-function fittedOf({ scenario, thresholds, named = scenario.name }: RunOptions, rungs: readonly Rung[]): Fitted {
+function fittedOf({ scenario, thresholds, typed = scenario.name }: RunOptions, rungs: readonly Rung[]): Fitted {
   const planned = Math.max(...scenario.phases.map(peakPerSecond));
   const held = Math.max(0, ...rungs.filter((rung) => rung.held).map(({ ratePerSecond }) => ratePerSecond));
   if (held === 0) {
     const [lowest] = rungs.toSorted((a, b) => a.ratePerSecond - b.ratePerSecond);
     return {
       kind: 'none',
-      text: `--fit: not even ${lowest?.ratePerSecond ?? 0}/s of ${named} holds here: ${lowest?.why ?? 'nothing was tried'}. Is the service well, and is the machine free?`,
+      text: `--fit: not even ${lowest?.ratePerSecond ?? 0}/s of ${typed} holds here: ${lowest?.why ?? 'nothing was tried'}. Is the service well, and is the machine free?`,
     };
   }
   const factor = held >= planned ? 1 : Number(((1 - marginShare) * (held / planned)).toPrecision(2));

@@ -31,9 +31,9 @@ export async function tryGenerator(options: RunOptions, { note, signal }: Around
 }
 
 /** What to type where this machine is too small. */
-function nextStep({ scenario, named = scenario.name, engine = 'native', target }: RunOptions): string {
+function nextStep({ scenario, typed = scenario.name, engine = 'native', target }: RunOptions): string {
   const trouble = fitTrouble({ scenario, engine, owned: target === undefined });
-  return trouble === undefined ? `npm run scenario -- ${named} --fit` : 'a lower rate, as in --set phases.PHASE.rate.ratePerSecond=…';
+  return trouble === undefined ? `npm run scenario -- ${typed} --fit` : 'a lower rate, as in --set phases.PHASE.rate.ratePerSecond=…';
 }
 
 type Driven = { readonly phases: readonly ArrivalPhase[]; readonly owned: boolean };
