@@ -118,7 +118,7 @@ test('a warm-up that this machine cannot hold ends the run: the phase is cut, no
     fitCheck: ({ phase }) => (phase === 0 ? 'this machine holds about 7/s of this plan' : undefined),
     run: {
       cut: (phase) => void done.push(`cut ${phase}`),
-      finish: () => Promise.resolve({ states: new Uint8Array(), phaseFirstArrival: [], wire: 'net' }),
+      finish: () => Promise.resolve({ states: new Uint8Array(), phaseFirstArrival: [], queuedUntilMs: [], wire: 'net' }),
       kill: () => Promise.resolve(void done.push('kill')),
     },
     watch: {

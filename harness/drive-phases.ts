@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArrivalPhase } from '#harness/engine/engine.ts';
+import { withBacklogs } from '#harness/metrics/backlog.ts';
 import { timesOf } from '#harness/metrics/fold.ts';
 import { quantileMicros } from '#harness/metrics/histogram.ts';
 import { sumOf } from '#harness/metrics/prometheus-text.ts';
@@ -52,7 +53,7 @@ export async function drivePhases(driving: Driving): Promise<Driven> {
   const watched = await watch.stop();
   return {
     outcome,
-    phases: records,
+    phases: withBacklogs(records, outcome.queuedUntilMs),
     cells: fold.cells(),
     evenness: evenness.finish(input.phases.map(({ name }) => name)),
     workers,
@@ -74,7 +75,7 @@ async function abandon(
   { run, fold, evenness, workers, probe, streams, faults, watch, input }: Driving,
   { records, unfit }: { readonly records: readonly PhaseRecord[]; readonly unfit: string },
 ): Promise<Driven> {
-  const nothing = { states: new Uint8Array(), phaseFirstArrival: [], wire: 'not known' };
+  const nothing = { states: new Uint8Array(), phaseFirstArrival: [], queuedUntilMs: [], wire: 'not known' };
   const outcome = await Promise.race([run.finish(), sleep(abandonMsMax).then(() => nothing)]);
   await run.kill();
   probe?.kill();

@@ -3,6 +3,7 @@ import { type Probe, startProbe } from '#harness/engine/probe/probe.ts';
 import { CellFold } from '#harness/metrics/fold.ts';
 import { EvennessFold } from '#harness/metrics/fold-evenness.ts';
 import { Watch, type WatchedProcess } from '#harness/metrics/watch.ts';
+import { connectionOf } from '#harness/pacing/fleet-connections.ts';
 import type { WorkerLag } from '#harness/run-result.ts';
 import { chainsOf } from '#harness/scenario.ts';
 import type { DeviceCredentials } from '#harness/target/operation.ts';
@@ -76,7 +77,7 @@ export function engineInputOf({ scenario, target, phases, listening, ...input }:
     target: engineTargetOf(target.url),
     operationsModule: input.operationsModule,
     workers: scenario.generator?.workers ?? 1,
-    connection: fleet.connection,
+    connection: connectionOf(fleet, phases),
     devices: input.devices,
     eventsPerBatch: fleet.eventsPerBatch ?? 1,
     ...(listening === undefined ? {} : { items: listening.items }),

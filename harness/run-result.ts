@@ -28,10 +28,20 @@ export type CellCounts = {
   readonly shed: number;
   /** Wrong, late beyond goodWithinMs, cut or refused connections, timed out. */
   readonly failed: number;
-  /** Of the failed: given up after timeoutMs. */
+  /** Of the fired and failed: given up after timeoutMs. */
   readonly timedOut: number;
-  /** Never fired, or fired more than lateAboveMs late: load that was not delivered. */
-  readonly dropped: number;
+  /** Of the fired and failed: no complete answer can come any more (refused, reset, closed, or not to be understood). */
+  readonly cut: number;
+  /** Of the fired: neither answered nor given up when the run ended. */
+  readonly inFlightAtEnd: number;
+  /** Of the fired: more than lateAboveMs after they were due. */
+  readonly firedLate: number;
+  /** Of the planned: not one byte of them went out. With the fired they are all that was planned. */
+  readonly neverFired: number;
+  /** Of the fired late: they waited while the service held every connection that the fleet may have. */
+  readonly heldLate: number;
+  /** Of the never fired: the same, until their timeout. They count as failed. */
+  readonly heldNever: number;
   /** Of the failed and shed: those the generator's own stop may have caused. */
   readonly spoiledFailed: number;
   /** Arrivals that found no free connection and had to wait for one: a pool that limited the load. */
@@ -110,6 +120,8 @@ export type PhaseRecord = {
   readonly planned: number;
   /** Only of `untilSettled` phases. */
   readonly settled?: boolean;
+  /** Of an earlier phase, requests were still queued for so long after this one began. */
+  readonly backlog?: { readonly phase: string; readonly measured: boolean; readonly seconds: number };
 };
 
 /** Operating-system figures of one process over one second. `undefined`: not measurable here, never 0. */
@@ -499,12 +511,20 @@ export type Verdict = {
     readonly holds: 'yes' | 'no' | 'unknown';
   }[];
   readonly totals: {
+    /** = firedInTime + firedLate + neverFired. */
     readonly planned: number;
+    readonly firedInTime: number;
+    readonly firedLate: number;
+    readonly neverFired: number;
+    /** = answered + timedOut + cut + inFlightAtEnd. */
     readonly fired: number;
     readonly answered: number;
+    readonly timedOut: number;
+    readonly cut: number;
+    readonly inFlightAtEnd: number;
     readonly failed: number;
     readonly shed: number;
-    readonly timedOut: number;
+    /** The never fired, as readers of older verdicts know them. */
     readonly dropped: number;
     readonly acknowledged: number;
     readonly lost: number | null;

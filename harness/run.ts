@@ -201,7 +201,7 @@ function listenersText({ streams, phases }: Scenario): string {
 
 /** Of a run that was over before it began. */
 const nothingDriven: Driven = {
-  outcome: { states: new Uint8Array(), phaseFirstArrival: [], wire: 'not opened' },
+  outcome: { states: new Uint8Array(), phaseFirstArrival: [], queuedUntilMs: [], wire: 'not opened' },
   phases: [],
   cells: [],
   evenness: [],

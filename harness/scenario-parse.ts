@@ -135,6 +135,9 @@ function fleetErrors({ fleet, chains }: Scenario): readonly ScenarioError[] {
     if (chain.length > 1) errors.push({ path: `chains.${name}`, message: `"${floodName}" has to be alone: its arrivals are another account's` });
   if (fleet.motion !== undefined && fleet.motion.walking + fleet.motion.still > 1)
     errors.push({ path: 'fleet.motion', message: 'walking and still are shares of the devices, together at most 1' });
+  const { connection } = fleet;
+  if (connection.kind === 'per-device-group' && connection.openMax !== undefined && connection.openMax < connection.connections)
+    errors.push({ path: 'fleet.connection.openMax', message: `must not be less than connections (${connection.connections}), which are open from the start` });
   if (fleet.accounts > fleet.devices) errors.push({ path: 'fleet.accounts', message: `must not be more than fleet.devices (${fleet.devices})` });
   if (fleet.goodWithinMs !== undefined && fleet.goodWithinMs > timeoutMsOf(fleet)) {
     errors.push({ path: 'fleet.goodWithinMs', message: `must not be more than fleet.timeoutMs (${timeoutMsOf(fleet)}): what is later is given up` });

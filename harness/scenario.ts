@@ -55,6 +55,8 @@ export const Phase = Type.Object(
     durationSeconds: seconds(),
     /** Ends the phase early, once p50, p99 and CPU a request have settled. Only for unmeasured phases. */
     untilSettled: Type.Optional(Type.Boolean()),
+    /** What this phase is about is how the one before it ends: that it begins in that one's backlog makes nothing invalid. */
+    beginsInBacklog: Type.Optional(Type.Boolean()),
     rate: RateCurve,
     spacing: Type.Optional(Type.Union([Type.Literal('poisson'), Type.Literal('uniform')])),
     traffic: Type.Optional(Type.Array(TrafficShare, { minItems: 1, maxItems: 20 })),
@@ -71,7 +73,17 @@ export const Fleet = Type.Object(
     devices: count(1_000_000),
     /** Kept-alive connections, each shared by a group of devices; or a new connection for every request. */
     connection: Type.Union([
-      Type.Object({ kind: Type.Literal('per-device-group'), connections: count(15_000) }, closed),
+      Type.Object(
+        {
+          kind: Type.Literal('per-device-group'),
+          connections: count(15_000),
+          /** Connections that the fleet has at most: who finds all of them busy waits. Four for each device where nothing is said. */
+          openMax: Type.Optional(count(15_000)),
+          /** How many more than `connections` it opens in a second. Where nothing is said, the plan's peak decides. */
+          opensPerSecond: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 100_000 })),
+        },
+        closed,
+      ),
       Type.Object({ kind: Type.Literal('per-request'), openMax: count(15_000) }, closed),
     ]),
     /** Events in one ingest request. */

@@ -28,7 +28,7 @@ export default defineScenario({
         { chain: 'launch', weight: 2000 },
       ],
     },
-    { name: 'quiet-again', measured: true, durationSeconds: 15, rate: { kind: 'constant', ratePerSecond: 200 } },
+    { name: 'quiet-again', measured: true, beginsInBacklog: true, durationSeconds: 15, rate: { kind: 'constant', ratePerSecond: 200 } },
   ],
   thresholds: [
     { metric: 'response_ms{phase:launches,operation:ingest}', expression: 'p(99)<250' },

@@ -19,7 +19,7 @@ export default defineScenario({
         { chain: 'ingest', weight: 20 },
       ],
     },
-    { name: 'quiet-again', measured: true, durationSeconds: 20, rate: { kind: 'constant', ratePerSecond: 20 } },
+    { name: 'quiet-again', measured: true, beginsInBacklog: true, durationSeconds: 20, rate: { kind: 'constant', ratePerSecond: 20 } },
   ],
   thresholds: [
     { metric: 'response_ms{phase:flush,operation:ingest}', expression: 'p(99)<500' },

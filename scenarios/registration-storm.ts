@@ -26,7 +26,7 @@ export default defineScenario({
     { name: 'warm-up', measured: false, durationSeconds: 10, rate: { kind: 'constant', ratePerSecond: 225 }, traffic: lanes(25) },
     { name: 'quiet', measured: true, durationSeconds: 15, rate: { kind: 'constant', ratePerSecond: 225 }, traffic: lanes(25) },
     { name: 'storm', measured: true, durationSeconds: 10, rate: { kind: 'constant', ratePerSecond: 10_200 }, traffic: lanes(10_000) },
-    { name: 'aftermath', measured: true, durationSeconds: 90, rate: { kind: 'constant', ratePerSecond: 225 }, traffic: lanes(25) },
+    { name: 'aftermath', measured: true, beginsInBacklog: true, durationSeconds: 90, rate: { kind: 'constant', ratePerSecond: 225 }, traffic: lanes(25) },
   ],
   thresholds: [
     { metric: 'response_ms{phase:storm,operation:ingest}', expression: 'p(99)<250' },

@@ -33,7 +33,7 @@ export default defineScenario({
     },
     { name: 'calm', measured: true, durationSeconds: 10, rate: { kind: 'constant', ratePerSecond: 1000 } },
     { name: 'spike', measured: true, durationSeconds: 30, rate: { kind: 'constant', ratePerSecond: 10_000 } },
-    { name: 'calm-again', measured: true, durationSeconds: 20, rate: { kind: 'constant', ratePerSecond: 1000 } },
+    { name: 'calm-again', measured: true, beginsInBacklog: true, durationSeconds: 20, rate: { kind: 'constant', ratePerSecond: 1000 } },
   ],
   thresholds: [
     { metric: 'response_ms{phase:spike,operation:ingest}', expression: 'p(99)<250' },

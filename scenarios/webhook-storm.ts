@@ -43,7 +43,7 @@ export default defineScenario({
     { name: 'warm-up', measured: false, durationSeconds: 8, rate: { kind: 'constant', ratePerSecond: 103 }, traffic: lanes(3) },
     { name: 'quiet', measured: true, durationSeconds: 15, rate: { kind: 'constant', ratePerSecond: 103 }, traffic: lanes(3) },
     { name: 'storm', measured: true, durationSeconds: 20, rate: { kind: 'constant', ratePerSecond: 400 }, traffic: lanes(300) },
-    { name: 'aftermath', measured: true, durationSeconds: 25, rate: { kind: 'constant', ratePerSecond: 103 }, traffic: lanes(3) },
+    { name: 'aftermath', measured: true, beginsInBacklog: true, durationSeconds: 25, rate: { kind: 'constant', ratePerSecond: 103 }, traffic: lanes(3) },
   ],
   thresholds: [
     { metric: 'webhook_delay_ms{phase:storm,receiver:good}', expression: 'p(99)<1000' },

@@ -16,6 +16,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   refusal: async () => (await import('./refusal.ts')).refusalBench,
   memory: async () => (await import('./memory.ts')).memoryBench,
   'noisy-verdicts': async () => (await import('./noisy-verdicts.ts')).noisyVerdictsBench,
+  overload: async () => (await import('./overload.ts')).overloadBench,
   soak: async () => (await import('./soak.ts')).soakBench,
   'spike-cost': async () => (await import('./spike-cost.ts')).spikeCostBench,
 };

@@ -16,15 +16,16 @@ export type EngineLoad = {
   readonly phases: Readonly<Record<string, number>>;
 };
 
+export const phaseOf = (name: string, durationSeconds: number, ratePerSecond: number): ArrivalPhase => ({
+  name,
+  durationSeconds,
+  measured: true,
+  rate: { kind: 'constant', ratePerSecond },
+  spacing: 'poisson',
+  traffic: [{ chain: 'ingest', weight: 1 }],
+});
+
 export function engineInput({ host, port, seed, connections, ratePerSecond, phases }: EngineLoad): EngineInput {
-  const phase = (name: string, durationSeconds: number): ArrivalPhase => ({
-    name,
-    durationSeconds,
-    measured: true,
-    rate: { kind: 'constant', ratePerSecond },
-    spacing: 'poisson',
-    traffic: [{ chain: 'ingest', weight: 1 }],
-  });
   return {
     run: 'benchbench00',
     seed,
@@ -37,7 +38,7 @@ export function engineInput({ host, port, seed, connections, ratePerSecond, phas
     timeoutMs,
     goodWithinMs: timeoutMs,
     chains: { ingest: ['ingest'] },
-    phases: Object.entries(phases).map(([name, seconds]) => phase(name, seconds)),
+    phases: Object.entries(phases).map(([name, seconds]) => phaseOf(name, seconds, ratePerSecond)),
     spoiledAboveMs: 50,
     lateAboveMs: 100,
   };

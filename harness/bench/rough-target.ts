@@ -1,10 +1,10 @@
 /** A target that treats its clients badly, at random: cuts, resets, half answers, silence, trickles. Entry of a process; says its port and how often it did what. */
-import { createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { createRandom } from '#harness/pacing/random.ts';
+import { serveAsProcess } from './target-process.ts';
 
-export type FromRoughTarget =
-  | { readonly kind: 'listening'; readonly port: number }
-  | { readonly kind: 'did'; readonly deeds: Readonly<Record<string, number>> };
+/** How often it did what. */
+export type Deeds = Readonly<Record<string, number>>;
 
 const body = JSON.stringify({ accepted: 1, duplicate: 0, rejected: [], position: '1', durability: 'none' });
 const answer = `HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
@@ -49,15 +49,4 @@ setInterval(() => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, stallMs);
 }, stallEveryMs);
 
-const say = (message: FromRoughTarget): void => void process.send?.(message);
-const server = createServer({ noDelay: true }, (socket) => {
-  socket.on('error', () => socket.destroy());
-  // A request of the bench is one segment.
-  socket.on('data', () => treat(socket));
-});
-process.on('message', () => say({ kind: 'did', deeds: did }));
-process.on('disconnect', () => process.exit(0));
-server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
-  const address = server.address();
-  if (address !== null && typeof address === 'object') say({ kind: 'listening', port: address.port });
-});
+serveAsProcess(treat, () => did);

@@ -2,54 +2,31 @@
  * Does the engine stay whole under a target that resets, cuts, falls silent and stands still? Every arrival has to end as something, no descriptor may be left over,
  * and memory has to stay: what the epoll wire does by system calls of its own nobody else cleans up.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import { CellFold } from '#harness/metrics/fold.ts';
 import { type Growth, growthOf } from '#harness/metrics/growth.ts';
 import { atLeast, atMost, type Bench, round } from './bench.ts';
 import { engineInput, residentWhileDriven } from './engine-load.ts';
-import type { FromRoughTarget } from './rough-target.ts';
+import type { Deeds } from './rough-target.ts';
+import { startTargetProcess } from './target-process.ts';
 
 const ratePerSecond = 2000;
 const timeoutMs = 500;
 const bytesPerSecondMax = 96 * 1024;
-
-type RoughTarget = { readonly port: number; readonly deeds: () => Promise<Readonly<Record<string, number>>>; readonly stop: () => Promise<void> };
-
-async function startRoughTarget(): Promise<RoughTarget> {
-  const child = fork(fileURLToPath(new URL('./rough-target.ts', import.meta.url)), [], { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  const hear = async () => (await once(child, 'message'))[0] as FromRoughTarget;
-  const listening = await hear();
-  return {
-    port: listening.kind === 'listening' ? listening.port : 0,
-    deeds: async () => {
-      child.send('did?');
-      const message = await hear();
-      return message.kind === 'did' ? message.deeds : {};
-    },
-    stop: async () => {
-      const ended = once(child, 'exit');
-      child.disconnect();
-      await ended;
-    },
-  };
-}
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
 type Soaked = {
   readonly wire: string;
   readonly deeds: Readonly<Record<string, number>>;
-  readonly counts: Readonly<Record<'planned' | 'good' | 'failed' | 'dropped', number>>;
+  readonly counts: Readonly<Record<'planned' | 'good' | 'failed' | 'neverFired', number>>;
   readonly descriptorsLeft: number;
   readonly growth: Growth;
 };
 
 async function soak(seconds: number, say: (line: string) => void, signal: AbortSignal): Promise<Soaked> {
-  const target = await startRoughTarget();
+  const target = await startTargetProcess<Deeds>(new URL('./rough-target.ts', import.meta.url));
   try {
     const descriptorsBefore = descriptors();
     const fold = new CellFold();
@@ -59,9 +36,9 @@ async function soak(seconds: number, say: (line: string) => void, signal: AbortS
     try {
       const resident = await residentWhileDriven(run, { seconds, signal, onThirty: (line) => say(`${line}, ${descriptors()} descriptors`) });
       const { wire } = await run.finish();
-      const total = (count: 'planned' | 'good' | 'failed' | 'dropped'): number => fold.cells().reduce((sum, { counts }) => sum + counts[count], 0);
-      const counts = { planned: total('planned'), good: total('good'), failed: total('failed'), dropped: total('dropped') };
-      return { wire, deeds: await target.deeds(), counts, descriptorsLeft: descriptors() - descriptorsBefore, growth: growthOf(resident) };
+      const total = (count: 'planned' | 'good' | 'failed' | 'neverFired'): number => fold.cells().reduce((sum, { counts }) => sum + counts[count], 0);
+      const counts = { planned: total('planned'), good: total('good'), failed: total('failed'), neverFired: total('neverFired') };
+      return { wire, deeds: await target.report(), counts, descriptorsLeft: descriptors() - descriptorsBefore, growth: growthOf(resident) };
     } finally {
       await run.kill();
     }

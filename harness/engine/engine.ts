@@ -2,6 +2,7 @@
  * The seam between a run and whatever drives its load. An engine is given a plan as data, is told when phases begin, and hands
  * over what it saw second by second. It never judges.
  */
+import type { FleetConnection } from '#harness/pacing/fleet-connections.ts';
 import type { ArrivalPhase, RateSpacing } from '#harness/pacing/plan.ts';
 import type { K6Record, SecondDelta } from '#harness/run-result.ts';
 import type { DeviceCredentials, ItemContext } from '#harness/target/operation.ts';
@@ -24,7 +25,7 @@ export type EngineInput = {
   /** Module (an import specifier) that exports `operations: readonly Operation[]`: functions cannot cross threads. */
   readonly operationsModule: string;
   readonly workers: number;
-  readonly connection: { readonly kind: 'per-device-group'; readonly connections: number } | { readonly kind: 'per-request'; readonly openMax: number };
+  readonly connection: FleetConnection;
   readonly devices: readonly DeviceCredentials[];
   readonly eventsPerBatch: number;
   /** Missing where nobody writes items. */
@@ -77,6 +78,8 @@ export type EngineOutcome = {
   readonly states: Uint8Array;
   /** First arrival number of each phase, in the order of `EngineInput.phases`. Phases that were cut keep their numbers. */
   readonly phaseFirstArrival: readonly number[];
+  /** Of each phase: when a request that was late, or never came to it, last left the queue, since origin; −Infinity where none was. */
+  readonly queuedUntilMs: readonly number[];
   /** For the report: which socket layer ran. */
   readonly wire: string;
   /** Of a run that k6 drove. */

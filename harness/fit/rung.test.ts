@@ -24,7 +24,7 @@ test.each<[string, Parameters<typeof brokenBy>[0]['cells']]>([
   ['unanswered', [second(10, { planned: 1000, answered: 1000 })]],
   ['failed', [second(10, { planned: 1000, answered: 1000 }), second(11, { planned: 1000, answered: 1000, failed: 30 })]],
   ['shed', [second(10, { planned: 1000, answered: 1000 }), second(11, { planned: 1000, answered: 1000, shed: 30 })]],
-  ['late or never fired', [second(10, { planned: 1000, answered: 1000 }), second(11, { planned: 1000, answered: 1000, dropped: 30 })]],
+  ['late or never fired', [second(10, { planned: 1000, answered: 1000 }), second(11, { planned: 1000, answered: 1000, firedLate: 30 })]],
 ])('a rung breaks by what was %s', (why, cells) => {
   expect(brokenBy({ ...rung, cells })).toContain(why);
 });

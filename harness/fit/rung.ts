@@ -40,7 +40,8 @@ export function brokenBy({ cells, fromSecond, seconds, arrivals, shedsByPlan }: 
   if (left > leftMax) return `${Math.round(left)} of ${Math.round(planned)} were unanswered at its end`;
   if (bad(sum('failed'))) return `${sum('failed')} of ${Math.round(planned)} failed`;
   if (bad(shed)) return `${shed} of ${Math.round(planned)} were shed`;
-  if (bad(sum('dropped'))) return `${sum('dropped')} of ${Math.round(planned)} were late or never fired`;
+  const undelivered = sum('neverFired') + sum('firedLate');
+  if (bad(undelivered)) return `${undelivered} of ${Math.round(planned)} were late or never fired`;
   return undefined;
 }
 

@@ -54,7 +54,8 @@ export const metrics: readonly Metric[] = [
   { name: 'shed', what: 'refused by design: 429, 503 with Retry-After', ...ofCounts, source: { kind: 'count', count: 'shed' } },
   { name: 'timed_out', what: 'given up after fleet.timeoutMs', ...ofCounts, source: { kind: 'count', count: 'timedOut' } },
   { name: 'given_up', what: 'arrivals that never succeeded, with all their tries', ...ofCounts, source: { kind: 'count', count: 'givenUp' } },
-  { name: 'dropped', what: 'planned and not delivered in time by the generator', ...ofCounts, source: { kind: 'count', count: 'dropped' } },
+  { name: 'never_fired', what: 'planned, and not one byte of them went out', ...ofCounts, source: { kind: 'count', count: 'neverFired' } },
+  { name: 'fired_late', what: 'fired more than 100 ms after they were due', ...ofCounts, source: { kind: 'count', count: 'firedLate' } },
   {
     name: 'events_lost',
     what: 'acknowledged, and neither in the export nor in the history of the device',

@@ -36,7 +36,8 @@ export type CellParts = Partial<Omit<Cell, 'counts' | 'times'>> & {
 export function exampleCell({ clean = [], spoiled = [], counts = {}, ...rest }: CellParts): Cell {
   const sum = (samples: readonly (readonly [number, number])[]): number => samples.reduce((total, [, times]) => total + times, 0);
   const good = sum(clean) + sum(spoiled);
-  const fired = good + (counts.failed ?? 0) + (counts.shed ?? 0);
+  const fired = counts.fired ?? good + (counts.failed ?? 0) + (counts.shed ?? 0);
+  const unanswered = (counts.timedOut ?? 0) + (counts.cut ?? 0) + (counts.inFlightAtEnd ?? 0);
   const both = { clean: histogramOfMs(clean), spoiled: histogramOfMs(spoiled) };
   return {
     second: 0,
@@ -44,7 +45,7 @@ export function exampleCell({ clean = [], spoiled = [], counts = {}, ...rest }: 
     operation: 'ingest',
     reasons: {},
     ...rest,
-    counts: { ...noCounts, planned: fired + (counts.dropped ?? 0), fired, answered: fired, good, ...counts },
+    counts: { ...noCounts, planned: fired + (counts.neverFired ?? 0), fired, answered: fired - unanswered, good, ...counts },
     times: good > 0 ? { response: both, service: both, chain: both } : {},
   };
 }

@@ -175,11 +175,11 @@ describe('unknown arrivals are a bound', () => {
     [300, 3, 4, 4, 'invalid'],
     [6, 500, 6, 4, 'pass'],
     [6, 500, 6, 5, 'invalid'],
-  ])('spoiled ones of %i ms, %i of them, %i spoiled failures, %i never fired: %s', (ms, spoiled, spoiledFailed, dropped, expected) => {
+  ])('spoiled ones of %i ms, %i of them, %i spoiled failures, %i in flight at the end: %s', (ms, spoiled, spoiledFailed, inFlightAtEnd, expected) => {
     const run = spikeOf({
-      clean: [[5, 1000 - spoiled - spoiledFailed - dropped]],
+      clean: [[5, 1000 - spoiled - spoiledFailed - inFlightAtEnd]],
       spoiled: [[ms, spoiled]],
-      counts: { failed: spoiledFailed, spoiledFailed, dropped, fired: 1000 },
+      counts: { failed: spoiledFailed, spoiledFailed, inFlightAtEnd, fired: 1000 },
     });
     const verdict = judge(run, [p99]);
     expect(verdict.verdict).toBe(expected);
@@ -221,7 +221,7 @@ describe('unknown arrivals are a bound', () => {
 
   test('an arrival fired late by the stop that spoiled it is counted once', () => {
     const run = (both: number, ms: number): RunResult =>
-      spikeOf({ clean: [[5, 1000 - both]], spoiled: [[ms, both]], counts: { planned: 1000, dropped: both } });
+      spikeOf({ clean: [[5, 1000 - both]], spoiled: [[ms, both]], counts: { planned: 1000, firedLate: both } });
     expect(judge(run(10, 300), [p99]).verdict).toBe('pass');
     expect(judge(run(11, 300), [p99]).verdict).toBe('invalid');
     expect(judge(run(500, 200), [p99]).verdict).toBe('pass');
@@ -229,7 +229,7 @@ describe('unknown arrivals are a bound', () => {
   });
 
   test('one that was fired late by no stop is bounded from its plan on, not from its first byte', () => {
-    const run = spikeOf({ clean: [[5, 1000]], counts: { planned: 1000, dropped: 11 } });
+    const run = spikeOf({ clean: [[5, 1000]], counts: { planned: 1000, firedLate: 11 } });
     expect(judge(run, [p99]).verdict).toBe('pass');
     expect(judge(run, [thresholdOf('service_ms{phase:spike}', 'p(99)<250')]).verdict).toBe('invalid');
   });
@@ -315,7 +315,7 @@ describe('what makes a measurement invalid', () => {
   });
 
   test('load that was not delivered: 99.9 % is enough, less is not, and no long phase hides a short one', () => {
-    const fired = (count: number): RunResult => spikeOf({ clean: [[5, count]], counts: { planned: 10_000, fired: count, dropped: 10_000 - count } });
+    const fired = (count: number): RunResult => spikeOf({ clean: [[5, count]], counts: { planned: 10_000, fired: count, neverFired: 10_000 - count } });
     expect(reasonOf(fired(9990)).verdict).toBe('pass');
     expect(codesOf(reasonOf(fired(9989)))).toEqual(['load-not-delivered']);
     const cells = exampleRun().cells.filter((cell) => cell.phase !== 3);
@@ -325,6 +325,48 @@ describe('what makes a measurement invalid', () => {
   test('a pool that limited the load', () => {
     const verdict = reasonOf(spikeOf({ clean: [[5, 1000]], counts: { waitedForConnection: 1 } }));
     expect(codesOf(verdict)).toEqual(['pool-limited']);
+  });
+
+  test('what waited because the service held every connection is the service’s, unless the fleet has too few for its promise', () => {
+    const counts = { planned: 5000, neverFired: 500, heldNever: 500, failed: 500, firedLate: 300, heldLate: 300, fired: 4500 };
+    const overloaded = spikeOf({
+      clean: [
+        [5, 4200],
+        [400, 300],
+      ],
+      counts,
+    });
+    const verdict = judge(overloaded, [p99]);
+    expect([verdict.verdict, codesOf(verdict), noteCodesOf(verdict)]).toEqual(['fail', ['threshold-broken'], expect.arrayContaining(['held-up'])]);
+    const connection = { ...overloaded.run.scenario.fleet.connection, openMax: 249 };
+    const scenario = { ...overloaded.run.scenario, fleet: { ...overloaded.run.scenario.fleet, connection } };
+    const tooSmall = judge({ ...overloaded, run: { ...overloaded.run, scenario } } as RunResult, [p99]);
+    expect([tooSmall.verdict, codesOf(tooSmall)]).toEqual(['invalid', ['fleet-limited', 'failure-not-trusted']]);
+    expect(tooSmall.reasons[0]?.text).toContain('the 249 that it has carry only 996/s where an answer takes the promised 250 ms');
+    // Without them being held by the service nothing is known of the same arrivals.
+    expect(judge(spikeOf({ clean: [[5, 4500]], counts: { planned: 5000, neverFired: 500, fired: 4500 } }), [p99]).verdict).toBe('invalid');
+  });
+
+  test('counts that contradict each other are believed by nobody', () => {
+    for (const counts of [{ planned: 5001 }, { fired: 5000, answered: 4999 }])
+      expect(codesOf(judge(spikeOf({ clean: [[5, 5000]], counts }), [p99]))).toContain('totals-do-not-add-up');
+  });
+
+  test('a phase that began in another’s backlog is invalid, unless it is about that', () => {
+    const begun = (phase: string, isMeasured: boolean, isWanted: boolean): RunResult => {
+      const run = spikeOf({ clean: [[400, 5000]] });
+      const backlog = { phase, measured: isMeasured, seconds: 4.1 };
+      const phases = run.phases.map((one) => (one.name === 'after' ? { ...one, backlog } : one));
+      const planned = run.run.scenario.phases.map((one) => (one.name === 'after' ? { ...one, beginsInBacklog: isWanted } : one));
+      return { ...run, phases, run: { ...run.run, scenario: { ...run.run.scenario, phases: planned } } };
+    };
+    const warm = judge(begun('warm-up', false, false), [p99]);
+    expect([warm.verdict, codesOf(warm)]).toEqual(['invalid', ['began-in-backlog', 'failure-not-trusted']]);
+    expect(warm.reasons[0]?.text).toContain("4.1 s of warm-up's queue ran into after");
+    // The overload was measured, and is what it is whatever comes after it.
+    expect(judge(begun('spike', true, false), [p99]).verdict).toBe('fail');
+    const wanted = judge(begun('spike', true, true), [p99]);
+    expect([codesOf(wanted), noteCodesOf(wanted)]).toEqual([['threshold-broken'], expect.arrayContaining(['backlog'])]);
   });
 
   test('what waited for the pool is not held against the service, what did not wait is', () => {
@@ -501,9 +543,9 @@ describe('laws', () => {
       slow: fc.integer({ min: 0, max: 4 }),
       spoiled: fc.integer({ min: 0, max: 4 }),
       failed: fc.integer({ min: 0, max: 3 }),
-      dropped: fc.integer({ min: 0, max: 2 }),
+      firedLate: fc.integer({ min: 0, max: 2 }),
     })
-    .map(({ second, quick, slow, spoiled, failed, dropped }) =>
+    .map(({ second, quick, slow, spoiled, failed, firedLate }) =>
       exampleCell({
         second,
         phase: 2,
@@ -512,7 +554,7 @@ describe('laws', () => {
           [400, slow],
         ],
         spoiled: [[7, spoiled]],
-        counts: { failed, dropped },
+        counts: { failed, firedLate },
       }),
     );
   const cellLists = fc.array(parts, { minLength: 1, maxLength: 10 });

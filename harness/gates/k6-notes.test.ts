@@ -40,7 +40,7 @@ test('more than a thousandth fired late by k6 in a measured phase makes a run in
   const lateIn = (isMeasured: boolean, share: number) => {
     const run = exampleRun();
     const cells = run.cells.map((cell) =>
-      run.phases[cell.phase]?.measured === isMeasured ? { ...cell, counts: { ...cell.counts, dropped: Math.ceil(share * cell.counts.planned) } } : cell,
+      run.phases[cell.phase]?.measured === isMeasured ? { ...cell, counts: { ...cell.counts, firedLate: Math.ceil(share * cell.counts.planned) } } : cell,
     );
     return judge({ ...run, cells, k6: { processes: 1, droppedIterations: [], unaccountedIterations: [] } }, thresholds);
   };

@@ -24,7 +24,7 @@ export type WebhookField = Extract<keyof WebhookReceiverLedger, 'lost' | 'duplic
 export type MetricSource =
   /** `failuresAreWorst`: a failed request stands behind every time. False for times the generator alone is answerable for. */
   | { readonly kind: 'time'; readonly time: TimeName; readonly failuresAreWorst: boolean }
-  | { readonly kind: 'count'; readonly count: Extract<keyof CellCounts, 'failed' | 'shed' | 'timedOut' | 'dropped' | 'givenUp'> }
+  | { readonly kind: 'count'; readonly count: Extract<keyof CellCounts, 'failed' | 'shed' | 'timedOut' | 'neverFired' | 'firedLate' | 'givenUp'> }
   | { readonly kind: 'ledger'; readonly field: LedgerField }
   | { readonly kind: 'recovery' }
   | { readonly kind: 'drain' }

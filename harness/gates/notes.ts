@@ -2,10 +2,11 @@
 
 import { peakPerSecond } from '#harness/pacing/rate.ts';
 import type { RunResult } from '#harness/run-result.ts';
+import { heldPhases } from './held.ts';
 import { k6Notes } from './k6-notes.ts';
 import { probeNotes } from './probe.ts';
 import { needsNoEventLedger, sumStreams } from './stream-samples.ts';
-import { failedScrapes, type Saying } from './validity.ts';
+import { backlogsOf, failedScrapes, type Saying } from './validity.ts';
 import { plural, shortNumber } from './wording.ts';
 
 export const calibrationFactorMin = 1.5;
@@ -18,6 +19,8 @@ export function notesOf(result: RunResult, spoiled: ReadonlySet<number>): readon
     ...bursty(result),
     ...unsettled(result),
     ...stoodStill(result, spoiled),
+    ...heldUp(result),
+    ...backlogs(result),
     ...ledgerNotes(result),
     ...streamNotes(result),
     ...k6Notes(result),
@@ -59,6 +62,19 @@ function unsettled({ phases }: RunResult): readonly Saying[] {
       code: 'never-settled',
       text: `phase ${phase.name} never settled within its ${shortNumber(phase.endSeconds - phase.startSeconds)} s: what follows may still contain a start`,
     }));
+}
+
+/** Of a phase that wants just that. */
+function backlogs(result: RunResult): readonly Saying[] {
+  return backlogsOf(result)
+    .filter(({ isWanted }) => isWanted)
+    .map(({ text }) => ({ code: 'backlog', text }));
+}
+
+function heldUp(result: RunResult): readonly Saying[] {
+  return heldPhases(result)
+    .filter(({ isTooSmall }) => !isTooSmall)
+    .map(({ text }) => ({ code: 'held-up', text }));
 }
 
 function stoodStill({ phases }: RunResult, spoiled: ReadonlySet<number>): readonly Saying[] {

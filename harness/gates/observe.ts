@@ -107,14 +107,15 @@ function arrivalTimeFigure({ run }: JudgedData, { aggregation }: ParsedThreshold
 }
 
 /** A good answer in spoiled time is still good, since standing still only makes things worse: of outcomes only bad ones are spoiled. */
-type CountName = 'failed' | 'shed' | 'timedOut' | 'dropped' | 'givenUp';
+type CountName = 'failed' | 'shed' | 'timedOut' | 'neverFired' | 'firedLate' | 'givenUp';
 
 function countFigure(samples: Samples, name: CountName, asRate: boolean, more: number): SampledFigure {
   const total = Math.max(samples.planned, samples.resolved);
   if (total === 0) return { samples: 0, figure: undefined };
   const value = samples[name];
   const of = (count: number, all: number): number => (asRate ? (all === 0 ? 0 : count / all) : count);
-  if (name === 'dropped') return { samples: total, figure: { seen: of(value, total), low: of(value, total + more), high: of(value + more, total + more) } };
+  if (name === 'neverFired' || name === 'firedLate')
+    return { samples: total, figure: { seen: of(value, total), low: of(value, total + more), high: of(value + more, total + more) } };
   if (samples.resolved === 0) return { samples: 0, figure: undefined };
   const certain = Math.max(0, value - samples.spoiledFailed - samples.waited);
   const high = Math.min(total, value - Math.min(value, samples.spoiledFailed) + unboundedOf(samples)) + more;

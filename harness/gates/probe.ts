@@ -30,7 +30,7 @@ export function rulersOf(result: Pick<RunResult, 'cells' | 'probe'>, phases: Rea
   const service = cells.flatMap((cell) => (cell.times.service === undefined ? [] : [cell.times.service.clean, cell.times.service.spoiled]));
   const seconds = (result.probe?.seconds ?? []).filter(concerns);
   const unknown = {
-    engine: cells.reduce((sum, { counts }) => sum + counts.failed + counts.dropped, 0),
+    engine: cells.reduce((sum, { counts }) => sum + counts.failed + counts.neverFired - counts.heldNever, 0),
     probe: seconds.reduce((sum, { failed, missing = 0 }) => sum + failed + missing, 0),
   };
   return { engine: mergeHistograms(service), probe: mergeHistograms(seconds.map((one) => one.service)), unknown };

@@ -57,7 +57,10 @@ export type Samples = {
   readonly failed: number;
   readonly shed: number;
   readonly timedOut: number;
-  readonly dropped: number;
+  readonly neverFired: number;
+  readonly firedLate: number;
+  /** Of both: those that waited for the service. */
+  readonly held: number;
   readonly givenUp: number;
   readonly spoiledFailed: number;
   /** Waited for a connection: whatever they came to, the generator's pool may have done it. */
@@ -93,7 +96,9 @@ export function sumSamples(cells: readonly SelectedCell[], time: TimeName | unde
     failed: sumOf(cells, (cell) => cell.counts.failed),
     shed: sumOf(cells, (cell) => cell.counts.shed),
     timedOut: sumOf(cells, (cell) => cell.counts.timedOut),
-    dropped: sumOf(cells, (cell) => cell.counts.dropped),
+    neverFired: sumOf(cells, (cell) => cell.counts.neverFired),
+    firedLate: sumOf(cells, (cell) => cell.counts.firedLate),
+    held: sumOf(cells, ({ counts }) => (counts.heldLate ?? 0) + (counts.heldNever ?? 0)),
     givenUp: sumOf(cells, (cell) => cell.counts.givenUp),
     spoiledFailed: sumOf(cells, (cell) => cell.counts.spoiledFailed),
     waited: sumOf(cells, (cell) => cell.counts.waitedForConnection),
@@ -109,7 +114,7 @@ export function unknownOf(samples: Samples, spoiled: number): number {
 }
 
 const unaccountedOf = (samples: Samples): number => Math.max(0, samples.planned - samples.resolved);
-const firedLateOf = (samples: Samples): number => Math.max(0, samples.dropped - unaccountedOf(samples));
+const firedLateOf = (samples: Samples): number => Math.max(0, samples.neverFired + samples.firedLate - samples.held - unaccountedOf(samples));
 
 /** Arrivals that nothing bounds: never fired, never accounted for, refused or failed in a stop. One that was fired late and answered well is bounded by that. */
 export const unboundedOf = (samples: Samples): number => unaccountedOf(samples) + samples.spoiledFailed;

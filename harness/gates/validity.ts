@@ -1,5 +1,7 @@
 /** What makes a measurement invalid, each with the sentence that says what to do about it. Pure; knows nothing of thresholds' answers. */
 import { type LedgerRecord, type RunResult, suspicions } from '#harness/run-result.ts';
+import { heldPhases } from './held.ts';
+import { gapsOf } from './identities.ts';
 import { hasStreams, streamFaults } from './validity-streams.ts';
 import { percent, plural, shortNumber } from './wording.ts';
 
@@ -14,16 +16,28 @@ export function faultsOf(result: RunResult): readonly Fault[] {
   if (result.interrupted.kind === 'unmeasured')
     return [{ code: 'not-measured', text: `nothing was measured: ${result.interrupted.text}`, voidsFailures: true }];
   return [
+    ...unbalanced(result),
     ...undelivered(result),
     ...droppedByK6(result),
     ...unaccountedByK6(result),
     ...lateByK6(result),
     ...limitedByPool(result),
+    ...limitedByFleet(result),
+    ...begunInBacklog(result),
     ...streamFaults(result),
     ...nearLimits(result),
     ...scrapesFailed(result),
     ...ledgerUnread(result),
   ];
+}
+
+/** A figure of ours that contradicts another of ours: neither is to be believed. */
+function unbalanced({ cells }: RunResult): readonly Fault[] {
+  return gapsOf(cells).map((gap) => ({
+    code: 'totals-do-not-add-up',
+    text: `the counts contradict each other, which is a fault of this harness: ${gap}`,
+    voidsFailures: true,
+  }));
 }
 
 export type Delivery = { readonly phase: number; readonly planned: number; readonly fired: number };
@@ -38,7 +52,9 @@ export function deliveryOf(result: Pick<RunResult, 'cells' | 'phases' | 'interru
     if (!record.measured) return [];
     const cells = result.cells.filter((cell) => cell.phase === phase);
     const planned = cells.reduce((sum, cell) => sum + cell.counts.planned, 0);
-    return [{ phase, planned: ended ? planned : Math.max(planned, record.planned), fired: cells.reduce((sum, cell) => sum + cell.counts.fired, 0) }];
+    // What the service let wait until its timeout was there to be taken.
+    const fired = cells.reduce((sum, { counts }) => sum + counts.fired + (counts.heldNever ?? 0), 0);
+    return [{ phase, planned: ended ? planned : Math.max(planned, record.planned), fired }];
   });
 }
 
@@ -83,8 +99,8 @@ function lateByK6({ k6, cells, phases }: RunResult): readonly Fault[] {
   if (k6 === undefined) return [];
   return phases.flatMap(({ name, measured }, phase) => {
     const counts = cells.flatMap((cell) => (cell.phase === phase ? [cell.counts] : []));
-    const total = (count: 'planned' | 'fired' | 'dropped'): number => counts.reduce((sum, one) => sum + one[count], 0);
-    const late = total('dropped') - (total('planned') - total('fired'));
+    const total = (count: 'planned' | 'firedLate'): number => counts.reduce((sum, one) => sum + one[count], 0);
+    const late = total('firedLate');
     if (!measured || late <= (1 - deliveredShareMin) * total('planned')) return [];
     const text = `phase ${name}: k6 fired ${shortNumber(late)} of ${plural(total('planned'), 'planned arrival')} more than 100 ms late: it could not deliver this load here; a lower rate, or the native engine`;
     return [{ code: 'iterations-late', text, voidsFailures: false }];
@@ -101,6 +117,33 @@ function limitedByPool({ cells, phases, run }: RunResult): readonly Fault[] {
   const text = `${shortNumber(waited)} arrivals found no free connection and had to wait, so the pool limited the load: ${advice}`;
   // Not void: an arrival that waited counts as good in a threshold's best case.
   return [{ code: 'pool-limited', text, voidsFailures: false }];
+}
+
+function limitedByFleet(result: RunResult): readonly Fault[] {
+  return heldPhases(result)
+    .filter(({ isTooSmall }) => isTooSmall)
+    .map(({ text }) => ({ code: 'fleet-limited', text, voidsFailures: true }));
+}
+
+/** What it came to may be the doing of what an unmeasured phase left behind; what a measured one left is a failure of its own. */
+function begunInBacklog(result: RunResult): readonly Fault[] {
+  return backlogsOf(result)
+    .filter(({ isWanted }) => !isWanted)
+    .map(({ text, name, isOfMeasured }) => ({
+      code: 'began-in-backlog',
+      text: `${text}, so that ${name} did not begin with what is its own: lower the rate before it, or say beginsInBacklog: true in ${name} where that is what it is about`,
+      voidsFailures: !isOfMeasured,
+    }));
+}
+
+/** The measured phases that began while requests of an earlier one were still queued. */
+export function backlogsOf({ phases, run }: Pick<RunResult, 'phases' | 'run'>) {
+  return phases.flatMap(({ name, measured, backlog }, index) => {
+    if (!measured || backlog === undefined) return [];
+    const isWanted = run.scenario.phases[index]?.beginsInBacklog === true;
+    const text = `${shortNumber(backlog.seconds)} s of ${backlog.phase}'s queue ran into ${name}`;
+    return [{ name, text, isWanted, isOfMeasured: backlog.measured }];
+  });
 }
 
 function nearLimits({ limits }: RunResult): readonly Fault[] {

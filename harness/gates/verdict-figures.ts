@@ -10,15 +10,20 @@ export function totalsOf({ cells, ledger }: RunResult): Verdict['totals'] {
     if (ledger === undefined || ledger.incomplete !== undefined) return null;
     return ledger[kind] === 0 && (ledger.unconfirmed?.[kind] ?? 0) > 0 ? null : ledger[kind];
   };
-  const sum = (name: keyof Cell['counts']): number => cells.reduce((total, cell) => total + cell.counts[name], 0);
+  const sum = (name: keyof Cell['counts']): number => cells.reduce((total, cell) => total + (cell.counts[name] ?? 0), 0);
   return {
     planned: sum('planned'),
+    firedInTime: sum('fired') - sum('firedLate'),
+    firedLate: sum('firedLate'),
+    neverFired: sum('neverFired'),
     fired: sum('fired'),
     answered: sum('answered'),
+    timedOut: sum('timedOut'),
+    cut: sum('cut'),
+    inFlightAtEnd: sum('inFlightAtEnd'),
     failed: sum('failed'),
     shed: sum('shed'),
-    timedOut: sum('timedOut'),
-    dropped: sum('dropped'),
+    dropped: sum('neverFired'),
     acknowledged: ledger?.acknowledged ?? 0,
     lost: told('lost'),
     duplicated: told('duplicated'),

@@ -104,9 +104,9 @@ export function linesOf(state: LiveState, standings: readonly Standing[], column
 }
 
 function requestLines(cells: readonly Cell[]): readonly Line[] {
-  const counted = (name: 'failed' | 'shed' | 'dropped'): Part => {
+  const counted = (name: 'failed' | 'shed' | 'neverFired' | 'firedLate', title: string = name): Part => {
     const value = sumOf(cells, name);
-    return value > 0 ? styled(name === 'shed' ? 'yellow' : 'red', `${name} ${whole(value)}   `) : `${name} 0   `;
+    return value > 0 ? styled(name === 'shed' ? 'yellow' : 'red', `${title} ${whole(value)}   `) : `${title} 0   `;
   };
   return [
     titled(
@@ -122,7 +122,14 @@ function requestLines(cells: readonly Cell[]): readonly Line[] {
       styled('dim', '      service   '),
       `p50 ${quantileText(cells, 'service', 0.5)}   p99 ${quantileText(cells, 'service', 0.99)}`,
     ),
-    titled('trouble', counted('failed'), counted('shed'), counted('dropped'), `dispatch p99 ${quantileText(cells, 'dispatch_delay', 0.99)}`),
+    titled(
+      'trouble',
+      counted('failed'),
+      counted('shed'),
+      counted('neverFired', 'never fired'),
+      counted('firedLate', 'late'),
+      `dispatch p99 ${quantileText(cells, 'dispatch_delay', 0.99)}`,
+    ),
   ];
 }
 
@@ -132,7 +139,7 @@ export function plainLineOf(state: LiveState): string {
   const requests = [
     `planned ${sumOf(cells, 'planned')}/s fired ${sumOf(cells, 'fired')}/s answered ${sumOf(cells, 'answered')}/s`,
     `response p50 ${quantileText(cells, 'response', 0.5)} p99 ${quantileText(cells, 'response', 0.99)}, service p99 ${quantileText(cells, 'service', 0.99)}`,
-    `failed ${sumOf(cells, 'failed')} shed ${sumOf(cells, 'shed')} dropped ${sumOf(cells, 'dropped')}`,
+    `failed ${sumOf(cells, 'failed')} shed ${sumOf(cells, 'shed')} never fired ${sumOf(cells, 'neverFired')} late ${sumOf(cells, 'firedLate')}`,
   ];
   return [
     `${Math.floor(elapsedSeconds)} s`.padStart(6),

@@ -80,11 +80,11 @@ describe('without a terminal', () => {
   });
   test('a line has the phase, rates, times, trouble, processor time; and what cannot be measured says so', () => {
     const stream = new FakeStream(80, false);
-    viewOn(stream).update(stateAt(13, [exampleCell({ clean: [[5, 990]], counts: { failed: 10, dropped: 3 } })]));
+    viewOn(stream).update(stateAt(13, [exampleCell({ clean: [[5, 990]], counts: { failed: 10, neverFired: 3 } })]));
     expect(stream.text).toMatch(/13 s {2}spike/);
     expect(stream.text).toContain('planned 1003/s fired 1000/s answered 1000/s');
     expect(stream.text).toMatch(/response p50 5\.0\d ms p99 5\.0\d ms/);
-    expect(stream.text).toContain('failed 10 shed 0 dropped 3');
+    expect(stream.text).toContain('failed 10 shed 0 never fired 3 late 0');
     expect(stream.text).toContain('generator not measurable, service 0.50 cores, steal 1.0 %');
   });
   test('a quantile that falls among the failed is not a time', () => {

@@ -57,8 +57,25 @@ export function verdictLines(verdict: Verdict, folder: string): readonly Line[] 
 
 const requestLine = (totals: Verdict['totals']): Line => [
   styled('dim', '  requests  '),
-  `planned ${whole(totals.planned)}, fired ${whole(totals.fired)}, answered ${whole(totals.answered)}, failed ${whole(totals.failed)}, shed ${whole(totals.shed)}, dropped ${whole(totals.dropped)}`,
+  listed([
+    ['planned', totals.planned],
+    ['fired', totals.fired],
+    ['answered', totals.answered],
+    ['failed', totals.failed],
+    ['shed', totals.shed],
+    ['never fired', totals.neverFired],
+  ]),
+  ...whereAny([
+    ['fired late', totals.firedLate],
+    ['timed out', totals.timedOut],
+    ['cut', totals.cut],
+    ['in flight at the end', totals.inFlightAtEnd],
+  ]),
 ];
+
+type Counted = readonly (readonly [name: string, count: number])[];
+const whereAny = (counts: Counted): Line => counts.filter(([, count]) => count > 0).map(([name, count]) => `, ${name} ${whole(count)}`);
+const listed = (counts: Counted): string => counts.map(([name, count]) => `${name} ${whole(count)}`).join(', ');
 
 const ledgerLine = (totals: Verdict['totals']): Line => [
   styled('dim', '  ledger    '),

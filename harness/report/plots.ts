@@ -109,17 +109,18 @@ function ratePlot(result: RunResult): readonly TimePlot[] {
 function failurePlots(result: RunResult): readonly TimePlot[] {
   const lines = (
     [
-      ['failed', 'bad'],
-      ['shed', 'caution'],
-      ['dropped', 'muted'],
+      ['failed', 'failed', 'bad'],
+      ['shed', 'shed', 'caution'],
+      ['neverFired', 'never fired', 'muted'],
+      ['firedLate', 'fired late', 'planned'],
     ] as const
   )
-    .map(([name, colour]): Line => ({ label: name, values: countColumn(result, name), colour, look: 'line' }))
+    .map(([name, label, colour]): Line => ({ label, values: countColumn(result, name), colour, look: 'line' }))
     .filter((line) => sumOf(line.values) > 0);
   if (lines.length === 0) return [];
   const spoken = `Per second: ${lines.map((line) => `at most ${most(line)} ${line.label}`).join(', ')}.`;
-  const about = 'By intended start. Shed: refused by design. Dropped: load that was never delivered, which is the generator’s doing.';
-  return [{ ...plain, id: 'failures', title: 'Failed, shed and dropped', about, unit: '/s', wide: true, lines, spoken, shaded: true }];
+  const about = 'By intended start. Shed: refused by design. Never fired: not one byte went out. Fired late: more than 100 ms after its instant.';
+  return [{ ...plain, id: 'failures', title: 'Failed, shed, never fired and late', about, unit: '/s', wide: true, lines, spoken, shaded: true }];
 }
 
 /** A chain's later operations are planned by nobody, so they have no response: their service time is shown. */

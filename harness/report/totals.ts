@@ -16,10 +16,14 @@ ${verdict.streams === undefined ? undefined : html`<h3 id="changes">Changes</h3>
 </section>`;
 }
 
+const doubtfulTile = (name: string, value: number): Html => tile(name, count(value), value > 0 ? 'is-caution' : '');
+
+/** Planned is the sum of the three behind it, fired of the four behind it. */
 function requestTiles({ totals, cpu }: Verdict): Html {
   return html`<dl class="tiles">
-${tile('planned', count(totals.planned))}${tile('fired', count(totals.fired), totals.fired < totals.planned ? 'is-caution' : '')}${tile('answered', count(totals.answered))}
-${tile('failed', count(totals.failed), badWhereAny(totals.failed))}${tile('timed out', count(totals.timedOut), badWhereAny(totals.timedOut))}${tile('shed', count(totals.shed), totals.shed > 0 ? 'is-caution' : '')}${tile('dropped', count(totals.dropped), totals.dropped > 0 ? 'is-caution' : '')}
+${tile('planned', count(totals.planned))}${tile('fired in time', count(totals.firedInTime))}${doubtfulTile('fired late', totals.firedLate)}${doubtfulTile('never fired', totals.neverFired)}
+${tile('fired', count(totals.fired))}${tile('answered', count(totals.answered))}${tile('timed out', count(totals.timedOut), badWhereAny(totals.timedOut))}${tile('cut', count(totals.cut), badWhereAny(totals.cut))}${doubtfulTile('in flight at the end', totals.inFlightAtEnd)}
+${tile('failed', count(totals.failed), badWhereAny(totals.failed))}${doubtfulTile('shed', totals.shed)}
 ${tile('generator µs/request', figure(cpu.generator))}${tile('service µs/request', figure(cpu.system))}
 </dl>`;
 }

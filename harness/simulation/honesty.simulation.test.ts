@@ -58,8 +58,8 @@ describe('a stop of the generator', () => {
 
   it('is load not delivered where it made arrivals later than they may be', () => {
     // Those due in the first 500 of the 600 ms.
-    expect(totalOf(run, 'dropped')).toBeGreaterThan(75);
-    expect(totalOf(run, 'dropped')).toBeLessThan(125);
+    expect(totalOf(run, 'firedLate')).toBeGreaterThan(75);
+    expect(totalOf(run, 'firedLate')).toBeLessThan(125);
   });
 
   it("stands in the worker's own lag", () => {

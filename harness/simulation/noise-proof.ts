@@ -82,7 +82,7 @@ function cellsOf(tries: readonly MarkedTry[], dueMs: Float64Array): readonly Cel
     if (one.spoiled) touched.add(one.arrival);
     cell.counts.planned++;
     cell.counts.fired++;
-    if (one.tries === 1 && one.sentMs - one.dueMs > 100) cell.counts.dropped++;
+    if (one.tries === 1 && one.sentMs - one.dueMs > 100) cell.counts.firedLate++;
     cell.counts[one.isShed ? 'shed' : 'good']++;
     if (one.isShed && one.spoiled) cell.counts.spoiledFailed++;
     if (one.isShed) continue;

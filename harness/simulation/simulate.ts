@@ -1,7 +1,9 @@
 // A run of the real engine core on virtual time.
+import { strict as assert } from 'node:assert';
 import type { ArrivalPhase, EngineInput } from '#harness/engine/engine.ts';
 import { operations as ingestOperations } from '#harness/engine/native/calibration-operations.ts';
 import { devicesOfWorker, EngineCore } from '#harness/engine/native/core.ts';
+import { gapsOf } from '#harness/gates/identities.ts';
 import { foldCells } from '#harness/metrics/fold.ts';
 import { foldEvenness } from '#harness/metrics/fold-evenness.ts';
 import { firstArrivals } from '#harness/pacing/arrivals.ts';
@@ -32,6 +34,8 @@ export type SimulateOptions = {
   /** The wire says when bytes came. */
   readonly stampsArrivals?: boolean;
   readonly cut?: { readonly phase: number; readonly atMs: number };
+  /** Ends the run right behind its last arrival: what is out then stays so. */
+  readonly endsEarly?: boolean;
 };
 
 export type SimulatedRun = {
@@ -40,6 +44,8 @@ export type SimulatedRun = {
   readonly evenness: readonly Evenness[];
   readonly workers: readonly WorkerLag[];
   readonly phases: readonly PhaseRecord[];
+  /** Of each phase: when a request that was late, or never fired, last left the queue. */
+  readonly queuedUntilMs: readonly number[];
   readonly phaseFirstArrival: readonly number[];
   /** How many requests and connections the server saw. */
   readonly seen: Numbers;
@@ -137,7 +143,8 @@ export function simulateRun(options: SimulateOptions): SimulatedRun {
   const takeAll = (): void => {
     for (const core of cores) deltas.push(core.takeDelta({ gcMsTotal: 0, gcMsMax: 0, utilisation: 0 }));
   };
-  const endMs = Math.max(phases.at(-1)!.endSeconds * 1000, ...stops.map((stop) => stop.atMs + stop.forMs)) + 2 * input.timeoutMs;
+  const loadEndMs = Math.max(phases.at(-1)!.endSeconds * 1000, ...stops.map((stop) => stop.atMs + stop.forMs));
+  const endMs = loadEndMs + (options.endsEarly === true ? 1 : 2 * input.timeoutMs);
   for (let atMs = 1000; atMs < endMs; atMs += 1000) {
     queue.runUntil(seenAt(atMs));
     takeAll();
@@ -145,8 +152,11 @@ export function simulateRun(options: SimulateOptions): SimulatedRun {
   queue.runUntil(endMs);
   for (const core of cores) core.giveUpAll();
   takeAll();
+  const cells = foldCells(deltas);
+  // Whatever a test is about: its run has to add up.
+  assert.deepEqual(gapsOf(cells), []);
   return {
-    cells: foldCells(deltas),
+    cells,
     states,
     evenness: foldEvenness(
       deltas.flatMap((delta) => delta.evenness),
@@ -154,6 +164,7 @@ export function simulateRun(options: SimulateOptions): SimulatedRun {
     ),
     workers: deltas.flatMap((delta) => delta.lag ?? []),
     phases,
+    queuedUntilMs: phases.map((_phase, index) => Math.max(...cores.map((core) => core.queuedUntilMs[index]!))),
     phaseFirstArrival: first.slice(0, -1),
     seen: numbers,
   };

@@ -155,12 +155,12 @@ describe('wrong answers', () => {
     const run = simulateRun({ server, phases: [poissonPhase('load', 50, 2)], connection: { kind: 'per-request', openMax: 100 } });
     expect(reasonsOf(run)).toEqual({ 'connect ECONNREFUSED': 100 });
     expect(statesOf(run)).toEqual({ [arrivalState.notFired]: 100 });
-    expect([totalOf(run, 'fired'), totalOf(run, 'dropped')]).toEqual([100, 0]);
+    expect([totalOf(run, 'fired'), totalOf(run, 'neverFired')]).toEqual([100, 0]);
   });
 
   it('the generator out of descriptors is load not delivered', () => {
     const server = { ...constantServer(5), connect: () => 'EMFILE' };
     const run = simulateRun({ server, phases: [poissonPhase('load', 50, 2)], connection: { kind: 'per-request', openMax: 100 } });
-    expect([totalOf(run, 'fired'), totalOf(run, 'failed'), totalOf(run, 'dropped')]).toEqual([0, 0, 100]);
+    expect([totalOf(run, 'fired'), totalOf(run, 'failed'), totalOf(run, 'neverFired')]).toEqual([0, 0, 100]);
   });
 });

@@ -121,7 +121,7 @@ export default () => { http.post('${urlOf(load)}', body, params); };
 export const handleSummary = (data) => ({ ${JSON.stringify(summary)}: JSON.stringify(data.metrics.http_req_duration.values) });
 `;
 
-function onPath(program: string): string | undefined {
+export function onPath(program: string): string | undefined {
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
     // npm's own folders hold a dummy that is called k6.
     if (folder.includes('node_modules')) continue;
@@ -137,7 +137,7 @@ function onPath(program: string): string | undefined {
 
 type Finished = { readonly stdout: string; readonly cpuMicros: number };
 
-function finished(program: string, args: readonly string[], signal?: AbortSignal): Promise<Finished> {
+export function finished(program: string, args: readonly string[], signal?: AbortSignal): Promise<Finished> {
   const before = readChildrenCpuMicros() ?? Number.NaN;
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...(signal === undefined ? {} : { signal }) });

@@ -101,6 +101,7 @@ class K6Run implements EngineRun {
     return {
       states: fold.states,
       phaseFirstArrival: this.#plan.phases.map(({ firstArrival }) => firstArrival),
+      queuedUntilMs: fold.queuedUntilMs,
       wire: this.#version,
       k6: { processes: this.#processes.length, droppedIterations: fold.dropped, unaccountedIterations: fold.unaccounted },
     };

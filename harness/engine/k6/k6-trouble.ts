@@ -16,6 +16,9 @@ export function k6Trouble(scenario: Scenario): string | undefined {
   if (webhooks !== undefined) {
     return `${name} has receivers of webhooks, and with k6 nobody knows which registrations were acknowledged, of which they have to be told. Run it with --engine native`;
   }
+  if (fleet.connection.kind === 'per-device-group' && (fleet.connection.openMax ?? fleet.connection.opensPerSecond) !== undefined) {
+    return `${name} says how many connections its fleet has (fleet.connection), and k6 has one for each of its VUs. Run it with --engine native`;
+  }
   if (fleet.retry !== undefined) {
     return `${name} has devices that come back (fleet.retry), and with k6 each one that waits would occupy a VU of those that arrivals need. Run it with --engine native`;
   }

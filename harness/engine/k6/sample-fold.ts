@@ -46,6 +46,8 @@ export class SampleFold {
   readonly states: Uint8Array;
   /** Iterations that k6 dropped, of each phase. */
   readonly dropped: number[];
+  /** Of each phase: when a late request was last fired, since origin; −Infinity where none was. */
+  readonly queuedUntilMs: number[];
   /** Of each phase: what k6 said twice or never of an arrival. */
   unaccounted: readonly number[] = [];
   readonly #input: SampleFoldInput;
@@ -73,6 +75,7 @@ export class SampleFold {
     this.#sentMs = new Float64Array(arrivals).fill(Number.NaN);
     this.#acknowledgedMs = new Float64Array(arrivals).fill(Number.NaN);
     this.dropped = plan.phases.map(() => 0);
+    this.queuedUntilMs = plan.phases.map(() => Number.NEGATIVE_INFINITY);
     this.#begun = plan.phases.map(() => 0);
     this.#doubled = plan.phases.map(() => 0);
     this.#steps = new Uint32Array(arrivals);
@@ -135,11 +138,15 @@ export class SampleFold {
     const dueMs = sample.step === 0 ? intendedMs : sentMs;
     const cell = this.#cells.at(dueMs, phase.index, operation);
     cell.counts.planned++;
-    if (sample.step === 0) this.#fired(phase, arrival, { intendedMs, sentMs, cell });
+    if (sample.step === 0) this.#begin(phase, arrival, { intendedMs, sentMs });
     if (sample.outcome !== 'good') this.#firstCellOf(phase, arrival, intendedMs).counts.givenUp++;
     if (sample.outcome === 'own-limit') return this.#undelivered(cell, sample);
+    if (sentMs - dueMs > this.#input.lateAboveMs) {
+      cell.counts.firedLate++;
+      this.queuedUntilMs[phase.index] = Math.max(this.queuedUntilMs[phase.index] ?? 0, sentMs);
+    }
     this.#cells.at(sentMs, phase.index, operation).counts.fired++;
-    if (sample.outcome === 'good' || sample.outcome === 'shed') this.#cells.at(endMs, phase.index, operation).counts.answered++;
+    if (isAnswer(sample.outcome)) this.#cells.at(endMs, phase.index, operation).counts.answered++;
     this.#keep(sample, endMs);
     this.#count(sample, cell, { endMs, intendedMs });
     const isLast = sample.step === this.#chainOf(phase, arrival).length - 1;
@@ -158,20 +165,15 @@ export class SampleFold {
     return false;
   }
 
-  #fired(
-    phase: Phase,
-    arrival: number,
-    { intendedMs, sentMs, cell }: { readonly intendedMs: number; readonly sentMs: number; readonly cell: CellRecord },
-  ): void {
+  #begin(phase: Phase, arrival: number, { intendedMs, sentMs }: { readonly intendedMs: number; readonly sentMs: number }): void {
     this.#begun[phase.index] = (this.#begun[phase.index] ?? 0) + 1;
     phase.evenness.planned(intendedMs);
     phase.evenness.fired(sentMs);
     this.#sentMs[arrival] = sentMs;
-    if (sentMs - intendedMs > this.#input.lateAboveMs) cell.counts.dropped++;
   }
 
   #undelivered(cell: CellRecord, { arrival, reason }: RequestSample): void {
-    cell.counts.dropped++;
+    cell.counts.neverFired++;
     cell.reason(`generator out of means: ${reason}`);
     this.#mark(arrival, arrivalState.notFired);
   }
@@ -182,6 +184,7 @@ export class SampleFold {
     else if (sample.outcome !== 'good' || late) {
       cell.counts.failed++;
       if (sample.outcome === 'timeout') cell.counts.timedOut++;
+      if (sample.outcome === 'cut') cell.counts.cut++;
       cell.reason(sample.outcome === 'timeout' ? 'timeout' : sample.outcome === 'good' ? 'late' : sample.reason);
     } else {
       cell.counts.good++;
@@ -233,19 +236,27 @@ export class SampleFold {
     if (index !== -1) this.dropped[index] = (this.dropped[index] ?? 0) + count;
   }
 
-  /** What k6 was stopped in the middle of may have been sent, and so may what it does not account for; what it says that it dropped was not. */
+  /** So many as k6 dropped were never fired, the earliest, since it ends with what it is in the middle of: the others may have been sent, and were in flight. */
   #missing(phase: Phase, cutMs: number): void {
-    const isKnown = !Number.isFinite(cutMs) && this.unaccounted[phase.index] === 0;
-    for (const [i, offsetMs] of phase.offsetsMs.entries()) {
+    const missing = [...phase.offsetsMs.entries()].filter(
+      ([i, offsetMs]) => Number.isNaN(this.#sentMs[phase.first + i] as number) && phase.startMs + offsetMs < cutMs,
+    );
+    const dropped = this.dropped[phase.index] ?? 0;
+    // Which of them it dropped nobody knows.
+    const state = missing.length > dropped || (this.unaccounted[phase.index] ?? 0) > 0 ? arrivalState.unknown : arrivalState.notFired;
+    for (const [place, [i, offsetMs]] of missing.entries()) {
       const arrival = phase.first + i;
       const intendedMs = phase.startMs + offsetMs;
-      if (!Number.isNaN(this.#sentMs[arrival] as number) || intendedMs >= cutMs) continue;
       const { counts } = this.#firstCellOf(phase, arrival, intendedMs);
       counts.planned++;
-      counts.dropped++;
+      if (place < dropped) counts.neverFired++;
+      else {
+        counts.fired++;
+        counts.inFlightAtEnd++;
+      }
       counts.givenUp++;
       phase.evenness.planned(intendedMs);
-      if (this.states[arrival] === arrivalState.notPlanned) this.states[arrival] = isKnown ? arrivalState.notFired : arrivalState.unknown;
+      if (this.states[arrival] === arrivalState.notPlanned) this.states[arrival] = state;
     }
   }
 
@@ -267,6 +278,8 @@ export class SampleFold {
     }
   }
 }
+
+const isAnswer = (outcome: RequestSample['outcome']): boolean => outcome === 'good' || outcome === 'shed' || outcome === 'failed';
 
 function offsetsOf(phase: ArrivalPhase): Float64Array {
   const schedule = createSchedule({ ...phase, spacing: 'uniform' }, 0, 0);

@@ -9,7 +9,8 @@ export const sampleMetric = 'headroom_service';
 
 /** By complete answer, or by how it failed. `acknowledged` and `stored-nothing`: of a good answer; `promised-second`: of a chain's delete or share. */
 export type Kept = 'acknowledged' | 'promised-second' | 'stored-nothing' | 'refused' | 'unknown' | 'not-sent';
-export type OutcomeKind = 'good' | 'shed' | 'failed' | 'timeout' | 'own-limit';
+/** `failed`: by a complete answer. `cut`: there will never be one. */
+export type OutcomeKind = 'good' | 'shed' | 'failed' | 'cut' | 'timeout' | 'own-limit';
 
 type Answer = {
   readonly status: number;
@@ -45,7 +46,7 @@ export function outcomeOf({ arrival, step, phaseStartMs, judgement, late, respon
 function kindOf(judgement: Judgement, late: boolean, { status, error, error_code }: Answer): OutcomeKind {
   if (status !== 0) return late ? 'failed' : judgement.kind;
   if (error_code === timeoutCode) return 'timeout';
-  return ownLimit.test(error) ? 'own-limit' : 'failed';
+  return ownLimit.test(error) ? 'own-limit' : 'cut';
 }
 
 /** As the embedded engine keeps it: a 4xx, a 503 and a shed answer store nothing; after any other nobody knows. */

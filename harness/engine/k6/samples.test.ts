@@ -61,7 +61,7 @@ test('what an answer, or none, leaves in the ledger', () => {
   expect(outcome({ kind: 'shed', retryAfterSeconds: 1 }, answer(429))).toEqual({ outcome: 'shed', kept: 'refused' });
   expect(outcome({ kind: 'failed', reason: 'status 500' }, answer(500))).toEqual({ outcome: 'failed', kept: 'unknown', reason: 'status 500' });
   expect(outcome(bad, answer(0, 'timeout', 1050))).toMatchObject({ outcome: 'timeout', kept: 'unknown' });
-  expect(outcome(bad, answer(0, 'refused', 1212))).toMatchObject({ outcome: 'failed', kept: 'not-sent', reason: 'dial tcp : connect refused gone' });
+  expect(outcome(bad, answer(0, 'refused', 1212))).toMatchObject({ outcome: 'cut', kept: 'not-sent', reason: 'dial tcp : connect refused gone' });
   expect(outcome(bad, answer(0, 'socket: too many open files', 1213))).toMatchObject({ outcome: 'own-limit', kept: 'not-sent' });
-  expect(outcome(bad, answer(0, 'reset by peer', 1220))).toMatchObject({ outcome: 'failed', kept: 'unknown' });
+  expect(outcome(bad, answer(0, 'reset by peer', 1220))).toMatchObject({ outcome: 'cut', kept: 'unknown' });
 });

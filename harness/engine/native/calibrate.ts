@@ -107,13 +107,13 @@ type Figures = {
 };
 
 function recordOf({ options, ratePerSecond, cells, seen, cpuMicros }: Figures): CalibrationRecord {
-  const total = (count: 'fired' | 'dropped'): number => cells.reduce((sum, cell) => sum + cell.counts[count], 0);
+  const total = (count: 'fired' | 'firedLate'): number => cells.reduce((sum, cell) => sum + cell.counts[count], 0);
   const fired = total('fired');
   const dispatchMicros = quantileMicros(timesOf(cells, 'dispatch_delay'), 0.99);
   return {
     when: options.when,
     targetRatePerSecond: ratePerSecond,
-    achievedRatePerSecond: Math.max(0, fired - total('dropped')) / options.seconds,
+    achievedRatePerSecond: Math.max(0, fired - total('firedLate')) / options.seconds,
     secondsDriven: options.seconds,
     addedP50Ms: addedMs(timesOf(cells, 'response'), seen.service, 0.5),
     addedP99Ms: addedMs(timesOf(cells, 'response'), seen.service, 0.99),

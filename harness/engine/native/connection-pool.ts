@@ -1,39 +1,21 @@
 /**
- * Which connection carries a request. A device prefers its group's; a busy one is no reason to wait, since a pool that queues measures
- * itself. Only at the limit does a request wait, and then it is counted.
+ * Which connection carries a request. A device prefers its group's; if that one is busy any idle one will do, else another is
+ * opened as far as the fleet's bound and pace and the process's own limit let it. Who gets none waits for the next one.
  */
 import type { Connection } from './connection.ts';
+import type { OpeningPace } from './opening-pace.ts';
 import type { Slot } from './slots.ts';
-
-/** A queue whose entries may be given up in the middle. */
-class SlotQueue {
-  #items: (Slot | undefined)[] = [];
-  #head = 0;
-
-  get length(): number {
-    return this.#items.length - this.#head;
-  }
-
-  push(slot: Slot): void {
-    this.#items.push(slot);
-  }
-
-  shift(): Slot | undefined {
-    const slot = this.#items[this.#head];
-    if (slot === undefined) return undefined;
-    this.#items[this.#head++] = undefined;
-    if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
-    return slot;
-  }
-}
+import { WaitingSlots } from './waiting-slots.ts';
 
 export type PoolOptions = {
   /** Groups that keep a connection of their own; 0: a new connection for every request. */
   readonly groups: number;
-  readonly connectionsMax: number;
+  /** Connections that the fleet has at most: Infinity where nothing bounds it. */
+  readonly fleetMax: number;
+  /** Connections that this process may have at most. */
+  readonly processMax: number;
+  /** Undefined: as fast as they are needed. */
+  readonly pace: OpeningPace | undefined;
   /** Starts connecting. */
   readonly open: (group: number) => Connection;
   /** Takes back a slot that was given up while it waited. */
@@ -44,14 +26,19 @@ export class ConnectionPool {
   readonly #options: PoolOptions;
   readonly #groups: (Connection | undefined)[];
   readonly #idle: Connection[] = [];
-  readonly #waiting = new SlotQueue();
+  readonly #waiting: WaitingSlots;
+  readonly #openMax: number;
   /** Connections that are open or opening. */
   readonly all = new Set<Connection>();
   #opening = 0;
+  /** Somebody waits because this process may not open any more. */
+  #isLimited = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#groups = new Array<Connection | undefined>(options.groups).fill(undefined);
+    this.#waiting = new WaitingSlots(options.discard);
+    this.#openMax = Math.min(options.fleetMax, options.processMax);
   }
 
   get idleCount(): number {
@@ -63,24 +50,26 @@ export class ConnectionPool {
   }
 
   /** A connection that is free now; or undefined, and the slot gets the next one that opens or becomes free. */
-  acquire(slot: Slot, group: number): Connection | undefined {
+  acquire(slot: Slot, group: number, nowMs: number): Connection | undefined {
     const own = this.#groups[group];
     const free = own?.state === 'idle' ? own : this.#idle.at(-1);
     if (free !== undefined) {
       this.#removeIdle(free);
       return free;
     }
-    slot.queued = true;
     this.#waiting.push(slot);
-    if (this.all.size < this.#options.connectionsMax) this.#open(own === undefined ? group : -1);
-    else slot.atLimit = true;
+    // Whoever queues behind one that waits for the process's limit waits for that too.
+    this.#isLimited &&= this.#waiting.length > 1;
+    if (this.#mayOpen(nowMs)) this.#open(own === undefined ? group : -1);
+    else this.#isLimited ||= this.all.size >= this.#options.processMax;
+    slot.atLimit = this.#isLimited;
     return undefined;
   }
 
   /** It has opened, or its answer is complete. Gives the request that waits for a connection, if one does. */
   release(connection: Connection): Slot | undefined {
     if (connection.state === 'opening') this.#opening--;
-    const slot = this.#takeWaiting();
+    const slot = this.#waiting.shift();
     if (slot !== undefined) return slot;
     connection.state = 'idle';
     connection.idleIndex = this.#idle.length;
@@ -89,27 +78,35 @@ export class ConnectionPool {
   }
 
   /** It is closed. Answers the request that was to have it: set where connecting failed. */
-  remove(connection: Connection): Slot | undefined {
+  remove(connection: Connection, nowMs: number): Slot | undefined {
     this.all.delete(connection);
     if (connection.state === 'idle') this.#removeIdle(connection);
     if (connection.group >= 0 && this.#groups[connection.group] === connection) this.#groups[connection.group] = undefined;
     const failed = connection.state === 'opening';
-    if (failed) this.#opening--;
     connection.state = 'closed';
-    const slot = failed ? this.#takeWaiting() : undefined;
-    // Those that wait at the limit wait for a connection, and one has just gone.
-    if (this.#waiting.length > this.#opening && this.all.size < this.#options.connectionsMax) this.#open(-1);
+    const slot = failed ? this.#failed() : undefined;
+    this.openDue(nowMs);
     return slot;
   }
 
-  #takeWaiting(): Slot | undefined {
-    for (;;) {
-      const slot = this.#waiting.shift();
-      if (slot === undefined) return undefined;
-      slot.queued = false;
-      if (!slot.abandoned) return slot;
-      this.#options.discard(slot);
-    }
+  /** Opens what is waited for, as far as the pace lets it by now. */
+  openDue(nowMs: number): void {
+    while (this.#waiting.length > this.#opening && this.#mayOpen(nowMs)) this.#open(-1);
+  }
+
+  /** A slot that waits was given up. */
+  abandon(slot: Slot): void {
+    this.#waiting.abandon(slot);
+  }
+
+  #failed(): Slot | undefined {
+    this.#opening--;
+    this.#options.pace?.giveBack();
+    return this.#waiting.shift();
+  }
+
+  #mayOpen(nowMs: number): boolean {
+    return this.all.size < this.#openMax && (this.#options.pace?.take(nowMs) ?? true);
   }
 
   #open(group: number): void {

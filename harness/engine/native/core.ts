@@ -100,6 +100,11 @@ export class EngineCore {
     return this.#exchanges.groups;
   }
 
+  /** Of each phase: when a request that was late, or never came to it, last left the queue; −Infinity where none was. */
+  get queuedUntilMs(): readonly number[] {
+    return this.#exchanges.queuedUntilMs;
+  }
+
   get connectionsIdle(): number {
     return this.#exchanges.pool.idleCount;
   }
@@ -132,6 +137,7 @@ export class EngineCore {
     this.#exchanges.expire(nowMs);
     this.#exchanges.retryDue(nowMs);
     this.#fireDue(nowMs);
+    this.#exchanges.pool.openDue(nowMs);
   }
 
   giveUpAll(): void {

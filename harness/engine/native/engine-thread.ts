@@ -88,7 +88,7 @@ async function finish(core: EngineCore): Promise<void> {
   core.giveUpAll();
   core.closeConnections();
   handOver(core);
-  say({ kind: 'finished' });
+  say({ kind: 'finished', queuedUntilMs: core.queuedUntilMs });
 }
 
 async function run(): Promise<void> {

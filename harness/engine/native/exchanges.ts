@@ -10,6 +10,7 @@ import { ArrivalStates } from './arrival-states.ts';
 import { type CellRecord, CellRecorder, timeIndex } from './cell-recorder.ts';
 import { Connection } from './connection.ts';
 import { ConnectionPool } from './connection-pool.ts';
+import { poolLimitsOf } from './pool-limits.ts';
 import { createRequestWriter } from './request-text.ts';
 import { RetryQueue } from './retry-queue.ts';
 import { type Carrier, Deadlines, type Slot, SlotPool } from './slots.ts';
@@ -51,6 +52,10 @@ export class Exchanges {
   connectTrouble: string | undefined = undefined;
   /** Promises on items, for who waits for their frames. */
   readonly acknowledged = new AcknowledgementBook();
+  /** How long the last answer lay there: a loop that reads late keeps connections, and who waits for them does not wait for the service. */
+  #readLateMs = 0;
+  /** Of each phase: when a request that was late, or never came to it, last left the queue. */
+  readonly queuedUntilMs: number[];
   /** The run is over: nobody tries again. */
   #isEnding = false;
   #answer: Connection | undefined = undefined;
@@ -69,13 +74,13 @@ export class Exchanges {
     this.slots = new SlotPool({ run: input.run, eventsPerBatch: input.eventsPerBatch, items: input.items ?? noItems });
     this.#perRequest = input.connection.kind === 'per-request';
     this.groups = input.connection.kind === 'per-device-group' ? groupsOfWorker(input.connection.connections, input.worker, input.workers) : 0;
-    const asked = input.connection.kind === 'per-request' ? Math.max(1, Math.floor(input.connection.openMax / input.workers)) : input.connectionsMax;
     this.pool = new ConnectionPool({
       groups: this.groups,
-      connectionsMax: Math.max(1, Math.min(asked, input.connectionsMax)),
+      ...poolLimitsOf(input),
       open: (group) => new Connection({ owner: this, wire: options.wire, group, nowMs: options.nowMs() }),
       discard: (slot) => this.slots.give(slot),
     });
+    this.queuedUntilMs = input.phases.map(() => Number.NEGATIVE_INFINITY);
     this.#writeRequest = createRequestWriter(input.target, this.#perRequest);
   }
 
@@ -84,6 +89,7 @@ export class Exchanges {
     const { input, stops } = this.#options;
     slot.sent = false;
     slot.atLimit = false;
+    slot.isHeld = false;
     slot.connectedFor = false;
     slot.connection = undefined;
     this.#cellOf(slot).counts.planned++;
@@ -91,9 +97,10 @@ export class Exchanges {
     if (stops.reached(slot.dueMs)) stops.outstanding++;
     this.#deadlines.set(slot, nowMs + input.timeoutMs);
     const group = this.groups === 0 ? -1 : this.#deviceIndex(slot) % this.groups;
-    const connection = this.pool.acquire(slot, group);
-    if (connection !== undefined) this.#send(slot, connection);
-    else if (slot.atLimit) this.#cellOf(slot).counts.waitedForConnection++;
+    const connection = this.pool.acquire(slot, group, nowMs);
+    if (connection !== undefined) return this.#send(slot, connection);
+    slot.isHeld = !slot.atLimit && nowMs - slot.dueMs <= input.lateAboveMs;
+    if (slot.atLimit) this.#cellOf(slot).counts.waitedForConnection++;
   }
 
   /** Gives up what has waited longer than it may. */
@@ -123,7 +130,8 @@ export class Exchanges {
 
   giveUpAll(nowMs: number): void {
     this.#isEnding = true;
-    for (const slot of [...this.#deadlines]) this.#giveUp(slot, nowMs);
+    this.expire(nowMs);
+    for (const slot of [...this.#deadlines]) this.#leave(slot);
     for (let slot = this.#retries.take(Number.POSITIVE_INFINITY); slot !== undefined; slot = this.#retries.take(Number.POSITIVE_INFINITY))
       this.#endWithout(slot);
   }
@@ -147,10 +155,11 @@ export class Exchanges {
     const progress = connection.parser.push(buffer, start, end);
     if (progress === 'more') return;
     const nowMs = this.#options.nowMs();
+    this.#readLateMs = nowMs - readableSinceMs;
     if (progress === 'done') return this.#complete(slot, connection, { nowMs, readableSinceMs });
     this.#detach(slot, connection);
     connection.close();
-    this.#fail(slot, { reason: connection.parser.trouble, state: arrivalState.unknown, nowMs });
+    this.#cut(slot, { reason: connection.parser.trouble, state: arrivalState.unknown, nowMs });
   };
 
   readonly closed = (connection: Connection, code: string): void => {
@@ -158,18 +167,18 @@ export class Exchanges {
     const slot = connection.slot;
     const never = connection.state === 'opening';
     if (never) this.connectTrouble = code;
-    const waited = this.pool.remove(connection);
+    const waited = this.pool.remove(connection, nowMs);
     if (slot !== undefined) {
       const { begun } = connection.parser;
       if (connection.parser.end() === 'done') return this.#complete(slot, connection, { nowMs, readableSinceMs: nowMs });
       this.#detach(slot, connection);
       const reason = begun ? 'connection cut in the answer' : `connection ${code === 'closed' ? 'closed' : `broken: ${code}`}`;
-      return this.#fail(slot, { reason, state: arrivalState.unknown, nowMs });
+      return this.#cut(slot, { reason, state: arrivalState.unknown, nowMs });
     }
     if (waited === undefined) return;
     if (ownLimitCodes.has(code)) return this.#drop(waited, `generator out of means: ${code}`);
     this.#countFired(waited, nowMs);
-    this.#fail(waited, { reason: `connect ${code}`, state: arrivalState.notFired, nowMs });
+    this.#cut(waited, { reason: `connect ${code}`, state: arrivalState.notFired, nowMs });
   };
 
   // ---- the life of a request
@@ -188,10 +197,7 @@ export class Exchanges {
     slot.sentAtMs = sentAtMs;
     slot.sent = true;
     this.#deadlines.set(slot, sentAtMs + input.timeoutMs);
-    if (isFirst) {
-      if (sentAtMs - slot.intendedMs > input.lateAboveMs) this.#cellOf(slot).counts.dropped++;
-      onArrivalFired(slot.phase, sentAtMs);
-    }
+    if (isFirst) onArrivalFired(slot.phase, sentAtMs);
     this.#countFired(slot, sentAtMs);
     connection.write(text);
   }
@@ -283,6 +289,11 @@ export class Exchanges {
     this.#end(slot);
   }
 
+  #cut(slot: Slot, why: { readonly reason: string; readonly state: number; readonly nowMs: number }): void {
+    this.#cellOf(slot).counts.cut++;
+    this.#fail(slot, why);
+  }
+
   #fail(slot: Slot, why: { readonly reason: string; readonly state: number; readonly nowMs: number }): void {
     this.#states.mark(slot.context.arrival, why.state);
     this.#failCounted(slot, why.reason);
@@ -299,28 +310,56 @@ export class Exchanges {
   /** Never fired, by the generator's own limits. */
   #drop(slot: Slot, reason: string): void {
     const cell = this.#cellOf(slot);
-    cell.counts.dropped++;
+    this.#countNeverFired(slot);
     cell.reason(reason);
     this.#states.mark(slot.context.arrival, arrivalState.notFired);
     this.#endWithout(slot);
   }
 
   #giveUp(slot: Slot, nowMs: number): void {
-    if (!slot.sent && slot.atLimit) return this.#drop(slot, 'no connection within the timeout');
+    if (!slot.sent) return this.#giveUpWaiting(slot, nowMs);
     this.#cellOf(slot).counts.timedOut++;
-    if (!slot.sent) this.#countFired(slot, nowMs);
     const connection = slot.connection;
     slot.connection = undefined;
     if (connection !== undefined) this.#detachFrom(connection);
-    this.#fail(slot, { reason: slot.sent ? 'timeout' : 'connect timeout', state: slot.sent ? arrivalState.unknown : arrivalState.notFired, nowMs });
+    this.#fail(slot, { reason: 'timeout', state: arrivalState.unknown, nowMs });
     // What still comes on it would be taken for the next request's answer.
+    connection?.close();
+  }
+
+  /** No connection became free for it in all its time. Where the service held them all, that is its failure. */
+  #giveUpWaiting(slot: Slot, nowMs: number): void {
+    if (!this.#isHeld(slot)) return this.#drop(slot, 'no connection within the timeout');
+    this.#countNeverFired(slot);
+    this.#cellOf(slot).counts.heldNever++;
+    this.#fail(slot, { reason: 'no connection opened or was free within the timeout', state: arrivalState.notFired, nowMs });
+  }
+
+  #isHeld(slot: Slot): boolean {
+    return slot.isHeld && this.#readLateMs <= this.#options.input.lateAboveMs;
+  }
+
+  #countNeverFired(slot: Slot): void {
+    this.#cellOf(slot).counts.neverFired++;
+    this.queuedUntilMs[slot.phase] = this.#options.nowMs();
+  }
+
+  /** The run ends before it is answered or given up. */
+  #leave(slot: Slot): void {
+    if (!slot.sent) return this.#drop(slot, 'still waiting for a connection at the end');
+    this.#cellOf(slot).counts.inFlightAtEnd++;
+    this.#states.mark(slot.context.arrival, arrivalState.unknown);
+    const connection = slot.connection;
+    slot.connection = undefined;
+    if (connection !== undefined) this.#detachFrom(connection);
+    this.#endWithout(slot);
     connection?.close();
   }
 
   /** The request is over. A slot that is still queued for a connection is handed back by the queue. */
   #end(slot: Slot): void {
     this.#leaveFlight(slot);
-    if (slot.queued) slot.abandoned = true;
+    if (slot.queued) this.pool.abandon(slot);
     else this.slots.give(slot);
   }
 
@@ -356,9 +395,17 @@ export class Exchanges {
     connection.connectMs = undefined;
   }
 
-  /** An attempt that the target refused or never answered was delivered as far as it could be: it counts as fired when that was known. */
+  /** An attempt that the target refused was delivered as far as it could be: it counts as fired when that was known. */
   #countFired(slot: Slot, nowMs: number): void {
     this.cells.at(nowMs, slot.phase, slot.chain[slot.step]!.index).counts.fired++;
+    if (nowMs - slot.dueMs > this.#options.input.lateAboveMs) this.#countLate(slot, nowMs);
+  }
+
+  #countLate(slot: Slot, nowMs: number): void {
+    const { counts } = this.#cellOf(slot);
+    counts.firedLate++;
+    if (this.#isHeld(slot)) counts.heldLate++;
+    this.queuedUntilMs[slot.phase] = nowMs;
   }
 
   #cellOf(slot: Slot): CellRecord {

@@ -75,6 +75,7 @@ class NativeRun implements EngineRun {
   readonly #threads: Worker[] = [];
   readonly #options: NativeEngineOptions;
   #wire = '';
+  #queuedUntilMs: readonly number[];
   #crash: Error | undefined;
   #ending = false;
   #paces = false;
@@ -87,6 +88,7 @@ class NativeRun implements EngineRun {
     this.#pace.dueMs.fill(Number.POSITIVE_INFINITY);
     this.#firstArrivals = firstArrivals(input.phases);
     this.#states = new SharedArrayBuffer(this.#firstArrivals.at(-1)!);
+    this.#queuedUntilMs = input.phases.map(() => Number.NEGATIVE_INFINITY);
     this.#ready = createGate(input.workers);
     this.#finished = createGate(input.workers);
   }
@@ -130,7 +132,12 @@ class NativeRun implements EngineRun {
     this.#tell({ kind: 'finish' });
     await this.#finished.done;
     await this.kill();
-    return { states: new Uint8Array(this.#states), phaseFirstArrival: this.#firstArrivals.slice(0, -1), wire: this.#wire };
+    return {
+      states: new Uint8Array(this.#states),
+      phaseFirstArrival: this.#firstArrivals.slice(0, -1),
+      queuedUntilMs: this.#queuedUntilMs,
+      wire: this.#wire,
+    };
   };
 
   readonly kill = async (): Promise<void> => {
@@ -184,6 +191,7 @@ class NativeRun implements EngineRun {
       case 'delta':
         return this.#events.onDelta(message.delta);
       case 'finished':
+        this.#queuedUntilMs = this.#queuedUntilMs.map((untilMs, phase) => Math.max(untilMs, message.queuedUntilMs[phase] ?? untilMs));
         return this.#finished.arrive();
     }
   }

@@ -42,8 +42,10 @@ export class Slot {
   spoiledBefore = false;
   /** In the queue for a connection. */
   queued = false;
-  /** Had to queue although no connection was allowed to be opened for it. */
+  /** Had to queue, because this process may not open any more, or behind one that has to for that. */
   atLimit = false;
+  /** Had to queue, in time, for what the service holds: neither a limit nor a stop of the generator's. */
+  isHeld = false;
   sent = false;
   /** The connection it was sent on was opened for it, so its connect time is this request's. */
   connectedFor = false;

@@ -30,4 +30,5 @@ export type FromThread =
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'phase-ended'; readonly phase: number }
   | { readonly kind: 'delta'; readonly delta: SecondDelta }
-  | { readonly kind: 'finished' };
+  /** Of each phase: when a late request last left the queue. */
+  | { readonly kind: 'finished'; readonly queuedUntilMs: readonly number[] };
