@@ -15,7 +15,7 @@ import {
   retryAfterSeconds,
 } from './admission/admission.ts';
 import type { FoundRoute } from './admission/gate.ts';
-import { laneOf } from './admission/lanes.ts';
+import { type LaneName, laneOf } from './admission/lanes.ts';
 import type { Metered } from './admission/metering.ts';
 import { limitText } from './admission/quotas.ts';
 import { createRouteTable } from './admission/routes.ts';
@@ -33,6 +33,7 @@ import { createPlainIngest } from './plain-ingest.ts';
 import { describeAnswers } from './protocol/answers.ts';
 import { Problem, type ProblemCode, problemDocument, problems, unauthenticated } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
+import { parseJsonText } from './protocol/well-formed.ts';
 import { type AdminControls, adminRoutes } from './routes-admin.ts';
 import { deviceRoutes } from './routes-devices.ts';
 import { fleetRoutes } from './routes-fleet.ts';
@@ -205,7 +206,7 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
       ...deps,
       devices,
       history,
-      spend: (request, reply) => spend({ request, reply, admission }),
+      spend: (request, reply, lane) => spend({ request, reply, admission, lane }),
     });
     fleetRoutes(scope, { ...deps, devices });
     serviceRoutes(scope, { ...deps, admission: settings });
@@ -339,11 +340,9 @@ function parseJson(request: FastifyRequest, body: Buffer | string, done: (error:
     done(new Problem('body-too-large', `A body has at most ${limits.batchBytesMax} bytes.`));
   } else if (request.routeOptions.config.lane === 'ingest') done(null, bytes);
   else {
-    try {
-      done(null, JSON.parse(bytes.toString('utf8')));
-    } catch {
-      done(new Problem('invalid-json', 'The body is not JSON.'));
-    }
+    const parsed = parseJsonText(bytes);
+    if (parsed === undefined) done(new Problem('invalid-json', 'The body is not JSON in UTF-8, or a text in it is half of a surrogate pair.'));
+    else done(null, parsed.value);
   }
 }
 
@@ -452,22 +451,30 @@ function settleQuota({ request, reply, admission, done }: Omit<Admitting, 'accou
   else done(told);
 }
 
+/** `lane`: whose quota; the route's own without it. */
+type Spending = Asking & { readonly lane?: LaneName | undefined };
+
 /** From the caller's quotas, and tells the caller what is left. The problem where one is exceeded. */
-function spend({ request, reply, admission }: Asking): Problem | undefined | Promise<Problem | undefined> {
+function spend({ request, reply, admission, lane }: Spending): Problem | undefined | Promise<Problem | undefined> {
   const caller = request.caller as Caller;
   const metered = admission.spend({
-    lane: laneOf(request.routeOptions.config.lane).name,
+    lane: lane ?? laneOf(request.routeOptions.config.lane).name,
     account: caller.account,
     device: caller.kind === 'device' ? caller.device : undefined,
   });
-  return metered instanceof Promise ? metered.then((outcome) => tell({ reply, admission }, outcome)) : metered && tell({ reply, admission }, metered);
+  return metered instanceof Promise
+    ? metered.then((outcome) => tell({ reply, admission, lane }, outcome))
+    : metered && tell({ reply, admission, lane }, metered);
 }
 
-function tell({ reply, admission }: Omit<Asking, 'request'>, { policies, tightest }: Metered): Problem | undefined {
+function tell({ reply, admission, lane }: Omit<Spending, 'request'>, { policies, tightest }: Metered): Problem | undefined {
   reply.header('ratelimit-policy', policies).header('ratelimit', limitText(tightest));
   if (tightest.kind === 'spent') return undefined;
   const retryAfter = admission.retryAfterSeconds(tightest.waitMs);
-  return new Problem('rate-limited', `The quota ${tightest.policy.name} is spent: come back after ${retryAfter} s.`, { retry_after: retryAfter });
+  return new Problem('rate-limited', `The quota ${tightest.policy.name} is spent: come back after ${retryAfter} s.`, {
+    retry_after: retryAfter,
+    ...(lane === undefined ? {} : { lane }),
+  });
 }
 
 function authorizationOf(request: FastifyRequest): string | undefined {

@@ -1,12 +1,14 @@
 /** Registration, tokens, devices, location and history. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { admissionDefaults, retryAfterSeconds } from './admission/admission.ts';
+import type { LaneName } from './admission/lanes.ts';
 import { limitText, policyText } from './admission/quotas.ts';
 import type { AppDeps } from './app.ts';
 import type { History } from './archive/history.ts';
 import type { Devices, RegisterOutcome } from './devices/devices.ts';
 import { accountOf } from './exchange.ts';
 import { Problem, unauthenticated } from './protocol/errors.ts';
+import { parseInstant } from './protocol/instant.ts';
 import { limits } from './protocol/limits.ts';
 import { AuthenticateAnswer, AuthenticateBody, DeviceParams, HistoryQuery, RegisterBody, TokensBody } from './protocol/schemas.ts';
 import { exportLine, type ShownEvent } from './routes-ingest.ts';
@@ -16,7 +18,7 @@ type Deps = AppDeps & {
   readonly devices: Devices;
   readonly history: History;
   /** From the caller's quota of this lane; the problem where it is exceeded. */
-  readonly spend: (request: FastifyRequest, reply: FastifyReply) => Problem | undefined | Promise<Problem | undefined>;
+  readonly spend: (request: FastifyRequest, reply: FastifyReply, lane?: LaneName) => Problem | undefined | Promise<Problem | undefined>;
 };
 
 export function deviceRoutes(app: FastifyInstance, deps: Deps): void {
@@ -67,7 +69,9 @@ async function authenticate(request: FastifyRequest, reply: FastifyReply, deps: 
   const { device_id: device, device_secret: secret } = request.body as AuthenticateBody;
   const account = accountOf(request);
   if (!autoRegistration && (await devices.read({ account, device })) === undefined) throw new Problem('not-found', 'This device is not registered.');
-  const outcome = await devices.register({ account, device, secret, trusted: false, user: undefined, attributes: undefined, beforeChange: () => undefined });
+  // A device that is not there yet is a registration, by whatever route.
+  const beforeChange = () => spendOrThrow(request, reply, deps, 'registration');
+  const outcome = await devices.register({ account, device, secret, trusted: false, user: undefined, attributes: undefined, beforeChange });
   if (outcome.kind === 'unproven') throw unauthenticated();
   if (outcome.kind === 'deleted') throw deleted();
   if (outcome.kind === 'too-often') throw tooOften(reply, outcome.waitMs, deps);
@@ -113,8 +117,8 @@ async function register(request: FastifyRequest, reply: FastifyReply, deps: Deps
   }
 }
 
-async function spendOrThrow(request: FastifyRequest, reply: FastifyReply, { spend }: Deps): Promise<void> {
-  const problem = await spend(request, reply);
+async function spendOrThrow(request: FastifyRequest, reply: FastifyReply, { spend }: Deps, lane?: LaneName): Promise<void> {
+  const problem = await spend(request, reply, lane);
   if (problem !== undefined) throw problem;
 }
 
@@ -233,7 +237,7 @@ export async function historyPage(history: History, asked: AskedHistory): Promis
 
 function readInstant(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const instant = Date.parse(text);
-  if (Number.isNaN(instant)) throw new Problem('bad-range', `"${name}" is not an RFC 3339 time.`);
+  const instant = parseInstant(text);
+  if (instant === undefined) throw new Problem('bad-range', `"${name}" is no RFC 3339 time from ${limits.instantMin} to ${limits.instantMax}.`);
   return instant;
 }

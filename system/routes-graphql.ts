@@ -1,4 +1,5 @@
 /** GET and POST /graphql: what a caller may read becomes sources, a subscription takes its socket. */
+import { isUtf8 } from 'node:buffer';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from './accounts/accounts.ts';
@@ -26,7 +27,9 @@ export async function graphqlRoutes(app: FastifyInstance, deps: Deps): Promise<v
   await app.register(async (scope) => {
     // The engine reads the body: which media types there are, and what a broken one is answered, is in its specification.
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: limits.graphqlBytesMax }, (_, body, done) => done(null, body));
+    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: limits.graphqlBytesMax }, (_, body, done) =>
+      isUtf8(body as Buffer) ? done(null, body) : done(new Problem('invalid-json', 'The body is not UTF-8.')),
+    );
     scope.route({
       method: ['GET', 'POST'],
       // A subscription by GET would stream its answer to a request for headers.

@@ -4,6 +4,7 @@ import type { AppDeps } from './app.ts';
 import { type Clock, shownMs, storeMsOf } from './clock.ts';
 import { accountOf } from './exchange.ts';
 import { Problem } from './protocol/errors.ts';
+import { parseInstant } from './protocol/instant.ts';
 import { ConfirmQuery, DeliveriesQuery, ReplayBody, RotateBody, WebhookBody, WebhookParams, WebhookPatch } from './protocol/schemas-webhooks.ts';
 import { type Delivery, type Endpoint, type EndpointHealth, type EndpointKey, endpointsPerAccountMax } from './store/store.ts';
 import type { WebhookKit } from './webhooks/kit.ts';
@@ -123,8 +124,8 @@ async function replay(request: FastifyRequest, reply: FastifyReply, deps: Deps):
     if (replayed + dropped === 0) throw new Problem('not-found', 'There is no such event for this webhook.');
     return reply.code(202).send({ replayed, dropped });
   }
-  const range = { fromMs: Date.parse(from ?? ''), toMs: to === undefined ? deps.clock.wallMs() : Date.parse(to) };
-  if (Number.isNaN(range.fromMs) || Number.isNaN(range.toMs) || range.fromMs > range.toMs)
+  const range = { fromMs: parseInstant(from ?? '') ?? Number.NaN, toMs: to === undefined ? deps.clock.wallMs() : (parseInstant(to) ?? Number.NaN) };
+  if (!(range.fromMs <= range.toMs))
     throw new Problem('bad-range', 'Give an event_id, or a time to begin with as "from" and perhaps one to end with as "to", in RFC 3339.');
   const sum = { replayed: 0, dropped: 0 };
   for (let after: number | undefined = 0; after !== undefined; ) {

@@ -208,7 +208,7 @@ const problems: Rule = {
     "Its request_id is the X-Request-Id of the answer, which is the client's own where it sent one.",
   ],
   how: [
-    'Nine kinds of error are provoked, from an unknown address and broken JSON to a page of 0, a broken cursor and a device that changes too',
+    'Eleven kinds of error are provoked, from an unknown address, broken JSON and bytes that are no text to a page of 0, a broken cursor and a device that changes too',
     'often.',
     'Each has to be application/problem+json with these fields, and an X-Request-Id that was sent has to come back in header and body.',
   ],
@@ -223,6 +223,15 @@ const problems: Rule = {
       ['no credential', () => client.call('GET', '/v1/export')],
       ['another media type', () => client.call('POST', '/v1/events', { headers: { authorization, 'content-type': 'text/plain' }, body: 'x' })],
       ['a body that is not JSON', () => client.send(authorization, '[{')],
+      ['a body that is not UTF-8', () => client.send(authorization, Buffer.from('["\xff"]', 'latin1'))],
+      [
+        'a name that is half of a surrogate pair',
+        () =>
+          client.call('POST', '/v1/tokens', {
+            headers: { ...json, authorization: secretAuthorization(account) },
+            body: '{"user":"\\ud800","scopes":["ch:own"]}',
+          }),
+      ],
       ['a missing field', () => client.call('POST', '/v1/authenticate', { headers: { ...json, authorization: publishable }, body: '{}' })],
       ['a page of 0', () => client.call('GET', '/v1/devices/x/history?limit=0', { headers: { authorization } })],
       ['a broken cursor', () => client.call('GET', '/v1/export?after=nonsense', { headers: { authorization: secretAuthorization(account) } })],

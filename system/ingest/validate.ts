@@ -1,4 +1,6 @@
 /** From a body's bytes to accepted events and named rejections. Pure. */
+import { isUtf8 } from 'node:buffer';
+import { parseInstant } from '#system/protocol/instant.ts';
 import { limits } from '#system/protocol/limits.ts';
 import { oneLine } from '#system/protocol/one-line.ts';
 import { eventTypes, type RejectionCode } from '#system/protocol/schemas.ts';
@@ -20,10 +22,9 @@ export type Batch =
   | { readonly kind: 'too-many' };
 
 const types = new Set<unknown>(eventTypes);
-const timestamp =
-  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[Tt](?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d{1,9})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
 
 export function parseBatch(body: Buffer): Batch {
+  if (!isUtf8(body)) return { kind: 'invalid-json' };
   let parsed: unknown;
   try {
     parsed = JSON.parse(body.toString('utf8'));
@@ -48,19 +49,19 @@ export function parseBatch(body: Buffer): Batch {
   return { kind: 'batch', events, rejected, sentAtMs: items === parsed ? undefined : instantOf((parsed as { sent_at?: unknown }).sent_at) };
 }
 
-const instantOf = (text: unknown): number | undefined => (typeof text === 'string' && timestamp.test(text) ? Date.parse(text) : undefined);
+const instantOf = (text: unknown): number | undefined => (typeof text === 'string' ? parseInstant(text) : undefined);
 
 const idOf = (item: unknown): string | null => {
   const id = (item as { id?: unknown } | null)?.id;
-  return typeof id === 'string' ? id.slice(0, limits.eventIdCharactersMax) : null;
+  return typeof id === 'string' ? id.slice(0, limits.eventIdCharactersMax).toWellFormed() : null;
 };
 
 function judgeEvent(item: unknown): RejectionCode | undefined {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return 'bad-item';
   const { id, type, recorded_at, data } = item as Record<string, unknown>;
-  if (typeof id !== 'string' || id.length === 0 || id.length > limits.eventIdCharactersMax) return 'bad-id';
+  if (typeof id !== 'string' || id.length === 0 || id.length > limits.eventIdCharactersMax || !id.isWellFormed()) return 'bad-id';
   if (!types.has(type)) return 'bad-type';
-  if (typeof recorded_at !== 'string' || !timestamp.test(recorded_at) || Number.isNaN(Date.parse(recorded_at))) return 'bad-time';
+  if (typeof recorded_at !== 'string' || parseInstant(recorded_at) === undefined) return 'bad-time';
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return 'bad-data';
   return type === 'location' && !isPlace(data as Record<string, unknown>) ? 'bad-data' : undefined;
 }

@@ -4,7 +4,7 @@
  * change makes a new one.
  */
 import { metersBetween } from './distance.ts';
-import type { Fix, ParsedEvent } from './event.ts';
+import { believedMs, type Fix, type ParsedEvent } from './event.ts';
 
 export type Point = { readonly lat: number; readonly lon: number; readonly recordedAtMs: number };
 
@@ -50,7 +50,8 @@ export function neighbourOf({ points }: DeviceState, recordedAtMs: number): Poin
 }
 
 /** Behind a location that was kept. */
-export function withFix(state: DeviceState, { lat, lon, recordedAtMs, receivedAtMs }: Fix): DeviceState {
+export function withFix(state: DeviceState, { lat, lon, recordedAtMs: saidMs, receivedAtMs }: Fix): DeviceState {
+  const recordedAtMs = believedMs(saidMs, receivedAtMs);
   const day = Math.floor(receivedAtMs / dayMs);
   const point = { lat, lon, recordedAtMs };
   return {
@@ -80,10 +81,11 @@ function dwellingAfter(dwelling: Dwelling | undefined, point: Point): Dwelling {
 export const sayingsOf = ({ sayings }: DeviceState): Sayings => (sayings.length === 0 ? {} : (JSON.parse(Buffer.from(sayings).toString('utf8')) as Sayings));
 
 /** Behind an event that is no location. A late one changes nothing. */
-export function withSaying(state: DeviceState, { type, recordedAtMs, data }: ParsedEvent): DeviceState {
+export function withSaying(state: DeviceState, { type, recordedAtMs: saidMs, data, log }: ParsedEvent): DeviceState {
+  const recordedAtMs = believedMs(saidMs, log.receivedAtMs);
   const all = sayingsOf(state);
   const last = all[type];
-  if (last !== undefined && recordedAtMs < last.recordedAtMs) return state;
+  if (last !== undefined && recordedAtMs < believedMs(last.recordedAtMs, log.receivedAtMs)) return state;
   const text = JSON.stringify(data);
   const value = saidIn(type, data) ?? text.slice(0, dataCharactersMax);
   const sinceMs = last?.value === value ? last.sinceMs : recordedAtMs;

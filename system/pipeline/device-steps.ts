@@ -1,7 +1,7 @@
 /** What a page of one partition's events makes of its devices. Pure. */
 import type { DeviceRef, DeviceStep, LatestLocation, LogEvent, Position } from '#system/store/store.ts';
 import { type DeviceState, withFix, withSaying } from './device-state.ts';
-import { fixOf, type ParsedEvent, parseEvent } from './event.ts';
+import { believedMs, fixOf, type ParsedEvent, parseEvent } from './event.ts';
 import type { Judge } from './filters.ts';
 import { decodeState, encodeState } from './state-codec.ts';
 
@@ -55,8 +55,9 @@ function take(device: Gathering, event: ParsedEvent, judge: Judge): void {
   device.kept.push(log.position);
   device.state = fix === undefined ? withSaying(device.state, event) : withFix(device.state, fix);
   if (fix !== undefined && isNewer(event, device.latest))
-    device.latest = { recordedAtMs: event.recordedAtMs, id: log.id, position: log.position, bytes: log.bytes };
+    device.latest = { recordedAtMs: believedOf(event), id: log.id, position: log.position, bytes: log.bytes };
 }
 
+const believedOf = ({ recordedAtMs, log }: ParsedEvent): number => believedMs(recordedAtMs, log.receivedAtMs);
 const isNewer = (event: ParsedEvent, latest: LatestLocation | undefined): boolean =>
-  latest === undefined || event.recordedAtMs > latest.recordedAtMs || (event.recordedAtMs === latest.recordedAtMs && event.log.id > latest.id);
+  latest === undefined || believedOf(event) > latest.recordedAtMs || (believedOf(event) === latest.recordedAtMs && event.log.id > latest.id);

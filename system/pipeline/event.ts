@@ -1,4 +1,6 @@
 /** An event of the log as the pipeline sees it, and the fix in a location. */
+import { parseInstant } from '#system/protocol/instant.ts';
+import { limits } from '#system/protocol/limits.ts';
 import type { LogEvent } from '#system/store/store.ts';
 
 export type ParsedEvent = {
@@ -26,8 +28,11 @@ export function parseEvent(log: LogEvent): ParsedEvent {
     recorded_at: string;
     data: Record<string, unknown>;
   };
-  return { type, recordedAtMs: Date.parse(recorded_at), data, log };
+  return { type, recordedAtMs: parseInstant(recorded_at) ?? log.receivedAtMs, data, log };
 }
+
+/** The time by which a saying counts as the last one: a clock that is years ahead must not silence the device for years. */
+export const believedMs = (recordedAtMs: number, receivedAtMs: number): number => Math.min(recordedAtMs, receivedAtMs + limits.recordedAheadMsMax);
 
 /** Undefined for everything but a location. */
 export function fixOf({ type, recordedAtMs, data, log }: ParsedEvent): Fix | undefined {

@@ -167,7 +167,7 @@ test('after long silence one comes through the filters that thin out, and throug
 });
 
 test('a point is compared with the one before it in time, or the first one after, in whatever order they come', () => {
-  const minute = (n: number): Fix => fix({ lat: 52 + n * 0.001, recordedAtMs: atMs + n * 60_000 });
+  const minute = (n: number): Fix => fix({ lat: 52 + n * 0.001, recordedAtMs: atMs + n * 60_000, receivedAtMs: atMs + 101 * 60_000 });
   const settings = { distanceMeters: 50 };
   const backwards = having(minute(10), minute(8), minute(6));
   expect(judge(settings, fix({ lat: 52.008, recordedAtMs: atMs + 9 * 60_000 }), backwards)).toBe('distance');

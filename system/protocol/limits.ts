@@ -10,6 +10,11 @@ export const limits = {
   idempotencyHours: 24,
   idempotencyKeyCharactersMax: 128,
   hotWindowHours: 24,
+  /** Of every instant on the wire, by UTC. */
+  instantMin: '1900-01-01T00:00:00.000Z',
+  instantMax: '9999-12-31T23:59:59.999Z',
+  /** A time that lies further behind its reception counts as this much behind it: a wrong clock must not have the last word for years. */
+  recordedAheadMsMax: 600_000,
   /** A device's clock that moved by more than this, by `sent_at` against reception, is noticed. */
   clockChangeMs: 600_000,
   historyPageMax: 1000,
