@@ -1,5 +1,6 @@
 /** HTTP as the checks ask it: every status is an answer, none is thrown. */
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { type AccountCredentials, publishableAuthorization } from '#harness/topology/provision.ts';
 import { hold } from './rule.ts';
@@ -12,7 +13,12 @@ export type Answer = {
   readonly json: Readonly<Record<string, unknown>> | undefined;
 };
 
-export type Asking = { readonly headers?: Readonly<Record<string, string>>; readonly body?: string | Buffer };
+export type Asking = {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+  /** For who counts requests: one that is shed is not asked again. */
+  readonly isOnce?: boolean;
+};
 
 export type Client = {
   readonly base: () => string;
@@ -28,11 +34,13 @@ export type Client = {
 };
 
 const timeoutMs = 30_000;
+const shedsMax = 60;
+const comeBackMsMax = 1000;
 const json = { 'content-type': 'application/json' };
 
 export function createClient(base: () => string): Client {
   const agent = new Agent({ connections: 64, headersTimeout: timeoutMs, bodyTimeout: timeoutMs });
-  const call: Client['call'] = async (method, path, { headers = {}, body } = {}) => {
+  const ask: Client['call'] = async (method, path, { headers = {}, body } = {}) => {
     const answer = await request(`${base()}${path}`, { method, headers, dispatcher: agent, ...(body === undefined ? {} : { body }) });
     const text = await answer.body.text();
     const header = (name: string): string | undefined => {
@@ -40,6 +48,14 @@ export function createClient(base: () => string): Client {
       return Array.isArray(value) ? value.join(', ') : value;
     };
     return { status: answer.statusCode, header, text, json: parse(text) };
+  };
+  // On a machine that is busy with others a lane may be shed; whoever is told to come back does. Rules about shedding drive storms.
+  const call: Client['call'] = async (method, path, asking = {}) => {
+    for (let sheds = 0; ; sheds++) {
+      const answer = await ask(method, path, asking);
+      if (!isShed(answer) || asking.isOnce === true || sheds === shedsMax) return answer;
+      await sleep(Math.min(comeBackMsMax, Number(answer.header('retry-after') ?? 1) * 1000));
+    }
   };
   return {
     base,
@@ -69,6 +85,8 @@ export function createClient(base: () => string): Client {
     close: () => agent.destroy(),
   };
 }
+
+export const isShed = ({ status, text }: Pick<Answer, 'status' | 'text'>): boolean => status === 503 && text.includes('lane-shed');
 
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   try {

@@ -12,26 +12,29 @@ const late = (tookMs: number) => ({ what: 'an answer', tookMs, statedMs: 100 });
 describe('a bound on time', () => {
   test('is as stated with --strict, and without it grows with what the machine did', () => {
     expect(timing(slow(4, 500), true).boundMs(100)).toBe(100);
-    expect(timing().boundMs(100)).toBe(300);
-    expect(timing(slow(2)).boundMs(100)).toBe(600);
-    expect(timing(slow(2, 50)).boundMs(100)).toBe(650);
+    expect(timing().boundMs(100)).toBe(200);
+    expect(timing(slow(2)).boundMs(100)).toBe(400);
+    expect(timing(slow(2, 50)).boundMs(100)).toBe(450);
+    expect(timing(slow(50)).boundMs(100)).toBe(timing(slow(8)).boundMs(100));
   });
 
   test('that is missed breaks a rule on a machine that has time', () => {
-    expect(() => timing().holdTime(late(300))).not.toThrow();
-    expect(() => timing().holdTime(late(301))).toThrow(Broken);
+    expect(() => timing().holdTime(late(200))).not.toThrow();
+    expect(() => timing().holdTime(late(201))).toThrow(Broken);
     expect(() => timing(quietRuler, true).holdTime(late(101))).toThrow(Broken);
   });
 
   test('that is missed on a slow machine cannot be told, and far beyond it is broken all the same', () => {
-    expect(() => timing(slow(4)).holdTime(late(1200))).not.toThrow();
-    expect(() => timing(slow(4)).holdTime(late(1201))).toThrow(Untold);
-    expect(() => timing(slow(4)).holdTime(late(4801))).toThrow(Broken);
+    expect(() => timing(slow(4)).holdTime(late(800))).not.toThrow();
+    expect(() => timing(slow(4)).holdTime(late(801))).toThrow(Untold);
+    expect(() => timing(slow(4)).holdTime(late(1601))).toThrow(Broken);
+    expect(() => timing(slow(4, 1000)).holdTime(late(2600))).toThrow(Untold);
+    expect(() => timing(slow(4, 1000)).holdTime(late(2601))).toThrow(Broken);
   });
 
   test('names what came and how the machine was', () => {
-    expect(() => timing(slow(4, 200)).holdTime(late(2000))).toThrow(
-      /an answer within 1400 ms; came 2000 ms; this machine was 4.0 times as slow .* stopped for up to 200 ms/,
+    expect(() => timing(slow(4, 200)).holdTime(late(1100))).toThrow(
+      /an answer within 1000 ms; came 1100 ms; this machine was 4.0 times as slow .* stopped for up to 200 ms/,
     );
   });
 

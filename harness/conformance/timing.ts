@@ -16,24 +16,24 @@ export type Timing = {
 };
 
 /** Without --strict: a process that is one of many has its turn a little later. */
-const slack = 3;
+const slack = 2;
 /** From here on a machine is too slow or too busy to say who was late. */
 const slownessToTell = 3;
 /** No machine explains a time so many times as long as the bound that has its slowness in it already. */
-const beyondAnyNoise = 4;
+const beyondAnyNoise = 2;
+/** More slowness than this stretches no bound: a machine that is slower tells nothing, and a fault has to be longer than any noise. */
+const slownessMax = 8;
 
 export function timingOf(ruler: Ruler, { sinceMs, strict }: { readonly sinceMs: number; readonly strict: boolean }): Timing {
   const canTell = (): boolean => ruler.slownessSince(sinceMs) < slownessToTell;
-  const boundMs = (statedMs: number): number => {
-    if (strict) return statedMs;
-    return Math.round(slack * statedMs * ruler.slownessSince(sinceMs) + ruler.stoppedMsSince(sinceMs));
-  };
+  const stretchedMs = (statedMs: number): number => (strict ? statedMs : slack * statedMs * Math.min(slownessMax, ruler.slownessSince(sinceMs)));
+  const stoppedMs = (): number => (strict ? 0 : ruler.stoppedMsSince(sinceMs));
+  const boundMs = (statedMs: number): number => Math.round(stretchedMs(statedMs) + stoppedMs());
   const machine = (): string =>
     `this machine was ${ruler.slownessSince(sinceMs).toFixed(1)} times as slow as one that has time, and stopped for up to ${Math.round(ruler.stoppedMsSince(sinceMs))} ms`;
   const judge: Timing['judge'] = (tookMs, statedMs) => {
-    const bound = boundMs(statedMs);
-    if (tookMs <= bound) return 'in-time';
-    return canTell() || tookMs > beyondAnyNoise * bound ? 'too-late' : 'late';
+    if (tookMs <= boundMs(statedMs)) return 'in-time';
+    return canTell() || tookMs > beyondAnyNoise * stretchedMs(statedMs) + stoppedMs() ? 'too-late' : 'late';
   };
   return {
     boundMs,
