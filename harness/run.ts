@@ -9,6 +9,7 @@ import { createNativeEngine } from '#harness/engine/native/native-engine.ts';
 import { mostOf } from '#harness/engine/streams/plan.ts';
 import { calibrateAt } from '#harness/fit/can-fire.ts';
 import { fitCheckOf, tryGenerator, wireOf } from '#harness/fit/fit-of-run.ts';
+import { titleOf } from '#harness/gates/fit-words.ts';
 import { judge } from '#harness/gates/judge.ts';
 import { canStillHold } from '#harness/gates/observe.ts';
 import { createLiveView, type LiveView } from '#harness/live/live.ts';
@@ -54,7 +55,7 @@ export async function runScenario(options: RunOptions): Promise<Verdict> {
   let target: Target | undefined;
   let webhooks: DrivenWebhooks | undefined;
   try {
-    view.note(`${scenario.name}: ${scenario.description}`);
+    view.note(`${titleOf(scenario.name, options.fit)}: ${scenario.description}`);
     // One that is there already is asked at once whether it answers; our own is not started for a plan that the generator cannot fire.
     if (options.target !== undefined) target = await reaching(() => openTarget(options, folder));
     const generator = await tryGenerator(options, { note: view.note, signal: interrupts.signal });
