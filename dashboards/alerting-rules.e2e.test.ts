@@ -9,7 +9,7 @@ import { requirePart } from '#harness/parts/find.ts';
 import { breaking, type Case, minutes, sparing } from './alert-cases.ts';
 
 const rulesFile = join(import.meta.dirname, 'prometheus/headroom-rules.yml');
-const timeoutMs = 60_000;
+const timeoutMs = 300_000;
 
 let folder: string;
 beforeEach(() => {
