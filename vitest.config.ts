@@ -23,7 +23,7 @@ const inTurn = { fileParallelism: false, maxWorkers: 1, maxConcurrency: 1 };
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: named('').map(() => '{system,harness,scenarios,dashboards}/**/*.test.ts'), exclude: everyKind } },
+      { test: { name: 'unit', include: named('').map(() => '{system,harness,scenarios,dashboards}/**/*.test.ts'), exclude: everyKind, testTimeout: 120_000 } },
       { test: { name: 'contract', include: named('contract'), ...contractTimeouts } },
       { test: { name: 'simulation', include: named('simulation'), testTimeout: 120_000 } },
       {
