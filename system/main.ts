@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { type Config, ConfigError, readConfig, settingNames } from './config.ts';
-import { closeDataFolder, openServiceStore, restoreServiceStore } from './service-store.ts';
+import { closeDataFolder, lookAtData, openServiceStore, restoreServiceStore } from './service-store.ts';
 import type { DeviceRef } from './store/store.ts';
 import { createChannel } from './supervisor/channel.ts';
 import { connectionsMax } from './supervisor/descriptors.ts';
@@ -68,7 +68,7 @@ async function runSupervisor(config: Config, exitWithParent: boolean): Promise<v
     throw new ConfigError(`--restore-from: ${sentence(error)}`);
   });
   if (epoch !== undefined) log('info', `restored ${config.restoreFrom} into ${config.dataFolder}; the epoch is ${epoch} now`);
-  if (config.durability === 'fsync') await (await openServiceStore({ config, log, withPipeline: false })).close();
+  lookAtData(config);
   const ports = await settlePorts(config).catch((error: unknown) => {
     throw new Error(explain(error, config));
   });
@@ -112,7 +112,7 @@ async function runWorker(given: Config): Promise<void> {
     // Who watches is not known before the worker runs, and the pipeline steps already: told to all.
     const tellDevices = (devices: readonly DeviceRef[]) => channel.say({ kind: 'news', news: { kind: 'devices', devices } });
     const onDeviceNews = (devices: readonly DeviceRef[]) => (running?.deviceNews ?? tellDevices)(devices);
-    const store = await openServiceStore({ config, log, withPipeline: true, onLost, onDeviceNews });
+    const store = await openServiceStore({ config, log, onLost, onDeviceNews });
     running = await startWorker({
       config,
       adminToken: config.adminToken ?? '',

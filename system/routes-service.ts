@@ -16,8 +16,10 @@ export function serviceRoutes(
 ): void {
   const config = { lane: 'health' };
   app.get('/healthz', { config, schema: { summary: 'Alive' } }, () => ({ alive: true }));
-  app.get('/readyz', { config, schema: { summary: 'Ready for work' } }, () => {
+  app.get('/readyz', { config, schema: { summary: 'Ready for work' } }, async () => {
     if (isDraining()) throw new Problem('draining', 'This service is going down.');
+    const trouble = await store.readTrouble?.();
+    if (trouble !== undefined) throw new Problem('store-unavailable', `What is read is answered, and nothing can be written now (${trouble}).`);
     return { ready: true };
   });
   app.get('/v1/connection', { config, schema: { summary: 'Who this connection comes from, as the service sees it' } }, (request) => ({

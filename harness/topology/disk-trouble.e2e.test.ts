@@ -79,6 +79,12 @@ test('a full disk: 503 until there is room again; every 202 is there, before and
     // LMDB writes this itself, and may die of having written it (system/store/README.md).
     expect(service.stderrTail()).not.toContain('Write error');
     expect(acknowledged.length).toBeGreaterThan(10);
+    const readiness = async () => (await request(`${service.url}/readyz`)).statusCode;
+    expect(await readiness()).toBe(503);
+    // Whoever dies now is replaced by one that reads.
+    for (const pid of service.workerPids()) process.kill(pid, 'SIGKILL');
+    await expect.poll(async () => (await exported(service.url, account).catch(() => [])).length, { timeout: 60_000 }).toBe(acknowledged.length);
+    expect([await readiness(), (await send('refused')).status]).toEqual([503, 503]);
     execFileSync('mount', ['-o', 'remount,size=64m', disk]);
     await expect.poll(async () => (await send('later')).status).toBe(202);
     const all = [...acknowledged, 'later'];

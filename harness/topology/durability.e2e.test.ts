@@ -1,6 +1,6 @@
 /** The promise of a 202, with real processes: killed, drained, refused a start. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -191,6 +191,13 @@ test('a port that is taken, a folder that cannot be, data that are damaged, a se
   writeFileSync(join(folder, 'damaged', 'data.mdb'), 'no data');
   const damaged = run('--port=0', '--admin-port=0', `--data=${folder}/damaged`);
   expect([damaged.status, damaged.stderr]).toEqual([1, expect.stringContaining(`${folder}/damaged/data.mdb is not the data of this service`)]);
+  mkdirSync(join(folder, 'cut'));
+
+  await (await startService({ workers: 1, folder: join(folder, 'cut') })).stop();
+  const bytes = readFileSync(join(folder, 'cut', 'data.mdb'));
+  writeFileSync(join(folder, 'cut', 'data.mdb'), bytes.subarray(0, 12_288));
+  const cut = run('--port=0', '--admin-port=0', `--data=${folder}/cut`);
+  expect([cut.status, cut.stderr]).toEqual([1, expect.stringMatching(/the data in .*cut are damaged|cannot be opened/)]);
   const backup = run('--port=0', '--admin-port=0', `--data=${folder}/b`, `--restore-from=${folder}/damaged`);
   expect([backup.status, backup.stderr]).toEqual([2, expect.stringContaining(`no backup in ${folder}/damaged`)]);
   const wrong = run('--workers=many');

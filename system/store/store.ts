@@ -229,6 +229,8 @@ export type Store = ChangeStore &
     readonly readCounters: (account?: string) => Promise<Counters>;
     /** How much the pipeline has still to do, and since when. */
     readonly readBacklog: () => Promise<{ readonly pending: number; readonly oldestReceivedAtMs: number | undefined }>;
+    /** Why nothing can be written now; undefined where it can. Missing where the engine cannot tell. */
+    readonly readTrouble?: () => Promise<StoreTrouble | undefined>;
     readonly close: () => Promise<void>;
   };
 

@@ -42,7 +42,7 @@ let running: RunningWorker | undefined;
 const store = await openServiceStore({
   config,
   log,
-  withPipeline: true,
+
   pipeline,
   flush: fault.flush,
   onDeviceNews: (devices) => running?.deviceNews(devices),

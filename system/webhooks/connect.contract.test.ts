@@ -13,6 +13,8 @@ beforeAll(async () => {
     asked.push(`${request.headers.host} ${request.url}`);
     if (request.url === '/away') response.writeHead(307, { location: `http://127.0.0.1:${port}/inside`, 'retry-after': '9' }).end();
     else if (request.url === '/endless') setInterval(() => response.write('x'.repeat(10_000)), 1);
+    else if (request.url === '/open') response.write('{"a":1}');
+    else if (request.url === '/broken') response.write('{"a":1}', () => request.socket.destroy());
     else if (request.url !== '/hang') response.end('{"a":1}');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -35,6 +37,10 @@ const send = (path: string, host: string, allowed = ['127.0.0.1/32']) => {
   lookups = 0;
   return createSend({ guard: createGuard(allowed), resolve, timeoutMs: 500 })({ url: `http://${host}:${port}${path}`, headers: {}, body: '{}' });
 };
+
+test.each(['/open', '/broken'])('%s: the status decides, whatever becomes of the body', async (path) => {
+  expect(await send(path, 'good.test')).toEqual({ kind: 'answered', status: 200, retryAfter: undefined, body: '{"a":1}' });
+});
 
 test('what was judged is what is connected to, resolved once', async () => {
   expect(await send('/a', 'good.test')).toEqual({ kind: 'answered', status: 200, retryAfter: undefined, body: '{"a":1}' });

@@ -36,13 +36,18 @@ export function createSend({ guard, resolve, timeoutMs }: { readonly guard: Guar
   };
 }
 
+/** The status has decided already: a body that breaks off, or stays open for longer than an attempt, is what came of it. */
 async function readBegin(body: AsyncIterable<Buffer>): Promise<string> {
   const parts: Buffer[] = [];
   let bytes = 0;
-  for await (const part of body) {
-    parts.push(part);
-    bytes += part.length;
-    if (bytes >= answerBytesMax) break;
+  try {
+    for await (const part of body) {
+      parts.push(part);
+      bytes += part.length;
+      if (bytes >= answerBytesMax) break;
+    }
+  } catch {
+    return Buffer.concat(parts).toString('utf8');
   }
   return Buffer.concat(parts).subarray(0, answerBytesMax).toString('utf8');
 }

@@ -9,6 +9,7 @@ import { openTime } from './ages.ts';
 import { type AppendExtra, type AppendGroup, type AppendGroupInput, beginAppends } from './appends.ts';
 import { backUp } from './backup.ts';
 import { blockBytesMax, viewBlock, writeBlock } from './codec.ts';
+import { refuseOtherFormats, settleFormat } from './format.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { archiveCommands } from './lmdb-archive.ts';
 import { changeCommands, ordered, settleEpoch } from './lmdb-changes.ts';
@@ -17,7 +18,7 @@ import { createMarks } from './marks.ts';
 import { accountRowKey, storeReads } from './reads.ts';
 import { openSeen } from './seen.ts';
 import { beginStepTallies, expire, lease, noteClock, release, type StepContext, step } from './steps.ts';
-import { leaseQuota, readHead, readRow, settle, type Tables, writeRow } from './tables.ts';
+import { leaseQuota, readHead, readRow, settle, settled, type Tables, writeRow } from './tables.ts';
 
 export type DirectOptions = {
   readonly folder: string;
@@ -84,6 +85,7 @@ export type DirectSurroundings = {
 };
 
 export function openDirectStore(tables: Tables, options: DirectOptions, { onLost, machine = createMachineClock() }: DirectSurroundings = {}): DirectStore {
+  refuseOtherFormats(tables);
   const { anchor, time, ages, settle: settleTime } = openTime(tables, machine);
   const seen = openSeen(tables, { ...options, time });
   const marks = createMarks();
@@ -146,7 +148,9 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
         writeRow(tables.rows, accountRowKey(row.account), row);
         return { kind: 'stored' } as const;
       }),
-    settle: (settling) => commits.submit(() => settle(tables, settling)),
+    // Read first: what is settled already costs no write, so that a start succeeds where nothing can be written.
+    settle: async (settling) => settled(tables, settling.name) ?? commits.submit(() => settle(tables, settling)),
+    readTrouble: async () => (isDiskFull(options.folder) ? 'full' : undefined),
     leaseQuota: (wanted) => commits.submit(() => leaseQuota(tables, wanted)),
     expire: (command) => commits.submit(() => expire(tables, command, time)),
     ...archiveCommands(tables, (job) => commits.submit(job)),
@@ -174,6 +178,7 @@ const appendOne =
 
 function settleStart(tables: Tables, settleTime: () => void): void {
   tables.root.transactionSync(() => {
+    settleFormat(tables);
     settleEpoch(tables, '');
     settleTime();
   }, commitFlags);
@@ -199,14 +204,18 @@ const diskReserveShare = 1 / 16;
  * transaction, or somebody else who fills the disk at that moment, can still kill a process: unacknowledged work is lost with it, no other.
  */
 function refuseOnFullDisk(folder: string): void {
-  const { freeBytes, sizeBytes } = diskOf(folder);
-  const reserveBytes = Math.min(diskReserveBytesMax, sizeBytes * diskReserveShare);
-  if (freeBytes < reserveBytes) throw new StoreUnavailable('full', `full: less than ${(reserveBytes / 2 ** 20).toFixed(1)} MiB are left on the disk.`);
+  const { reserveBytes } = diskOf(folder);
+  if (isDiskFull(folder)) throw new StoreUnavailable('full', `full: less than ${(reserveBytes / 2 ** 20).toFixed(1)} MiB are left on the disk.`);
 }
 
-function diskOf(folder: string): { readonly freeBytes: number; readonly sizeBytes: number } {
+function isDiskFull(folder: string): boolean {
+  const { freeBytes, reserveBytes } = diskOf(folder);
+  return freeBytes < reserveBytes;
+}
+
+function diskOf(folder: string): { readonly freeBytes: number; readonly reserveBytes: number } {
   const { bavail, blocks, bsize } = statfsSync(folder);
-  return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
+  return { freeBytes: bavail * bsize, reserveBytes: Math.min(diskReserveBytesMax, blocks * bsize * diskReserveShare) };
 }
 
 /** lmdb-js enlarges its map by itself instead of failing, so the bound is kept here. */

@@ -39,6 +39,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<Store> {
     readAccount: (account) => read('readAccount', account),
     readCounters: (account) => read('readCounters', account),
     readBacklog: () => read('readBacklog', undefined),
+    readTrouble: () => read('readTrouble', undefined),
     ackLevel: options.durability,
     storeMs: createStoreTime(thread.anchor, createMachineClock()).nowMs,
     append: (append) => (closed ? Promise.reject(closedError()) : appends.add(append)),

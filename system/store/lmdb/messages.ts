@@ -36,7 +36,7 @@ export type CommandName =
   | 'touch'
   | 'expire'
   | 'putMetered';
-export type ReadName = keyof StoreReads;
+export type ReadName = keyof StoreReads | 'readTrouble';
 
 export type ToThread =
   | { readonly kind: 'append'; readonly id: number; readonly bytes: Uint8Array; readonly events: number; readonly extras: readonly AppendExtra[] }

@@ -92,9 +92,11 @@ export function leaseQuota(tables: Tables, wanted: QuotaLease): QuotaGrant {
   return grant;
 }
 
+export const settled = (tables: Tables, name: string): string | undefined => readRow<string>(tables.rows, `settled/${name}`);
+
 /** The first candidate ever offered. */
 export function settle(tables: Tables, { name, candidate }: { readonly name: string; readonly candidate: string }): string {
-  const first = readRow<string>(tables.rows, `settled/${name}`) ?? candidate;
+  const first = settled(tables, name) ?? candidate;
   writeRow(tables.rows, `settled/${name}`, first);
   return first;
 }
