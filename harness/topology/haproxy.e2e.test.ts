@@ -23,20 +23,23 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const idleTimeoutMs = 2400;
+/** A heartbeat comes after five twelfths of it: what is left is how long a busy machine may stand still. */
+const idleTimeoutMs = 7200;
+/** For tests in which nothing may be ended for its silence. */
+const longIdleMs = 600_000;
 
 async function service(env: Readonly<Record<string, string>> = {}): Promise<Service> {
-  const own = await startService({ workers: 1, folder: join(folder, 'data'), env: { HEADROOM_BALANCER_IDLE_TIMEOUT_MS: String(idleTimeoutMs), ...env } });
+  const own = await startService({ workers: 1, folder: join(folder, 'data'), env: { HEADROOM_BALANCER_IDLE_TIMEOUT_MS: String(longIdleMs), ...env } });
   stops.push(() => own.stop());
   return own;
 }
 
 async function before(
   nodes: readonly string[],
-  options: { readonly proxyHeader?: 'off' | 'v1' | 'v2'; readonly listener?: 'tcp' | 'http' } = {},
+  options: { readonly proxyHeader?: 'off' | 'v1' | 'v2'; readonly listener?: 'tcp' | 'http'; readonly idleTimeoutMs?: number } = {},
 ): Promise<Haproxy> {
   const targets = nodes.map((url, i) => ({ name: `node${i + 1}`, host: new URL(url).hostname, port: Number(new URL(url).port) }));
-  const { proxyHeader = 'off', listener = 'tcp' } = options;
+  const { proxyHeader = 'off', listener = 'tcp', idleTimeoutMs = longIdleMs } = options;
   const haproxy = await startHaproxy({
     listener,
     proxyHeader,
@@ -79,10 +82,10 @@ test.each(['v1', 'v2'] as const)('send-proxy %s brings the client’s address, i
 });
 
 test('idle: a stream lives by its heartbeats, one that is silent is ended, and a kept connection is reused without a 502', async () => {
-  const own = await service();
+  const own = await service({ HEADROOM_BALANCER_IDLE_TIMEOUT_MS: String(idleTimeoutMs) });
   const account = await createAccount(own.adminUrl, own.adminToken, 'x');
   const token = await authorizeUser(own.url, account, 'u');
-  const haproxy = await before([own.url]);
+  const haproxy = await before([own.url], { idleTimeoutMs });
   const kept = await listen(haproxy.url, token);
   // A service that believes in a patient balancer does not speak in time.
   const careless = await startService({ workers: 1, folder: join(folder, 'careless'), env: { HEADROOM_BALANCER_IDLE_TIMEOUT_MS: '3600000' } });

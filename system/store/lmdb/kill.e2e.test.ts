@@ -8,6 +8,8 @@ import { type LogCursor, type LogEvent, partitionCount, type Store } from '#syst
 import { openLmdbStore } from './lmdb-store.ts';
 
 const rounds = 10;
+/** Whoever has not gone by then hangs. */
+const hangsAfterMs = 60_000;
 
 function start(folder: string, name: string, acknowledged: Set<string>): { readonly child: ChildProcess; readonly ready: Promise<void> } {
   const child = fork(join(import.meta.dirname, 'kill-writer.ts'), [folder, name], { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
@@ -34,7 +36,7 @@ async function exit(child: ChildProcess): Promise<NodeJS.Signals | null | undefi
   const timer = setTimeout(() => {
     late = true;
     child.kill('SIGKILL');
-  });
+  }, hangsAfterMs);
   child.send('exit');
   const [, signal] = await closed;
   clearTimeout(timer);
