@@ -67,6 +67,7 @@ const parts = [
   ['R46', 'forgets-deletions', "401 for a deleted device's token"],
   ['R46', 'remembers-tokens', '401 for an expired token'],
   ['R47', 'graphql-is-the-account', 'nothing for sibling from'],
+  ['R47', 'keeps-moved-tokens', 'the token from before the move'],
   ['R47', 'mixes-users', 'nothing for another user at GET /v1/sync/trips/t'],
   ['R55', 'confirms-twice', '410'],
   ['R58', 'ignores-retry-after', 'Retry-After'],

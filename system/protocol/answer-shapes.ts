@@ -45,6 +45,8 @@ export const ContextShape = closed({
 /** Beside these every limit is a number, a list of numbers, or a table of them by lane. */
 export const LimitsShape = Type.Object(
   {
+    instant_min: Time,
+    instant_max: Time,
     durability: Type.Union([Type.Literal('fsync'), Type.Literal('memory')]),
     events_per_batch_max: Whole,
     event_bytes_max: Whole,
