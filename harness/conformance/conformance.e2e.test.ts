@@ -124,7 +124,7 @@ test.each([
   [['--explain', '--list'], /--explain asks nothing, so that --list/],
   [['--explain', 'R3', '--twin=forgets-duplicates'], /--explain asks nothing, so that --twin/],
   [['--target=http://127.0.0.1:1'], /--credentials/],
-  [['--target=nonsense', '--credentials=x'], /has to be a URL/],
+  [['--target=nonsense', '--credentials=x'], /has to be an http or https URL/],
   [['--jobs=0'], /--jobs has to be a whole number/],
   [['--twin=nonsense'], /there is no fault "nonsense"/],
 ] as const)('%s is answered by a sentence', async (args, sentence) => {

@@ -6,7 +6,7 @@ import type { Client } from './client.ts';
 import { readHistory } from './reading.ts';
 import { hold, type Rule, type RuleContext } from './rule.ts';
 import { eventOf } from './rules-ingest.ts';
-import { arrived, eventually } from './user.ts';
+import { arrived } from './user.ts';
 
 type Used = {
   readonly events: number;
@@ -83,21 +83,17 @@ async function holdCounts({ client, account, name }: Asking): Promise<void> {
 /** After a quiet moment: two readings say the same, and at least `calls` of them. Each reading is a call; they are taken off again. */
 async function settled(client: Client, account: AccountCredentials, calls = 0): Promise<Used & { readonly readings: number }> {
   let last = nothing;
-  let readings = 0;
-  await eventually(
-    `usage that stands still, with ${calls} calls`,
-    async () => {
-      const now = await readUsed(client, account);
-      const taken = { ...now, calls: now.calls - readings++ };
-      const isStill = JSON.stringify(taken) === JSON.stringify(last) && taken.calls >= calls;
-      last = taken;
-      if (!isStill) await sleep(quietMs);
-      return isStill;
-    },
-    20_000,
-  );
-  return { ...last, readings };
+  for (let readings = 0; ; ) {
+    const now = await readUsed(client, account);
+    const taken = { ...now, calls: now.calls - readings++ };
+    const isStill = JSON.stringify(taken) === JSON.stringify(last) && taken.calls >= calls;
+    if (isStill) return { ...taken, readings };
+    hold(readings < readingsMax, `usage that stands still, with ${calls} calls`, taken);
+    last = taken;
+    await sleep(quietMs);
+  }
 }
+const readingsMax = 10;
 /** Longer than a worker may keep to itself what it counted. */
 const quietMs = 2500;
 
