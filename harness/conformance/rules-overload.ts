@@ -106,8 +106,8 @@ const storms: Rule = {
       };
       hold(stormed.planned > stormSeconds * 2 * stormy.peakPerSecond, 'a storm that is one', shown);
       const [unserved, unservedQuiet] = [during, quiet].map(({ failed, refused, planned }) => (failed + refused) / planned) as [number, number];
-      const isMost = unserved > unservedMost;
-      if (unserved > unservedMax + unservedQuiet && !isMost && !context.canTell()) throw untold('whether ingest is refused or failed', shown);
+      hold(Math.max(unserved, unservedQuiet) <= unservedMost, 'most of ingest served, whatever the machine does', shown);
+      if (unserved > unservedMax + unservedQuiet && !context.canTell()) throw untold('whether ingest is refused or failed', shown);
       hold(unserved <= unservedMax + unservedQuiet, 'at most 0.1 % of ingest refused or failed', shown);
       // The storm takes what the machine has left, and the asker is a part of it: where there is little, how late ingest is says nothing.
       if (context.judge(p99, 250) !== 'in-time' && !context.canTell()) throw untold('whether ingest is late', shown);
