@@ -103,6 +103,13 @@ const headroom: Row = {
       queries: [{ legend: byWorker, expr: samples('eventLoopDelaySeconds', { where: worker }) }],
     },
     {
+      title: 'Wall clock ahead of real time',
+      description:
+        'By how much the wall clock was moved since the data were begun. What lasts goes by real time, so that a step loses nothing; the stamps that people read go by the wall clock. A step: look at the time service of the machine.',
+      unit: 'seconds',
+      queries: [{ legend: byWorker, expr: samples('clockOffsetSeconds', { where: worker }) }],
+    },
+    {
       title: 'CPU by worker',
       description:
         'In cores. A worker is one thread for requests and one for the store: near 1 it is full. All of them full: add workers or machines. One of them: restart the workers one by one (SIGHUP), so that connections are spread anew.',

@@ -52,21 +52,21 @@ export class ProbeBook {
   }
 
   outcome(phases: readonly PhaseRecord[]): ProbeOutcome {
-    const dueMs = this.#instants(phases);
-    const length = Math.max(this.#end ?? 0, dueMs.length, headOf(this.#samples));
-    const states = new Uint8Array(length).fill(arrivalState.unknown);
+    const plannedMs = this.#instants(phases);
+    const states = new Uint8Array(plannedMs.length).fill(arrivalState.unknown);
     for (const { arrival, state } of this.#samples.values()) states[arrival] = state;
     const unheard = this.#end === undefined ? 'the probe ended before it had told of everything: what is missing is unknown' : undefined;
     const trouble = this.#trouble ?? (this.#samples.size === 0 ? 'the probe has no sample' : unheard);
-    return { record: { seconds: this.#fold(dueMs, phases), ...(trouble === undefined ? {} : { trouble }) }, states, plannedMs: dueMs };
+    return { record: { seconds: this.#fold(plannedMs, phases), ...(trouble === undefined ? {} : { trouble }) }, states, plannedMs };
   }
 
-  /** Of every arrival that was due until the load's end, told of or not. */
+  /** Every arrival that was due until the load's end, told of or not, and every later one that was told of. */
   #instants(phases: readonly PhaseRecord[]): readonly number[] {
     const endMs = (phases.at(-1)?.endSeconds ?? 0) * 1000;
+    const toldOf = Math.max(this.#end ?? 0, headOf(this.#samples));
     const next = createInstants(this.#plan);
     const all: number[] = [];
-    for (let dueMs = next(); dueMs < endMs; dueMs = next()) all.push(dueMs);
+    for (let dueMs = next(); dueMs < endMs || all.length < toldOf; dueMs = next()) all.push(dueMs);
     return all;
   }
 
