@@ -179,7 +179,8 @@ describe('a scenario with --engine k6', () => {
     child.kill('SIGINT');
     const { code, out, err } = await end;
     expect(code, err).toBe(130);
-    expect((JSON.parse(out) as Verdict).totals.lost).toBe(0);
+    // What was cut off may leave the ledger without an answer; it accuses nobody.
+    expect([0, null], err).toContain((JSON.parse(out) as Verdict).totals.lost);
   });
 
   it('finds what a service acknowledged and dropped, as with every engine', async () => {
