@@ -16,8 +16,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A flush that is not held back has come to its end by then, on a busy machine too. */
 const flushTimeoutMs = 3000;
-const open = (more: Partial<LmdbStoreOptions> = {}): Promise<Store> =>
-  openLmdbStore({ folder, flushTimeoutMs, dedupeHours: 24, durability: 'fsync', ...more });
+const open = (more: Partial<LmdbStoreOptions> = {}): Promise<Store> => openLmdbStore({ folder, flushTimeoutMs, dedupeHours: 24, durability: 'fsync', ...more });
 const append = (store: Store, id: string, size = 10): ReturnType<Store['append']> =>
   store.append({ account: 'a', device: 'd', receivedAtMs: 1, rejectedCount: 0, events: [{ id, bytes: Buffer.alloc(size, 1) }] });
 const ids = async (store: Store): Promise<string[]> =>
