@@ -66,7 +66,7 @@ function cellOf(second: number, phase: number, chance: Chance, troubled: boolean
     second,
     phase,
     operation: 'ingest',
-    counts: { ...noCounts, planned, fired: planned, answered: planned, good: planned - failed, failed, timedOut: failed / 2 },
+    counts: { ...noCounts, planned, fired: planned, answered: planned - failed / 2, good: planned - failed, failed, timedOut: failed / 2 },
     times: histogramsOf(samples, stopped),
     reasons: failed === 0 ? {} : { 'status 503 </script><b>': failed / 2, timeout: failed / 2 },
   };
@@ -85,7 +85,7 @@ function processOf(name: string, role: ProcessRecord['role'], microsPerRequest: 
 
 const phaseRecords = (cells: readonly Cell[]): readonly PhaseRecord[] =>
   kinds.map(([name, measured, seconds], index) => {
-    const startSeconds = kinds.slice(0, index).reduce((sum, kind) => sum + kind[2], 0) + 0.2;
+    const startSeconds = kinds.slice(0, index).reduce((sum, kind) => sum + kind[2], 0);
     const planned = cells.reduce((sum, cell) => sum + (cell.phase === index ? cell.counts.planned : 0), 0);
     return { name, measured, startSeconds, endSeconds: startSeconds + seconds, planned, ...(measured ? {} : { settled: true }) };
   });

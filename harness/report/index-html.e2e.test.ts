@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { thresholdOf } from '#harness/gates/example-run.ts';
+import { judge } from '#harness/gates/judge.ts';
 import { requirePart } from '#harness/parts/find.ts';
 import { readPageAssets } from '#harness/run-folder/page-assets.ts';
 import type { RunResult, Verdict } from '#harness/run-result.ts';
@@ -96,6 +98,45 @@ test('every plot says in words what it shows', async () => {
     const name = await page.locator(`[data-plot="${plot}"] canvas`).getAttribute('aria-label');
     expect(name, plot).toMatch(/\d/);
   }
+  await page.close();
+});
+
+test('where nothing is pointed at, legends say the most of each line', async () => {
+  const { page } = await open('light', 1400);
+  for (const plot of ['rate', 'latency-ingest', 'percentiles', 'cpu']) {
+    const legend = await page.locator(`[data-plot="${plot}"] .u-legend`).innerText();
+    expect(legend, plot).toMatch(/≤ [\d,.]+/);
+    expect(legend, plot).not.toContain('–');
+  }
+  await page.close();
+});
+
+/** Rows of pixels in which a limit's colour goes across much of the plot. Evaluated in the browser, so it is text here. */
+const limitRows = `(() => {
+  const canvas = document.querySelector('[data-plot="latency-ingest"] canvas');
+  const { data, width } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const red = new Map();
+  for (let i = 0; i < data.length; i += 4) {
+    const row = Math.floor(i / 4 / width);
+    if (data[i] === 0xb3 && data[i + 1] === 0x26 && data[i + 2] === 0x1e) red.set(row, (red.get(row) ?? 0) + 1);
+  }
+  return [...red].filter(([, pixels]) => pixels > width / 5).map(([row]) => row);
+})()`;
+
+test('a limit stands in its plot however far from it what was measured is', async () => {
+  const far = ['p(99)<0.01', 'p(99)<2000000'].map((expression) => thresholdOf('response_ms{phase:spike}', expression, result.run.scenario));
+  const { page } = await open('light', 1400, await write('far.html', result, judge(result, far)));
+  const rows = (await page.evaluate(limitRows)) as readonly number[];
+  expect((rows.at(-1) ?? 0) - (rows[0] ?? 0)).toBeGreaterThan(100);
+  await page.close();
+});
+
+test('on a telephone a table of times is there from its samples to its max, and rows have readable names', async () => {
+  const { page } = await open('light', 390);
+  const table = page.getByRole('region', { name: 'Latency by phase, operation and time' });
+  const [last, name] = [await table.locator('tbody tr').first().locator('td').last().boundingBox(), await table.locator('tbody th').first().boundingBox()];
+  expect((last?.x ?? 1000) + (last?.width ?? 1000)).toBeLessThanOrEqual(390);
+  expect(name?.width).toBeGreaterThan(80);
   await page.close();
 });
 

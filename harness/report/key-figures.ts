@@ -1,4 +1,6 @@
 /** What one would say of the run in a sentence. */
+import { metricOf } from '#harness/gates/catalogue.ts';
+import type { MetricSource } from '#harness/gates/metric.ts';
 import { observeCpu } from '#harness/gates/observe-single.ts';
 import { mostLive } from '#harness/gates/stream-samples.ts';
 import { quantileSet } from '#harness/gates/verdict-figures.ts';
@@ -11,18 +13,38 @@ const fact = (name: string, value: string, unit: string): Html => html`<div><dt>
 const known = (value: number | null, of: number | null): string => (value === null ? 'not known' : `of ${count(of)}`);
 const keys = (facts: readonly Html[]): Html => html`<dl class="keys" aria-label="Key figures">${facts}</dl>`;
 
-/** Of the measured phase with the most arrivals; where none has any, of the one with the most streams. */
+/** Of the measured phase with the most arrivals; where none has any or the thresholds are about streams, of the one with the most streams. */
 export function keyFigures(result: RunResult, verdict: Verdict): Html | undefined {
   const { phases, streams } = result;
   const asked = heaviestPhase(phases);
-  return (phases[asked]?.planned ?? 0) === 0 && streams !== undefined ? ofStreams(result, verdict, streams.cells) : ofRequests(result, verdict, asked);
+  const isOfStreams = (phases[asked]?.planned ?? 0) === 0 || isAboutStreams(verdict);
+  return isOfStreams && streams !== undefined ? ofStreams(result, verdict, streams.cells) : ofRequests(result, verdict, asked);
+}
+
+const ofStreamsOnly = new Set<string>(['stream-time', 'stream-count', 'held', 'items'] satisfies MetricSource['kind'][]);
+const ofRequestsOnly = new Set<string>(['time', 'count', 'recovery'] satisfies MetricSource['kind'][]);
+
+/** More of its thresholds are about streams than about requests: what a few writers do for them is no headline. */
+function isAboutStreams({ thresholds }: Verdict): boolean {
+  const kinds = thresholds.map(({ metric }) => metricOf(metric)?.source.kind ?? '');
+  return kinds.filter((kind) => ofStreamsOnly.has(kind)).length > kinds.filter((kind) => ofRequestsOnly.has(kind)).length;
+}
+
+/** What a threshold on times names, else what was fired most. */
+function mainOperation({ cells }: RunResult, { thresholds }: Verdict, phase: number): string | undefined {
+  const fired = new Map<string, number>();
+  for (const cell of cells) if (cell.phase === phase) fired.set(cell.operation, (fired.get(cell.operation) ?? 0) + cell.counts.fired);
+  const named = thresholds.find(({ metric, selector }) => metricOf(metric)?.source.kind === 'time' && fired.has(selector.operation ?? ''));
+  return named?.selector.operation ?? [...fired].sort((a, b) => b[1] - a[1])[0]?.[0];
 }
 
 const changesLost = ({ changesLost: lost, changesExpected }: NonNullable<Verdict['streams']>): Html =>
   fact('changes lost', count(lost), known(lost, changesExpected));
 
-function ofRequests({ phases, cells }: RunResult, { latencyMs, totals, cpu, streams }: Verdict, main: number): Html | undefined {
-  const operation = cells.find((cell) => cell.phase === main)?.operation;
+function ofRequests(result: RunResult, verdict: Verdict, main: number): Html | undefined {
+  const { phases, cells } = result;
+  const { latencyMs, totals, cpu, streams } = verdict;
+  const operation = mainOperation(result, verdict, main);
   const phase = phases[main];
   if (phase === undefined || operation === undefined) return undefined;
   const lastedSeconds = phase.endSeconds - phase.startSeconds;
@@ -37,8 +59,17 @@ function ofRequests({ phases, cells }: RunResult, { latencyMs, totals, cpu, stre
     fact('failed', count(totals.failed), `of ${count(totals.planned)}`),
     // Where no event was acknowledged, what was written were items.
     streams === undefined || totals.acknowledged > 0 ? fact('lost', count(totals.lost), known(totals.lost, totals.acknowledged)) : changesLost(streams),
+    ...webhookFacts(verdict),
     fact('service', figure(cpu.system), 'µs a request'),
   ]);
+}
+
+/** Of the first threshold on how late webhooks are, what was observed. */
+function webhookFacts({ thresholds }: Verdict): readonly Html[] {
+  const first = thresholds.find(({ metric }) => metricOf(metric)?.source.kind === 'webhook-time');
+  if (first === undefined) return [];
+  const [what = ''] = first.expression.split(/[<>=!]/);
+  return [fact(`webhook delay ${what}`, figure(first.observed), 'ms')];
 }
 
 function ofStreams(result: RunResult, { streams }: Verdict, cells: readonly StreamCell[]): Html | undefined {

@@ -6,7 +6,19 @@ import type { Cell, CellCounts, RunResult, TimeName, Verdict, WorkerLag } from '
 import { metricNames } from '#system/protocol/metric-names.ts';
 import { ms } from './numbers.ts';
 import { type Line, limitsOf, most, plain, type TimePlot } from './plot.ts';
-import { type Column, maxOf, type Quantiles, quantileColumns, recordColumn, scrapedSum, secondsOf, sumColumn, sumOf } from './series.ts';
+import {
+  type Column,
+  coveredShares,
+  maxOf,
+  type Quantiles,
+  quantileColumns,
+  ratesOf,
+  recordColumn,
+  scrapedSum,
+  secondsOf,
+  sumColumn,
+  sumOf,
+} from './series.ts';
 import { streamPlots } from './stream-plots.ts';
 import { webhookPlots } from './webhook-plots.ts';
 
@@ -94,19 +106,24 @@ const countColumn = (result: RunResult, name: keyof CellCounts): Column => sumCo
 
 function ratePlot(result: RunResult): readonly TimePlot[] {
   if (isOfStreamsAlone(result)) return [];
-  const counted = (name: keyof CellCounts): Column => countColumn(result, name);
+  const shares = coveredShares(secondsOf(result), result.phases);
+  const planned = ratesOf(countColumn(result, 'planned'), shares);
+  const fired = ratesOf(countColumn(result, 'fired'), shares, planned);
+  const answered = ratesOf(countColumn(result, 'answered'), shares, fired);
   const lines: readonly Line[] = [
-    { label: 'planned', values: counted('planned'), colour: 'planned', look: 'area' },
-    { label: 'fired', values: counted('fired'), colour: 'fired', look: 'line' },
-    { label: 'answered', values: counted('answered'), colour: 'answered', look: 'dashed' },
+    { label: 'planned', values: planned, colour: 'planned', look: 'area' },
+    { label: 'fired', values: fired, colour: 'fired', look: 'line' },
+    { label: 'answered', values: answered, colour: 'answered', look: 'dashed' },
   ];
   const spoken = `Requests per second, at most ${most(lines[0])} planned, ${most(lines[1])} fired and ${most(lines[2])} answered in a second.`;
-  const about = 'A request is planned in the second of its intended start, fired when its first byte was written, answered when its last byte was read.';
+  const about =
+    'A request is planned in the second of its intended start, fired when its first byte was written, answered when its last byte was read. Where load begins or ends within a second, the rate is that of its part of the second.';
   return [{ ...plain, id: 'rate', title: 'Rate', about, unit: '/s', wide: true, lines, spoken }];
 }
 
 /** Only where there is something to see. */
 function failurePlots(result: RunResult): readonly TimePlot[] {
+  const shares = coveredShares(secondsOf(result), result.phases);
   const lines = (
     [
       ['failed', 'failed', 'bad'],
@@ -115,7 +132,7 @@ function failurePlots(result: RunResult): readonly TimePlot[] {
       ['firedLate', 'fired late', 'planned'],
     ] as const
   )
-    .map(([name, label, colour]): Line => ({ label, values: countColumn(result, name), colour, look: 'line' }))
+    .map(([name, label, colour]): Line => ({ label, values: ratesOf(countColumn(result, name), shares), colour, look: 'line' }))
     .filter((line) => sumOf(line.values) > 0);
   if (lines.length === 0) return [];
   const spoken = `Per second: ${lines.map((line) => `at most ${most(line)} ${line.label}`).join(', ')}.`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { exampleLedger } from '#harness/gates/example-run.ts';
+import { exampleLedger, thresholdOf } from '#harness/gates/example-run.ts';
 import { exampleStreamCell } from '#harness/gates/example-streams.ts';
 import { judge } from '#harness/gates/judge.ts';
 import type { RunResult } from '#harness/run-result.ts';
@@ -45,10 +45,15 @@ describe('a run of streams alone', () => {
   });
   test('one with requests has both, and a run without streams nothing of them', () => {
     const both = pageOf(writing);
-    for (const part of ['Latency, milliseconds', 'put-item fired', 'Streams held', 'Who came back', 'id="changes"']) expect(both).toContain(part);
+    for (const part of ['Latency, milliseconds', 'data-plot="rate"', 'Streams held', 'Who came back', 'id="changes"']) expect(both).toContain(part);
     const { result, verdict } = exampleSpike();
     const without = indexHtml(result, verdict, assets);
     for (const absent of ['Streams', 'Who came back', 'Ways compared', 'id="changes"']) expect(without).not.toContain(absent);
+  });
+  test('with requests beside them the headline is what the thresholds are about', () => {
+    expect(pageOf(writing)).toContain('<dt>calm: held</dt>');
+    const verdict = judge(writing.result, [thresholdOf('response_ms', 'p(99)<100', writing.result.run.scenario)]);
+    expect(pageOf({ ...writing, verdict })).toContain('put-item fired</dt>');
   });
   test('a run without one sample is a page all the same', () => {
     const empty: RunResult = { ...calm.result, streams: { cells: [], processes: [] } };

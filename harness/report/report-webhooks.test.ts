@@ -20,6 +20,7 @@ describe('the page', () => {
     for (const part of ['<h2 id="webhooks">Webhooks', 'good · answers', 'hangs · never answers', 'spike · hangs', 'Ledger of webhooks', 'waited for 0.5 s'])
       expect(page).toContain(part);
     expect(page).toContain('data-plot="webhook-delay-good"');
+    expect(page).toContain('<dt>webhook delay p(99)</dt><dd>20.02 <small>ms');
     // Five came in the spike, and 4,995 never did.
     expect(page).toMatch(/spike · hangs<\/th><td class="number">5<(?:.*\n){5}.*<td class="number">4,995<\/td><\/tr>/);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { exampleRun } from '#harness/gates/example-run.ts';
+import { exampleRun, thresholdOf } from '#harness/gates/example-run.ts';
 import { judge } from '#harness/gates/judge.ts';
-import type { RunResult, Verdict } from '#harness/run-result.ts';
+import type { Cell, RunResult, Verdict } from '#harness/run-result.ts';
 import { exampleSpike } from './example-spike.ts';
 import { html, scriptJson, scriptText } from './html.ts';
 import { indexHtml } from './index-html.ts';
@@ -15,6 +15,17 @@ const assets = { plotScript: 'plot', plotStyle: 'plot', pageScript: 'page', page
 const good = exampleSpike();
 const troubled = exampleSpike({ troubled: true });
 const countOf = (text: string, what: RegExp): number => [...text.matchAll(what)].length;
+
+/** 200/s, a tenth of which fails, from 0.5 s to 3.25 s. */
+function betweenSeconds(): RunResult {
+  const first = good.result.cells[0] as Cell;
+  const cells = [100, 200, 200, 50].map((planned, second): Cell => {
+    const counts = { ...first.counts, planned, fired: planned, answered: planned, good: 0.9 * planned, failed: 0.1 * planned };
+    return { ...first, phase: 0, second, counts };
+  });
+  const phases = [{ name: 'steady', measured: true, startSeconds: 0.5, endSeconds: 3.25, planned: 550 }];
+  return exampleRun({ phases, cells, scrapes: [], processes: [], evenness: [] });
+}
 
 /** A verdict with one answer of each kind. */
 const mixed: Verdict = {
@@ -110,6 +121,19 @@ describe('the page', () => {
   test('the same run and verdict give the same page', () => {
     expect(indexHtml(good.result, good.verdict, assets)).toBe(indexHtml(good.result, good.verdict, assets));
   });
+  test('the bar of a threshold fills with what is left; of one that cannot be told both ends are said, and nothing of what is left', () => {
+    const rows = indexHtml(good.result, mixed, assets).split('<tr class="holds-');
+    expect(rows.find((row) => row.startsWith('yes'))).toMatch(/style="--left:0\.920".*92 % left/);
+    expect(rows.find((row) => row.startsWith('unknown'))).not.toMatch(/class="bar"|% left</);
+    const told = { ...mixed, thresholds: mixed.thresholds.map((one) => ({ ...one, holds: 'unknown' as const, worst: 500 })) };
+    expect(indexHtml(good.result, told, assets)).toContain('<span class="bar-text">92 % left … 100 % over</span>');
+  });
+  test('its headline is the operation that a threshold names, else the one that was fired most', () => {
+    const rare = good.result.cells.map((cell): Cell => ({ ...cell, operation: 'authenticate', counts: { ...cell.counts, fired: cell.counts.fired / 10 } }));
+    const result = { ...good.result, cells: [...rare, ...good.result.cells] };
+    expect(indexHtml(result, judge(result, []), assets)).toContain('<dt>spike: ingest fired</dt>');
+    expect(indexHtml(result, judge(result, [thresholdOf('response_ms{operation:authenticate}', 'p(99)<100')]), assets)).toContain('authenticate fired</dt>');
+  });
   test('text from outside cannot become an element', () => {
     const sly: RunResult = { ...good.result, run: { ...good.result.run, target: { ...good.result.run.target, url: '<img src=x onerror=alert(1)>' } } };
     expect(indexHtml(sly, good.verdict, assets)).not.toContain('<img');
@@ -141,7 +165,7 @@ describe('what is drawn', () => {
   });
   test('a threshold on a time stands as a line over its phase', () => {
     const latency = timePlots(good.result, good.verdict).find(({ id }) => id === 'latency-ingest');
-    expect(latency?.limits).toEqual([{ label: 'p(99)<250', value: 250, fromSeconds: 20.2, toSeconds: 50.2 }]);
+    expect(latency?.limits).toEqual([{ label: 'p(99)<250', value: 250, fromSeconds: 20, toSeconds: 50 }]);
   });
   test('a failed scrape is a gap, not an empty pipeline', () => {
     const backlog = timePlots(troubled.result, troubled.verdict).find(({ id }) => id === 'backlog');
@@ -149,9 +173,18 @@ describe('what is drawn', () => {
     expect(backlog?.lines[0]?.values[4]).toBeGreaterThan(0);
   });
   test('planned, fired and answered are the cells’ counts by second', () => {
-    const rate = timePlots(good.result, good.verdict).find(({ id }) => id === 'rate');
-    const planned = rate?.lines[0]?.values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
-    expect(planned).toBe(good.verdict.totals.planned);
+    const rate = timePlots(troubled.result, troubled.verdict).find(({ id }) => id === 'rate');
+    const { planned, fired, answered } = troubled.verdict.totals;
+    const sums = rate?.lines.map(({ label, values }) => [label, values.reduce<number>((sum, value) => sum + (value ?? 0), 0)]);
+    expect(answered).toBeLessThan(fired);
+    expect(sums).toEqual(Object.entries({ planned, fired, answered }));
+  });
+  test('a constant rate that begins and ends in the middle of a second is drawn as constant, and so are its failures', () => {
+    const result = betweenSeconds();
+    const plots = timePlots(result, judge(result, []));
+    const drawn = (plot: string, line: string) => plots.find(({ id }) => id === plot)?.lines.find(({ label }) => label === line)?.values;
+    for (const line of ['planned', 'fired', 'answered']) expect(drawn('rate', line), line).toEqual([200, 200, 200, 200]);
+    expect(drawn('failures', 'failed')).toEqual([20, 20, 20, 20]);
   });
   test('a percentile curve climbs, response never below service, and ends where the failed begin', () => {
     const [calm, spike] = ['calm · ingest', 'spike · ingest'].map((label) => percentileCurves(troubled.result).find((curve) => curve.label === label));

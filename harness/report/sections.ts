@@ -42,15 +42,23 @@ export function thresholdsSection({ thresholds }: Verdict): Html {
   return html`<section aria-labelledby="thresholds"><h2 id="thresholds">Thresholds</h2>
 <div class="scroll"><table class="stacks"><thead><tr><th scope="col">metric</th><th scope="col">has to be</th><th scope="col" class="number">observed</th><th scope="col">headroom</th><th scope="col" class="number">best … worst</th><th scope="col" class="number">samples</th><th scope="col">verdict</th></tr></thead>
 <tbody>${rows}</tbody></table></div>
-<p class="about">Headroom: what is left of an upper limit. Best and worst: with every unknown arrival good, and with every one bad; where they are apart, the truth is between them.</p></section>`;
+<p class="about">Headroom: what is left of an upper limit, the bar empty where nothing is. Best and worst: with every unknown arrival good, and with every one bad; where they are apart, the truth is between them.</p></section>`;
 }
 
 function headroomBar(one: Verdict['thresholds'][number]): Html | undefined {
+  if (one.holds === 'unknown') return html`<span class="bar-text">${leftBetween(one)}</span>`;
   const used = usedShare(one);
   if (used === undefined) return html`<span class="bar-text">${conditionOf(one.expression)?.operator === '==' ? 'exact' : notMeasured}</span>`;
-  const left = 1 - used;
-  const words = left >= 0 ? `${share(Number(left.toFixed(3)))} left` : `${share(Number((-left).toFixed(3)))} over`;
-  return html`<span class="bar" style="--used:${Math.min(1, used).toFixed(3)}" aria-hidden="true"></span><span class="bar-text">${words}</span>`;
+  const left = Math.max(0, 1 - used).toFixed(3);
+  return html`<span class="bar" style="--left:${left}" aria-hidden="true"></span><span class="bar-text">${leftText(used)}</span>`;
+}
+
+const leftText = (used: number): string => (used <= 1 ? `${share(Number((1 - used).toFixed(3)))} left` : `${share(Number((used - 1).toFixed(3)))} over`);
+
+/** No bar: what cannot be told has no one length. */
+function leftBetween({ expression, best, worst }: Verdict['thresholds'][number]): string {
+  const ends = [best, worst].map((observed) => usedShare({ expression, observed })).filter((used) => used !== undefined);
+  return ends.length === 2 ? ends.map(leftText).join(' … ') : notMeasured;
 }
 
 export function latencySection({ latencyMs }: Verdict): Html | undefined {

@@ -28,6 +28,36 @@ export function sumColumn<C extends Timed>(seconds: number, cells: readonly C[],
   return sums;
 }
 
+/** Which part of each second the phases cover, from 0 to 1: load begins and ends in the middle of one. */
+export function coveredShares(seconds: number, phases: RunResult['phases']): readonly number[] {
+  const within = (second: number, { startSeconds, endSeconds }: RunResult['phases'][number]): number =>
+    Math.max(0, Math.min(second + 1, endSeconds) - Math.max(second, startSeconds));
+  return Array.from({ length: seconds }, (_, second) =>
+    Math.min(
+      1,
+      phases.reduce((sum, phase) => sum + within(second, phase), 0),
+    ),
+  );
+}
+
+/** Less than this of a second says nothing of a rate. */
+const shareMin = 0.1;
+
+/**
+ * Counts of seconds as rates: what was due in half a second came twice as fast. Where no load was due a count stands as it is.
+ * `most` bounds what follows another rate: answers that come when the load is over, in the rest of its last second, were not faster for that.
+ */
+export const ratesOf = (counts: Column, shares: readonly number[], most: Column = []): Column =>
+  counts.map((count, second) => {
+    const share = shares[second] ?? 0;
+    if (count === null || share === 0 || share === 1) return count;
+    if (share < shareMin) return null;
+    return short(Math.max(count, Math.min(count / share, most[second] ?? Number.POSITIVE_INFINITY)));
+  });
+
+/** The more of the two seconds beside each: a bound for what arrives when it will, and would look fast in a part of a second. */
+export const mostBeside = (counts: Column): readonly number[] => counts.map((_, second) => Math.max(counts[second - 1] ?? 0, counts[second + 1] ?? 0));
+
 export type Quantiles = Readonly<Record<'p50' | 'p90' | 'p99' | 'max', Column>>;
 
 /** Of good answers, in milliseconds: a failure has no latency, it is counted. */

@@ -3,7 +3,7 @@ import { timesOf } from '#harness/metrics/fold.ts';
 import type { RunResult, StreamCell, StreamCounts, Verdict } from '#harness/run-result.ts';
 import { ms } from './numbers.ts';
 import { type Line, limitsOf, most, plain, quantileLines, type TimePlot } from './plot.ts';
-import { type Column, maxOf, quantileColumns, recordColumn, secondsOf, sumColumn, sumOf } from './series.ts';
+import { type Column, coveredShares, maxOf, mostBeside, quantileColumns, ratesOf, recordColumn, secondsOf, sumColumn, sumOf } from './series.ts';
 
 const readerColours = ['fired', 'answered', 'gc', 'lag', 'steal', 'p99'] as const;
 
@@ -86,10 +86,12 @@ const countedLines = (result: RunResult, cells: readonly StreamCell[], counted: 
 const spokenOf = (lines: readonly Line[]): string => `Per second: ${lines.map((line) => `at most ${most(line)} ${line.label}`).join(', ')}.`;
 
 function framesPlot(result: RunResult, cells: readonly StreamCell[]): TimePlot {
-  const lines = countedLines(result, cells, [
+  const shares = coveredShares(secondsOf(result), result.phases);
+  const counted = countedLines(result, cells, [
     ['changes', 'changes', 'answered', 'area'],
     ['heartbeats', 'heartbeats', 'p50', 'line'],
   ]);
+  const lines = counted.map((line) => ({ ...line, values: ratesOf(line.values, shares, mostBeside(line.values)) }));
   return {
     ...plain,
     id: 'frames',

@@ -3,7 +3,7 @@ import { timesOf } from '#harness/metrics/fold.ts';
 import type { RunResult, Verdict, WebhookCell } from '#harness/run-result.ts';
 import { ms } from './numbers.ts';
 import { type Line, limitsOf, most, plain, quantileLines, type TimePlot } from './plot.ts';
-import { maxOf, quantileColumns, secondsOf, sumColumn } from './series.ts';
+import { coveredShares, maxOf, mostBeside, quantileColumns, ratesOf, secondsOf, sumColumn } from './series.ts';
 
 const receiverColours = ['answered', 'fired', 'gc', 'lag', 'steal', 'p99'] as const;
 
@@ -18,14 +18,16 @@ export function webhookPlots(result: RunResult, verdict: Verdict): readonly Time
 type Receiver = { readonly name: string; readonly cells: readonly WebhookCell[] };
 
 function attemptsPlot(result: RunResult, receivers: readonly Receiver[]): TimePlot {
-  const lines = receivers.map(
-    ({ name, cells }, index): Line => ({
+  const shares = coveredShares(secondsOf(result), result.phases);
+  const lines = receivers.map(({ name, cells }, index): Line => {
+    const attempts = sumColumn(secondsOf(result), cells, ({ counts }) => counts.attempts);
+    return {
       label: name,
-      values: sumColumn(secondsOf(result), cells, ({ counts }) => counts.attempts),
+      values: ratesOf(attempts, shares, mostBeside(attempts)),
       colour: receiverColours[index % receiverColours.length] as string,
       look: index === 0 ? 'area' : 'line',
-    }),
-  );
+    };
+  });
   const spoken = `Attempts per second: ${lines.map((line) => `at most ${most(line)} to ${line.label}`).join(', ')}.`;
   const about = 'Requests that told a receiver of an event, by the second in which they came.';
   return { ...plain, id: 'webhooks', title: 'Webhook attempts', about, unit: '/s', wide: true, lines, spoken };

@@ -27,13 +27,13 @@ const compact = (value) => (Math.abs(value) >= 10_000 ? `${Number((value / 1000)
 const shown = (value, unit) => (value === null || value === undefined ? '–' : `${digits(value)}${unit === '/s' ? '/s' : ` ${unit}`}`);
 
 // ---- what is drawn beside the lines: unmeasured phases and their names, shaded seconds, what was done to the service, limits ----
-/** Draws within a plot's box, and so far above it. */
-function inside(u, draw, above = 0) {
+/** Draws within a plot's box, and so far above and below it. */
+function inside(u, draw, { above = 0, below = 0 } = {}) {
   const { ctx, bbox } = u;
   const ratio = window.devicePixelRatio || 1;
   ctx.save();
   ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top - above * ratio, bbox.width, bbox.height + above * ratio);
+  ctx.rect(bbox.left, bbox.top - above * ratio, bbox.width, bbox.height + (above + below) * ratio);
   ctx.clip();
   ctx.setLineDash([]);
   ctx.textBaseline = 'alphabetic';
@@ -67,7 +67,7 @@ function drawPhases(u) {
       if (text !== undefined) ctx.fillText(text, Math.max(from, bbox.left) + 4 * ratio, bbox.top - 5 * ratio);
     }
   };
-  inside(u, draw, 18);
+  inside(u, draw, { above: 18 });
 }
 
 // A line where it began, a shadow until it was done. Names of marks that are close stand below each other.
@@ -97,26 +97,31 @@ function drawFaults(u) {
   });
 }
 
-// Each kind has a height of its own in the strip on top, so that seconds with several kinds can still be told apart.
+// Each kind has a lane of its own under the plot, so that seconds with several kinds can still be told apart. Within the
+// plot a lane would look like a limit.
+const lanePx = 5;
 function drawShades(u) {
-  inside(u, (ctx, bbox, ratio) => {
-    for (const [row, shade] of data.shades.entries()) {
+  const draw = (ctx, bbox, ratio) => {
+    for (const [lane, shade] of data.shades.entries()) {
       for (const second of shade.seconds) {
         const from = u.valToPos(second, 'x', true);
         const width = u.valToPos(second + 1, 'x', true) - from;
         ctx.fillStyle = colour(`c-${shade.kind}`, 0.13);
         ctx.fillRect(from, bbox.top, width, bbox.height);
         ctx.fillStyle = colour(`c-${shade.kind}`, 0.95);
-        ctx.fillRect(from, bbox.top + row * 5 * ratio, width, 4 * ratio);
+        ctx.fillRect(from, bbox.top + bbox.height + (2 + lane * lanePx) * ratio, Math.max(width, ratio), (lanePx - 1) * ratio);
       }
     }
-  });
+  };
+  inside(u, draw, { below: lanesPx() });
 }
+const lanesPx = () => data.shades.length * lanePx;
 
+// Named once where one phase follows another, and above its line where there is no room below.
 function drawLimits(u, limits) {
-  inside(u, (ctx, _bbox, ratio) => {
+  inside(u, (ctx, bbox, ratio) => {
     ctx.font = fontOf(ratio, 600);
-    for (const limit of limits) {
+    for (const [index, limit] of limits.entries()) {
       const y = Math.round(u.valToPos(limit.value, 'y', true)) + 0.5;
       const from = u.valToPos(limit.fromSeconds, 'x', true);
       const to = u.valToPos(limit.toSeconds, 'x', true);
@@ -127,10 +132,13 @@ function drawLimits(u, limits) {
       ctx.moveTo(from, y);
       ctx.lineTo(to, y);
       ctx.stroke();
-      ctx.fillText(limit.label, from + 4 * ratio, y + 14 * ratio);
+      if (goesOn(limits[index - 1], limit)) continue;
+      const isLow = y + 18 * ratio > bbox.top + bbox.height;
+      ctx.fillText(limit.label, Math.max(from, bbox.left) + 4 * ratio, isLow ? y - 5 * ratio : y + 14 * ratio);
     }
   });
 }
+const goesOn = (before, limit) => before?.label === limit.label && before.toSeconds === limit.fromSeconds;
 
 // ---- parts of a plot's options ----
 const axis = (more) => ({
@@ -150,8 +158,15 @@ const seriesOf = (line, unit) => ({
   ...(line.look === 'dots'
     ? { paths: () => null, points: { show: true, size: 4, width: 0, fill: () => colour(`c-${line.colour}`) } }
     : { points: { show: false } }),
-  value: (_, value) => shown(value, unit),
+  // Where nothing is pointed at, the most of all seconds.
+  value: (u, value, series, index) => (index === null ? mostShown(u.data[series], unit) : shown(value, unit)),
 });
+
+const mostShown = (values, unit) => {
+  const known = values.filter((value) => value !== null);
+  const most = known.reduce((one, other) => Math.max(one, other), 0);
+  return known.length === 0 ? '–' : `${most === 0 ? '' : '≤ '}${shown(most, unit)}`;
+};
 
 const cursorPoints = (lines) => ({
   size: 7,
@@ -176,11 +191,17 @@ const logSplits = (u, _axis, min, max) => {
   return splits.filter((value) => value >= min * 0.999 && value <= max * 1.001);
 };
 const logRange = (limits) => (_, low, high) => {
-  const most = Math.max(high ?? 1, ...limits.map((limit) => limit.value * 1.15));
-  return [Math.max(1e-3, (low ?? 0.1) / 1.25), Math.max(most * 1.25, (low ?? 0.1) * 10)];
+  const values = limits.map((limit) => limit.value);
+  const most = Math.max(high ?? 1, ...values.map((value) => value * 1.15));
+  const least = Math.min(low ?? 0.1, ...values);
+  return [Math.max(1e-3, least / 1.25), Math.max(most * 1.25, least * 10)];
 };
-const linearRange = (_, __, high) => [0, high === null || high <= 0 ? 1 : high * 1.08];
-const yScale = (log, limits) => (log ? { distr: 3, log: 10, range: logRange(limits) } : { range: linearRange });
+// A limit that is far above or below what was measured is in its plot all the same: how far is what one looks for.
+const linearRange = (limits) => (_, __, high) => {
+  const most = Math.max(high ?? 0, ...limits.map((limit) => limit.value));
+  return [0, most <= 0 ? 1 : most * 1.08];
+};
+const yScale = (log, limits) => (log ? { distr: 3, log: 10, range: logRange(limits) } : { range: linearRange(limits) });
 const yAxis = (log) =>
   axis({
     size: narrow() ? 46 : 56,
@@ -188,6 +209,9 @@ const yAxis = (log) =>
     values: (_, splits) => splits.map(compact),
     ...(log ? { splits: logSplits, filter: (_, splits) => splits } : { space: 36 }),
   });
+
+const secondsAxis = (lanes) =>
+  axis({ size: 26 + lanes, gap: 6 + lanes, values: (_, splits) => splits.map((value) => `${Number(value.toFixed(2))} s`), space: 56 });
 
 const heightOf = (wide) => (narrow() ? 200 : wide ? 270 : 220);
 
@@ -210,14 +234,14 @@ function drawTime(spec, element) {
   const options = {
     width: element.clientWidth,
     height: heightOf(spec.wide),
-    padding: [20, 8, 0, 0],
+    padding: [20, 16, 0, 0],
     scales: {
       x: { time: false, range: (_, low, high) => (low === x[0] && high === x.at(-1) ? [0, data.seconds.length] : [low, high]) },
       y: yScale(spec.log, spec.limits),
     },
-    axes: [axis({ size: 26, gap: 6, values: (_, splits) => splits.map((value) => `${Number(value.toFixed(2))} s`), space: 56 }), yAxis(spec.log)],
+    axes: [secondsAxis(spec.shaded ? lanesPx() : 0), yAxis(spec.log)],
     series: [
-      { label: 'second', value: (_, value) => (value === null ? '–' : `${Math.floor(value)}–${Math.floor(value) + 1} s`) },
+      { label: 'second', value: (_, value, __, index) => (index === null || value === null ? 'all' : `${Math.floor(value)}–${Math.floor(value) + 1} s`) },
       ...spec.lines.map((line) => seriesOf(line, spec.unit)),
     ],
     bands,
@@ -259,7 +283,10 @@ function drawPercentiles(element) {
     padding: [12, 16, 0, 0],
     scales: { x: { time: false, range: (_, __, high) => [0, high ?? 1] }, y: yScale(true, []) },
     axes: [axis({ size: 26, gap: 6, splits: nineSplits, values: (_, splits) => splits.map(percentOf), space: 30 }), yAxis(true)],
-    series: [{ label: 'percentile', value: (_, value) => (value === null ? '–' : percentOf(value)) }, ...lines.map((line) => seriesOf(line, 'ms'))],
+    series: [
+      { label: 'percentile', value: (_, value, __, index) => (index === null || value === null ? 'all' : percentOf(value)) },
+      ...lines.map((line) => seriesOf(line, 'ms')),
+    ],
     bands: [{ series: [1, 2], fill: () => colour('c-response', 0.12) }],
     legend: legendOf(lines),
     cursor: { y: false, points: cursorPoints(lines), drag: { x: false, y: false } },
