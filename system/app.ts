@@ -31,7 +31,7 @@ import { type Accept, createAccept } from './ingest/accept.ts';
 import { createClocks } from './ingest/clocks.ts';
 import { createPlainIngest } from './plain-ingest.ts';
 import { describeAnswers } from './protocol/answers.ts';
-import { Problem, type ProblemCode, problemDocument, problems, unauthenticated } from './protocol/errors.ts';
+import { notJson, Problem, type ProblemCode, problemDocument, problems, unauthenticated } from './protocol/errors.ts';
 import { limits } from './protocol/limits.ts';
 import { parseJsonText } from './protocol/well-formed.ts';
 import { type AdminControls, adminRoutes } from './routes-admin.ts';
@@ -108,6 +108,8 @@ declare module 'fastify' {
     spendsOnChange?: boolean;
     /** An `access_token` in the query counts as a bearer token: for clients that cannot send headers. */
     tokenInQuery?: boolean;
+    /** The handler gets the body as it came, and judges it. */
+    keepsBytes?: boolean;
   }
   interface FastifyRequest {
     caller: Caller | undefined;
@@ -333,15 +335,14 @@ function refuseAddress({
   sendProblem(request, reply, new Problem(code, 'This is not an address of ours.'));
 }
 
-/** Ingest takes the bytes themselves: one event's bytes go into the log as they came. */
 function parseJson(request: FastifyRequest, body: Buffer | string, done: (error: Error | null, body?: unknown) => void): void {
   const bytes = body as Buffer;
   if (request.headers['content-encoding'] === undefined && bytes.length > limits.batchBytesMax) {
     done(new Problem('body-too-large', `A body has at most ${limits.batchBytesMax} bytes.`));
-  } else if (request.routeOptions.config.lane === 'ingest') done(null, bytes);
+  } else if (request.routeOptions.config.keepsBytes === true) done(null, bytes);
   else {
     const parsed = parseJsonText(bytes);
-    if (parsed === undefined) done(new Problem('invalid-json', 'The body is not JSON in UTF-8, or a text in it is half of a surrogate pair.'));
+    if (parsed === undefined) done(notJson());
     else done(null, parsed.value);
   }
 }

@@ -6,10 +6,12 @@ import { limitText, policyText } from './admission/quotas.ts';
 import type { AppDeps } from './app.ts';
 import type { History } from './archive/history.ts';
 import type { Devices, RegisterOutcome } from './devices/devices.ts';
-import { accountOf } from './exchange.ts';
+import { accountOf, sendRaw } from './exchange.ts';
 import { Problem, unauthenticated } from './protocol/errors.ts';
 import { parseInstant } from './protocol/instant.ts';
+import { textOf } from './protocol/json-spans.ts';
 import { limits } from './protocol/limits.ts';
+import { RawJson, rawMember } from './protocol/raw-json.ts';
 import { AuthenticateAnswer, AuthenticateBody, DeviceParams, HistoryQuery, RegisterBody, TokensBody } from './protocol/schemas.ts';
 import { exportLine, type ShownEvent } from './routes-ingest.ts';
 import type { DeviceRow, HistoryPage, Position } from './store/store.ts';
@@ -147,10 +149,10 @@ export async function readableDevice(request: FastifyRequest, { devices }: Pick<
   return { ...row, device };
 }
 
-export function sendTagged(request: FastifyRequest, reply: FastifyReply, etag: string, body: () => unknown): FastifyReply {
+export function sendTagged(request: FastifyRequest, reply: FastifyReply, etag: string, body: () => object): FastifyReply {
   reply.header('etag', etag);
   if (isNoneMatched(request.headers['if-none-match'], etag)) return reply.code(304).send();
-  return reply.send(body());
+  return sendRaw(reply, body());
 }
 
 /** A list of tags, weak ones too (RFC 9110 §13.1.2). */
@@ -175,8 +177,8 @@ async function readLocation(request: FastifyRequest, reply: FastifyReply, deps: 
   const latest = await deps.store.readLatest({ account: accountOf(request), device });
   if (latest === undefined) throw new Problem('no-location', 'The device has not sent a location that was kept.');
   return sendTagged(request, reply, `"${latest.position}"`, () => {
-    const { id, recorded_at, data } = JSON.parse(Buffer.from(latest.bytes).toString('utf8')) as { id: string; recorded_at: string; data: unknown };
-    return { device_id: device, id, recorded_at, position: latest.position, data };
+    const { id, recorded_at } = JSON.parse(textOf(latest.bytes)) as { id: string; recorded_at: string };
+    return { device_id: device, id, recorded_at, position: latest.position, data: rawMember(latest.bytes, 'data') };
   });
 }
 
@@ -212,7 +214,7 @@ async function readHistory(request: FastifyRequest, reply: FastifyReply, deps: D
     if (next !== undefined) reply.header('pagination-token', next);
     return reply.type('application/x-ndjson; charset=utf-8').send(Buffer.concat(events.flatMap(exportLine)));
   }
-  return reply.send({ events: events.map(shown), ...(next === undefined ? {} : { pagination_token: next }) });
+  return sendRaw(reply, { events: events.map(shown), ...(next === undefined ? {} : { pagination_token: next }) });
 }
 
 const shown = ({ position, disposition, id, receivedAtMs, bytes }: ShownEvent) => ({
@@ -220,7 +222,7 @@ const shown = ({ position, disposition, id, receivedAtMs, bytes }: ShownEvent) =
   disposition,
   id,
   received_at: new Date(receivedAtMs).toISOString(),
-  event: JSON.parse(Buffer.from(bytes).toString('utf8')) as unknown,
+  event: new RawJson(textOf(bytes)),
 });
 
 /** Over REST and GraphQL alike: from the log and the archive behind it. */

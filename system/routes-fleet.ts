@@ -7,6 +7,7 @@ import type { Devices } from './devices/devices.ts';
 import { accountOf } from './exchange.ts';
 import { contextOf } from './pipeline/context.ts';
 import { Problem } from './protocol/errors.ts';
+import { jsonText } from './protocol/raw-json.ts';
 import { DeviceParams, DevicesQuery, isDeviceId } from './protocol/schemas.ts';
 import { readableDevice, sendTagged, shownDevice } from './routes-devices.ts';
 import { conditionOf } from './sync/conditions.ts';
@@ -95,5 +96,5 @@ async function readContext(request: FastifyRequest, reply: FastifyReply, deps: D
     ...contextOf(state),
     ...(clock === undefined ? {} : { clock: { offset_ms: clock.offsetMs, since: new Date(clock.sinceMs).toISOString() } }),
   };
-  return sendTagged(request, reply, `"${hash('sha256', JSON.stringify(body), 'base64url').slice(0, 22)}"`, () => body);
+  return sendTagged(request, reply, `"${hash('sha256', jsonText(body), 'base64url').slice(0, 22)}"`, () => body);
 }

@@ -11,6 +11,7 @@ import { Problem } from './protocol/errors.ts';
 import type { Frame } from './protocol/frames.ts';
 import { limits } from './protocol/limits.ts';
 import { escapeLineBreaks } from './protocol/one-line.ts';
+import { jsonText } from './protocol/raw-json.ts';
 import { historyPage } from './routes-devices.ts';
 import { readDeviceIds } from './routes-fleet.ts';
 import { formFor, headersOf, openInnerStream, type StreamDeps, takeOver } from './routes-streams.ts';
@@ -104,7 +105,7 @@ async function tell({ socket, iterator, headers, form }: Telling): Promise<void>
     const { done, value } = await iterator.next();
     if (socket.destroyed) return;
     if (done === true) break;
-    const data = escapeLineBreaks(JSON.stringify(value));
+    const data = escapeLineBreaks(jsonText(value as object));
     if (!socket.write(partOf(form, `event: next\ndata: ${data}\n\n`))) await drained(socket);
   }
   socket.write(partOf(form, 'event: complete\ndata:\n\n'));

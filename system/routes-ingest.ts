@@ -17,7 +17,7 @@ export function ingestRoutes(app: FastifyInstance, deps: AppDeps & { readonly ac
   app.post(
     '/v1/events',
     {
-      config: { callers: ['device'], lane: 'ingest' },
+      config: { callers: ['device'], lane: 'ingest', keepsBytes: true },
       schema: { summary: 'Send a batch of events', security: [{ bearer: [] }], body: IngestBody, response: { 202: IngestAnswer } },
       // The body is bytes here; parseBatch is what validates it.
       validatorCompiler: () => () => true,

@@ -1,11 +1,16 @@
 /** Items, changes, snapshots. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppDeps } from './app.ts';
+import { sendRaw } from './exchange.ts';
 import { channelOf, parseChannel, reservedCollection, reservedItem, snapshotPath } from './protocol/channels.ts';
 import { cursorLength, decodeCursor, encodeCursor } from './protocol/cursor.ts';
-import { Problem } from './protocol/errors.ts';
+import { notJson, Problem } from './protocol/errors.ts';
+import { textOf, withoutBlanks } from './protocol/json-spans.ts';
 import { limits } from './protocol/limits.ts';
+import { oneLine } from './protocol/one-line.ts';
+import { RawJson } from './protocol/raw-json.ts';
 import { ChangesQuery, CollectionParams, ItemParams, SnapshotQuery } from './protocol/schemas.ts';
+import { parseJsonText } from './protocol/well-formed.ts';
 import { type Change, type ChangeResult, changesHead, changesStart, type FoundChanges, type LogKey } from './store/store.ts';
 import { changeJson } from './stream/encode.ts';
 import { logOf, mayUse } from './sync/access.ts';
@@ -16,9 +21,8 @@ const written = { config: { callers: ['device', 'user'] as const, lane: 'sync' }
 const read = { config: { callers: ['device', 'user', 'account'] as const, lane: 'read' } };
 
 export function syncRoutes(app: FastifyInstance, deps: AppDeps): void {
-  app.put('/v1/sync/:collection/:item', { ...written, schema: { summary: 'Store an item', security, params: ItemParams } }, (request, reply) =>
-    putItem(request, reply, deps),
-  );
+  const put = { config: { ...written.config, keepsBytes: true }, schema: { summary: 'Store an item', security, params: ItemParams } };
+  app.put('/v1/sync/:collection/:item', put, (request, reply) => putItem(request, reply, deps));
   app.delete('/v1/sync/:collection/:item', { ...written, schema: { summary: 'Delete an item', security, params: ItemParams } }, (request, reply) =>
     deleteItem(request, reply, deps),
   );
@@ -61,10 +65,7 @@ async function putItem(request: FastifyRequest, reply: FastifyReply, { store, cl
   const { log, channel } = placeOf(request, 'write');
   const { item } = request.params as ItemParams;
   if (item === reservedItem) throw new Problem('bad-request', `An item may not be called "${reservedItem}": that is where the snapshot is.`);
-  if (request.body === undefined || request.body === null) throw new Problem('bad-request', 'Send the item as JSON; null is no item, DELETE takes one away.');
-  // Anew, since a frame is one line whatever the client's JSON looked like.
-  const bytes = Buffer.from(JSON.stringify(request.body));
-  if (bytes.length > limits.itemBytesMax) throw new Problem('item-too-large', `An item has at most ${limits.itemBytesMax} bytes.`);
+  const bytes = itemBytesOf(request.body);
   const result = await store.change({ ...log, channel, key: item, atMs: clock.wallMs(), bytes, condition: conditionFrom(request) });
   const { version, position, epoch, created } = changed(result, reply);
   bus.poke([log]);
@@ -74,6 +75,17 @@ async function putItem(request: FastifyRequest, reply: FastifyReply, { store, cl
     .header('etag', etagOf(version))
     .header('sync-cursor', cursor);
   return reply.send({ item, version, cursor });
+}
+
+/** As they came: what is read and written anew may be another number. */
+function itemBytesOf(body: unknown): Uint8Array {
+  const parsed = Buffer.isBuffer(body) ? parseJsonText(body) : { value: body };
+  if (parsed === undefined) throw notJson();
+  if (!Buffer.isBuffer(body) || parsed.value === null) throw new Problem('bad-request', 'Send the item as JSON; null is no item, DELETE takes one away.');
+  const bytes = withoutBlanks(body);
+  const isTooLarge = Math.max(bytes.length, oneLine(bytes).length) > limits.itemBytesMax;
+  if (isTooLarge) throw new Problem('item-too-large', `An item has at most ${limits.itemBytesMax} bytes, as it came and as one line of a stream.`);
+  return bytes;
 }
 
 async function deleteItem(request: FastifyRequest, reply: FastifyReply, { store, clock, bus }: AppDeps): Promise<FastifyReply> {
@@ -108,16 +120,8 @@ async function getItem(request: FastifyRequest, reply: FastifyReply, { store }: 
   const etag = etagOf(item.version);
   reply.header('etag', etag);
   if (request.headers['if-none-match'] === etag) return reply.code(304).send();
-  const head_ = JSON.stringify({ item: key, version: item.version, updated_at: new Date(item.atMs).toISOString() });
-  return sendJson(reply, `${head_.slice(0, -1)},"data":${textOf(item.bytes)}}`);
+  return sendRaw(reply, { item: key, version: item.version, updated_at: new Date(item.atMs).toISOString(), data: new RawJson(textOf(item.bytes)) });
 }
-
-const textOf = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-const sendJson = (reply: FastifyReply, json: string): FastifyReply =>
-  reply
-    .type('application/json; charset=utf-8')
-    .serializer((text: unknown) => text as string)
-    .send(json);
 
 type Reading = {
   readonly deps: Pick<AppDeps, 'store'>;
@@ -160,7 +164,8 @@ async function getChanges(request: FastifyRequest, reply: FastifyReply, deps: Ap
   const own = page.changes.filter((change) => change.channel === channel);
   const cursor = encodeCursor(page, log);
   reply.header('sync-cursor', cursor).header('sync-epoch', page.epoch);
-  return sendJson(reply, `{"changes":[${changeTexts(own, { log, epoch: page.epoch }).join(',')}],"cursor":"${cursor}","up_to_date":${page.atEnd}}`);
+  const changes = changeTexts(own, { log, epoch: page.epoch }).map((text) => new RawJson(text));
+  return sendRaw(reply, { changes, cursor, up_to_date: page.atEnd });
 }
 
 async function getSnapshot(request: FastifyRequest, reply: FastifyReply, { store }: AppDeps): Promise<FastifyReply> {
@@ -174,10 +179,8 @@ async function getSnapshot(request: FastifyRequest, reply: FastifyReply, { store
   if (begun !== undefined && begun.position < page.floor)
     throw new Problem('snapshot-expired', 'Deletions since its first page are forgotten: begin the snapshot anew.');
   const cursor = encodeCursor(begun ?? { epoch: page.epoch, position: page.head }, log);
-  const next = page.nextAfterKey === undefined ? '' : `,"page_token":${JSON.stringify(`${cursor}.${page.nextAfterKey}`)}`;
-  const items = page.items.map(
-    ({ key, version, atMs, bytes }) => `{"k":${JSON.stringify(key)},"ver":${version},"ts":"${new Date(atMs).toISOString()}","d":${textOf(bytes)}}`,
-  );
+  const next = page.nextAfterKey === undefined ? {} : { page_token: `${cursor}.${page.nextAfterKey}` };
+  const items = page.items.map(({ key, version, atMs, bytes }) => ({ k: key, ver: version, ts: new Date(atMs).toISOString(), d: new RawJson(textOf(bytes)) }));
   reply.header('sync-cursor', cursor).header('sync-epoch', page.epoch);
-  return sendJson(reply, `{"items":[${items.join(',')}],"cursor":"${cursor}"${next}}`);
+  return sendRaw(reply, { items, cursor, ...next });
 }

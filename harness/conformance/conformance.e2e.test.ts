@@ -75,6 +75,7 @@ const parts = [
   ['R64', 'subscription-lingers', 'none of them held'],
   ['R69', 'lavish', 'bytes a stream'],
   ['R70', 'forgets-calls', 'calls'],
+  ['R73', 'rewrites-what-it-shows', 'from history'],
 ] as const;
 
 test('every twin that a rule names beside its first shows a part of it red', () => {

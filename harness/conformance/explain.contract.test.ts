@@ -47,7 +47,7 @@ test('an explanation has all of it, within a hundred columns', () => {
 test('a rule that is not there is named with those that are near', () => {
   expect(chooseRules(['r3', 'R46'], rules)).toEqual(rules.filter(({ id }) => id === 'R3' || id === 'R46'));
   expect(chooseRules([], rules)).toBe(rules);
-  expect(chooseRules(['R73'], rules)).toBe('there is no rule R73 here, but R72, R71, R70; --list says which there are');
+  expect(chooseRules(['R74'], rules)).toBe('there is no rule R74 here, but R73, R72, R71; --list says which there are');
   expect(chooseRules(['R3', 'R720', 'quotas'], rules)).toBe(
     'there is no rule R720 here, but R72, R70, R20; there is no rule QUOTAS here; --list says which there are',
   );

@@ -1,6 +1,7 @@
 import type { Rule } from './rule.ts';
 import { accessRules } from './rules-access.ts';
 import { balancerRules } from './rules-balancer.ts';
+import { bytesRules } from './rules-bytes.ts';
 import { connectionRules, edgeRules } from './rules-connections.ts';
 import { cursorRules } from './rules-cursors.ts';
 import { deviceRules } from './rules-devices.ts';
@@ -22,6 +23,7 @@ import { webhookRules } from './rules-webhooks.ts';
 const once: readonly Rule[] = [
   ...ingestRules,
   ...gzipRules,
+  ...bytesRules,
   ...cursorRules,
   ...streamRules,
   streamToken,

@@ -1,12 +1,14 @@
 /** Rows of the store as the schema shows them. */
 import { Problem } from '#system/protocol/errors.ts';
+import { textOf } from '#system/protocol/json-spans.ts';
 import { limits } from '#system/protocol/limits.ts';
+import { rawMember } from '#system/protocol/raw-json.ts';
 import type { LatestLocation } from '#system/store/store.ts';
 import type { Context, DeviceView, EventView, HistoryArguments } from './sources.ts';
 
 type PageArguments = { readonly first: number; readonly after?: string | null };
 const timeOf = (atMs: number): string => new Date(atMs).toISOString();
-const parsed = (bytes: Uint8Array): unknown => JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+const parsed = (bytes: Uint8Array): unknown => JSON.parse(textOf(bytes));
 
 function checkFirst(first: number, most: number): void {
   if (!Number.isInteger(first) || first < 1 || first > most) throw new Problem('bad-range', `"first" is a whole number from 1 to ${most}.`);
@@ -49,14 +51,14 @@ async function history(id: string, args: HistoryArguments, { sources }: Context)
 }
 
 function shownEvent({ id, position, disposition, receivedAtMs, bytes }: EventView): unknown {
-  const { type, recorded_at: recordedAt, data } = parsed(bytes) as { readonly type: string; readonly recorded_at: string; readonly data: unknown };
-  return { id, position, disposition, receivedAt: timeOf(receivedAtMs), type, recordedAt, data };
+  const { type, recorded_at: recordedAt } = parsed(bytes) as { readonly type: string; readonly recorded_at: string };
+  return { id, position, disposition, receivedAt: timeOf(receivedAtMs), type, recordedAt, data: rawMember(bytes, 'data') };
 }
 
 function shownLocation(latest: LatestLocation | undefined): unknown {
   if (latest === undefined) return null;
   const { recorded_at: recordedAt, data } = parsed(latest.bytes) as { readonly recorded_at: string; readonly data: object };
-  return { eventId: latest.id, position: latest.position, recordedAt, ...coordinatesOf(data), data };
+  return { eventId: latest.id, position: latest.position, recordedAt, ...coordinatesOf(data), data: rawMember(latest.bytes, 'data') };
 }
 
 const coordinatesOf = (data: object): { readonly lat?: unknown; readonly lon?: unknown } => {

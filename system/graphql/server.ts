@@ -2,6 +2,7 @@
 import { type GraphQLError, parse } from 'graphql';
 import { createSchema, createYoga, type Plugin } from 'graphql-yoga';
 import { limits } from '#system/protocol/limits.ts';
+import { jsonText } from '#system/protocol/raw-json.ts';
 import { measureOperation } from './costs.ts';
 import { refusal, toldError, withCode } from './errors.ts';
 import { device, query } from './queries.ts';
@@ -80,8 +81,9 @@ const answersPlugin: Plugin<object, Carrying> = {
     if (Symbol.asyncIterator in result) {
       serverContext.carried.events = result;
       setResultProcessor(() => new Response(null), 'text/event-stream');
-    } else if (!Array.isArray(result) && 'errors' in result && result.errors !== undefined) {
-      setResult({ ...result, errors: result.errors.map(withCode) });
+    } else if (!Array.isArray(result)) {
+      const errors = 'errors' in result && result.errors !== undefined ? { errors: result.errors.map(withCode) } : {};
+      setResult({ ...result, ...errors, stringify: jsonText });
     }
   },
 };

@@ -1,6 +1,8 @@
 /** Frames of the stream as events of a subscription. */
 import { Problem } from '#system/protocol/errors.ts';
 import type { ByeFrame, Frame, PutFrame } from '#system/protocol/frames.ts';
+import { memberSpan, memberSpans, type Span, textOf } from '#system/protocol/json-spans.ts';
+import { RawJson } from '#system/protocol/raw-json.ts';
 import type { Context, StreamArguments } from './sources.ts';
 
 type Told = PutFrame | ByeFrame;
@@ -42,13 +44,18 @@ function told(frames: AsyncIterableIterator<Frame>, keepAlive: () => void): Asyn
   return iterator;
 }
 
-type StateLocation = { readonly id: string; readonly recorded_at: string; readonly position: string };
+type StateLocation = { readonly id: string; readonly recorded_at: string; readonly position: string; readonly lat: number; readonly lon: number };
+/** Of a location in a frame: the first members are the service's, the others the device's. */
+const ownMembers = 3;
 
 function shownState({ k, ts, d }: PutFrame): unknown {
-  const { presence, location } = d as { readonly presence: string; readonly location?: StateLocation };
+  const json = Buffer.from((d as RawJson).text);
+  const { presence, location } = JSON.parse((d as RawJson).text) as { readonly presence: string; readonly location?: StateLocation };
   if (location === undefined) return { device: k, at: ts, presence };
-  const { id: eventId, recorded_at: recordedAt, position, ...data } = location;
-  return { device: k, at: ts, presence, location: { eventId, recordedAt, position, ...(data as object), data } };
+  const { id: eventId, recorded_at: recordedAt, position, lat, lon } = location;
+  const said = memberSpans(json, (memberSpan(json, 'location') as Span).start).slice(ownMembers);
+  const data = new RawJson(`{${said.map(({ whole }) => textOf(json.subarray(whole.start, whole.end))).join(',')}}`);
+  return { device: k, at: ts, presence, location: { eventId, recordedAt, position, lat, lon, data } };
 }
 
 function shownFrame(frame: Frame): unknown {

@@ -1,11 +1,12 @@
 /** From a body's bytes to accepted events and named rejections. Pure. */
 import { isUtf8 } from 'node:buffer';
 import { parseInstant } from '#system/protocol/instant.ts';
+import type { Span } from '#system/protocol/json-spans.ts';
 import { limits } from '#system/protocol/limits.ts';
 import { oneLine } from '#system/protocol/one-line.ts';
 import { eventTypes, type RejectionCode } from '#system/protocol/schemas.ts';
 import type { AppendEvent } from '#system/store/store.ts';
-import { itemSpans, type Span } from './item-spans.ts';
+import { itemSpans } from './item-spans.ts';
 
 export type Rejection = { readonly index: number; readonly id: string | null; readonly code: RejectionCode };
 export type Batch =

@@ -3,6 +3,8 @@
  * committed with the checkpoint, so that an event judged again after a crash finds the state it found the first time. Plain values; every
  * change makes a new one.
  */
+import { memberSpans, textOf } from '#system/protocol/json-spans.ts';
+import { jsonText, type RawJson, rawMember } from '#system/protocol/raw-json.ts';
 import { metersBetween } from './distance.ts';
 import { believedMs, type Fix, type ParsedEvent } from './event.ts';
 
@@ -12,7 +14,7 @@ export type Point = { readonly lat: number; readonly lon: number; readonly recor
 export type Dwelling = Point & { readonly untilMs: number };
 
 /** What the device said last by events of a type, and since when it says the same. */
-export type Saying = { readonly recordedAtMs: number; readonly sinceMs: number; readonly value: string; readonly data?: Readonly<Record<string, unknown>> };
+export type Saying = { readonly recordedAtMs: number; readonly sinceMs: number; readonly value: string; readonly data?: RawJson };
 export type Sayings = Readonly<Record<string, Saying>>;
 
 export type DeviceState = {
@@ -78,7 +80,16 @@ function dwellingAfter(dwelling: Dwelling | undefined, point: Point): Dwelling {
   return metersBetween(dwelling, point) <= dwellMeters ? { ...dwelling, untilMs: point.recordedAtMs } : { ...point, untilMs: point.recordedAtMs };
 }
 
-export const sayingsOf = ({ sayings }: DeviceState): Sayings => (sayings.length === 0 ? {} : (JSON.parse(Buffer.from(sayings).toString('utf8')) as Sayings));
+export function sayingsOf({ sayings }: DeviceState): Sayings {
+  if (sayings.length === 0) return {};
+  return Object.fromEntries(memberSpans(sayings, 0).map(({ key, value }) => [key, sayingIn(sayings.subarray(value.start, value.end))]));
+}
+
+function sayingIn(json: Uint8Array): Saying {
+  const { data: _, ...saying } = JSON.parse(textOf(json)) as Saying;
+  const data = rawMember(json, 'data');
+  return data === undefined ? saying : { ...saying, data };
+}
 
 /** Behind an event that is no location. A late one changes nothing. */
 export function withSaying(state: DeviceState, { type, recordedAtMs: saidMs, data, log }: ParsedEvent): DeviceState {
@@ -86,11 +97,12 @@ export function withSaying(state: DeviceState, { type, recordedAtMs: saidMs, dat
   const all = sayingsOf(state);
   const last = all[type];
   if (last !== undefined && recordedAtMs < believedMs(last.recordedAtMs, log.receivedAtMs)) return state;
-  const text = JSON.stringify(data);
+  const said = rawMember(log.bytes, 'data') as RawJson;
+  const { text } = said;
   const value = saidIn(type, data) ?? text.slice(0, dataCharactersMax);
   const sinceMs = last?.value === value ? last.sinceMs : recordedAtMs;
-  const saying: Saying = { recordedAtMs, sinceMs, value, ...(text.length <= dataCharactersMax ? { data } : {}) };
-  return { ...state, sayings: Buffer.from(JSON.stringify({ ...all, [type]: saying })) };
+  const saying: Saying = { recordedAtMs, sinceMs, value, ...(text.length <= dataCharactersMax ? { data: said } : {}) };
+  return { ...state, sayings: Buffer.from(jsonText({ ...all, [type]: saying })) };
 }
 
 /** A device goes on saying the same while this is the same, whatever else stands in the event. */

@@ -85,7 +85,11 @@ test('a device goes on saying the same while the value is the same; a late sayin
   };
   say('activity', 1000, { activity: 'walk', confidence: 50 });
   say('activity', 2000, { activity: 'walk', confidence: 90 });
-  expect(sayingsOf(state).activity).toMatchObject({ sinceMs: startMs + 1000, recordedAtMs: startMs + 2000, data: { confidence: 90 } });
+  expect(sayingsOf(state).activity).toMatchObject({
+    sinceMs: startMs + 1000,
+    recordedAtMs: startMs + 2000,
+    data: { text: '{"activity":"walk","confidence":90}' },
+  });
   say('activity', 3000, { activity: 'drive' });
   say('activity', 2500, { activity: 'run' });
   expect(sayingsOf(state).activity).toMatchObject({ sinceMs: startMs + 3000, value: 'drive' });

@@ -63,6 +63,7 @@ export class Problem extends Error {
 }
 
 /** Whatever is wrong with a credential: the answer says no part of it. */
+export const notJson = (): Problem => new Problem('invalid-json', 'The body is not JSON in UTF-8, or a text in it is half of a surrogate pair.');
 export const unauthenticated = (): Problem => new Problem('unauthenticated', 'Give a valid credential in the Authorization header.');
 
 export type ProblemDocument = {

@@ -1,4 +1,6 @@
 /** What happens to a device and is told outside: written by the transaction in which it happens. */
+import { textOf } from '#system/protocol/json-spans.ts';
+import { rawMember } from '#system/protocol/raw-json.ts';
 import type { OrderedTable } from './ordered-changes.ts';
 import { happen } from './ordered-outward.ts';
 import { partitionOf } from './partition.ts';
@@ -14,8 +16,8 @@ export function tellPresence(table: OrderedTable, { account, device, atMs }: Of,
 
 export function tellLatest(table: OrderedTable, { account, device, atMs }: Of, latest: LatestLocation): void {
   const data = (): unknown => {
-    const event = JSON.parse(Buffer.from(latest.bytes).toString('utf8')) as { readonly recorded_at: string; readonly data: unknown };
-    return { device_id: device, event_id: latest.id, position: latest.position, recorded_at: event.recorded_at, location: event.data };
+    const { recorded_at } = JSON.parse(textOf(latest.bytes)) as { readonly recorded_at: string };
+    return { device_id: device, event_id: latest.id, position: latest.position, recorded_at, location: rawMember(latest.bytes, 'data') };
   };
   happen(table, { account, partition: partitionOf(account, device), type: 'location.latest', source: `${device}\0${latest.position}`, atMs, data });
 }

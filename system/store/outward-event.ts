@@ -1,4 +1,5 @@
 /** Whoever tells of something makes its event here, so that the same happening has the same id wherever and however often it is told. */
+import { jsonText } from '#system/protocol/raw-json.ts';
 import { digestKey } from './digest.ts';
 import type { OutwardBounds, OutwardEvent } from './outward.ts';
 
@@ -16,7 +17,7 @@ export const outwardEvent = ({ account, type, source, atMs, data }: OutwardNews)
   id: `evt_${digestKey(account, type, source).toString('hex')}`,
   type,
   atMs,
-  body: JSON.stringify({ type, timestamp: new Date(atMs).toISOString(), data }),
+  body: jsonText({ type, timestamp: new Date(atMs).toISOString(), data }),
 });
 
 export const outwardBoundsDefault: OutwardBounds = { queueMax: 10_000, eventsMax: 100_000, retentionMs: 7 * 86_400_000 };

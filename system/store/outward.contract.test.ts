@@ -238,7 +238,7 @@ function describeOutward(name: string, open: () => Promise<Store>): void {
       await store.append({ account: 'a', device: 'd', receivedAtMs: 12, rejectedCount: 0, events: [{ id: 'l', bytes: Buffer.from('{}') }] });
       const { events } = await store.readLog({ partitions: [own], after: {}, limitEvents: 10 });
       const at = events[0]?.position ?? '';
-      const bytes = Buffer.from(JSON.stringify({ id: 'l', recorded_at: 'r', data: { lat: 1 } }));
+      const bytes = Buffer.from('{"id":"l","recorded_at":"r","data":{"lat":1.0, "2":9007199254740993,"1":-0,"1":1e400 }}');
       const latest = { recordedAtMs: 12, id: 'l', position: at, bytes };
       const devices = [{ account: 'a', device: 'd', kept: [at], filtered: [], latest, seenAtMs: 12 }];
       await store.step({ partition: own, fence: lease.fence, from: lease.checkpoint, to: at, devices, presenceTimeoutMs: 5 });
@@ -247,6 +247,8 @@ function describeOutward(name: string, open: () => Promise<Store>): void {
       expect(happened.map(({ type }) => type)).toEqual(['device.registered', 'device.updated', 'device.online', 'location.latest', 'device.offline']);
       expect(JSON.stringify(happened)).not.toContain('secret');
       expect(JSON.parse(happened[3]?.body ?? '')).toMatchObject({ type: 'location.latest', data: { device_id: 'd', event_id: 'l', location: { lat: 1 } } });
+      // As the device sent it, to the byte.
+      expect(happened[3]?.body).toContain('"location":{"lat":1.0, "2":9007199254740993,"1":-0,"1":1e400 }}}');
       expect(new Set(happened.map(({ id }) => id)).size).toBe(5);
       await store.dropHappenings({ partition: own, sources: happened.slice(1).map(({ source }) => source) });
       expect((await store.readHappenings({ perPartitionMax: 10 })).map(({ type }) => type)).toEqual(['device.registered']);

@@ -1,7 +1,9 @@
 /** Frames as bytes on the wire: NDJSON lines or server-sent events, each frame one chunk. */
 import { encodeCursor } from '#system/protocol/cursor.ts';
 import type { Frame } from '#system/protocol/frames.ts';
-import { escapeLineBreaks } from '#system/protocol/one-line.ts';
+import { textOf } from '#system/protocol/json-spans.ts';
+import { escapeLineBreaks, oneLine } from '#system/protocol/one-line.ts';
+import { jsonText } from '#system/protocol/raw-json.ts';
 import type { Change, LogKey } from '#system/store/store.ts';
 import { chunkOf } from './outlet.ts';
 
@@ -21,7 +23,7 @@ export const contentTypes: Readonly<Record<Format, string>> = { ndjson: 'applica
 /** `retryMs`: how long an EventSource waits before it comes back. */
 export function encodeFrame(form: Form, frame: Frame, retryMs?: number): Buffer {
   const cursor = 'c' in frame ? frame.c : frame.t === 'hello' ? frame.from : undefined;
-  return encodeText(form, { t: frame.t, cursor, json: escapeLineBreaks(JSON.stringify(frame)), retryMs });
+  return encodeText(form, { t: frame.t, cursor, json: escapeLineBreaks(jsonText(frame)), retryMs });
 }
 
 type FrameText = { readonly t: string; readonly cursor: string | undefined; readonly json: string; readonly retryMs?: number | undefined };
@@ -52,7 +54,6 @@ export function changeFrames(change: Change, log: LogKey, epoch: string): Change
 
 export function changeJson({ channel, key, version, atMs, bytes }: Change, cursor: string): string {
   const head = `"ch":${JSON.stringify(channel)},"k":${JSON.stringify(key)},"ver":${version},"c":"${cursor}","ts":"${new Date(atMs).toISOString()}"`;
-  if (bytes === undefined) return escapeLineBreaks(`{"t":"del",${head}}`);
-  const item = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  return escapeLineBreaks(`{"t":"put",${head},"d":${item}}`);
+  if (bytes === undefined) return `{"t":"del",${head}}`;
+  return `{"t":"put",${head},"d":${textOf(oneLine(bytes))}}`;
 }

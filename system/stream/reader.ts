@@ -1,6 +1,7 @@
 /** A stream read inside the process: an outlet like a socket, whose frames come out one by one. What is not read holds the writing up, as a slow client's socket does. */
 import { Writable } from 'node:stream';
 import type { Frame } from '#system/protocol/frames.ts';
+import { rawMember } from '#system/protocol/raw-json.ts';
 
 export type FrameReader = {
   /** For `hub.open`, with the form `ndjson unchunked` and without headers. */
@@ -61,4 +62,10 @@ const framesIn = (chunk: Buffer | string): Frame[] =>
     .toString()
     .split('\n')
     .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as Frame);
+    .map(frameOf);
+
+/** What is shown of a change or a state are the bytes that the client sent. */
+function frameOf(line: string): Frame {
+  const frame = JSON.parse(line) as Frame;
+  return frame.t === 'put' ? { ...frame, d: rawMember(Buffer.from(line), 'd') } : frame;
+}

@@ -5,7 +5,9 @@
 
 import { type Clock, shownMs } from '#system/clock.ts';
 import type { Channel } from '#system/protocol/channels.ts';
-import { type DeviceRef, deviceKey, type Store } from '#system/store/store.ts';
+import { memberSpans, textOf } from '#system/protocol/json-spans.ts';
+import { jsonText, RawJson, rawMember } from '#system/protocol/raw-json.ts';
+import { type DeviceRef, deviceKey, type LatestLocation, type Store } from '#system/store/store.ts';
 import { encodeFrame } from './encode.ts';
 import { drained, type Subscriber } from './subscriber.ts';
 import { turn, writesPerTurn } from './topics.ts';
@@ -154,9 +156,18 @@ type State = { readonly seenAtMs: number; readonly d: Readonly<Record<string, un
 async function readState({ store }: Kit, ref: DeviceRef): Promise<State> {
   const [presence, latest] = await Promise.all([store.readPresence(ref), store.readLatest(ref)]);
   if (presence === undefined && latest === undefined) return undefined;
-  const event = latest && (JSON.parse(Buffer.from(latest.bytes).toString('utf8')) as { recorded_at: string; data: unknown });
-  const location = event && { id: latest.id, recorded_at: event.recorded_at, position: latest.position, ...(event.data as object) };
+  const location = latest && locationOf(latest);
   return { seenAtMs: presence?.seenAtMs ?? 0, d: { presence: presence?.online === true ? 'online' : 'offline', ...(location && { location }) } };
+}
+
+/** The service's own members come first and once: what a device says by one of their names is told at the location's route only. */
+function locationOf({ id, position, bytes }: LatestLocation): RawJson {
+  const { recorded_at } = JSON.parse(textOf(bytes)) as { readonly recorded_at: string };
+  const own = { id, recorded_at, position };
+  const data = Buffer.from((rawMember(bytes, 'data') as RawJson).text);
+  const said = memberSpans(data, 0).filter(({ key }) => !(key in own));
+  const parts = said.map(({ whole }) => textOf(data.subarray(whole.start, whole.end)));
+  return new RawJson(`{${[jsonText(own).slice(1, -1), ...parts].join(',')}}`);
 }
 
 function tell({ push, clock }: Kit, subscriber: Subscriber, device: string, state: State): void {

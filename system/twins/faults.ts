@@ -30,6 +30,7 @@ const noticeIngest = (deps: PlainDeps): PlainDeps => ({
 const pretend = (accepted: number): AppendReceipt & { kind: 'appended' } => ({ kind: 'appended', accepted, duplicate: 0, position: '0000000000000001' });
 
 let appended = 0;
+const rewritten = (json: Uint8Array): Uint8Array => Buffer.from(JSON.stringify(JSON.parse(Buffer.from(json).toString('utf8'))));
 const keptBombs: Buffer[] = [];
 const keptBombBytes = 8 * 2 ** 20;
 
@@ -67,6 +68,29 @@ export const faults: readonly Fault[] = [
     breaks: ['R1', 'R2'],
     about: 'acknowledges every twentieth batch and stores nothing of it',
     apply: withStore((store) => ({ append: (command) => (++appended % 20 === 0 ? Promise.resolve(pretend(command.events.length)) : store.append(command)) })),
+  },
+  {
+    name: 'rewrites-what-it-keeps',
+    breaks: ['R73'],
+    about: 'stores items and events as it would write what it read in them',
+    apply: withStore((store) => ({
+      append: (command) => store.append({ ...command, events: command.events.map((event) => ({ ...event, bytes: rewritten(event.bytes) })) }),
+      change: (command) => store.change(command.bytes === undefined ? command : { ...command, bytes: rewritten(command.bytes) }),
+    })),
+  },
+  {
+    name: 'rewrites-what-it-shows',
+    breaks: ['R73'],
+    about: 'parses the JSON of its answers and writes it anew, but for items and their changes',
+    apply: (deps) => ({
+      ...deps,
+      customise: (app) =>
+        app.addHook('onSend', async (request, reply, payload) =>
+          typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('application/json') && !request.url.startsWith('/v1/sync/')
+            ? JSON.stringify(JSON.parse(payload))
+            : payload,
+        ),
+    }),
   },
   {
     name: 'counts-wrongly',
