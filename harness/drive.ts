@@ -5,7 +5,7 @@ import { EvennessFold } from '#harness/metrics/fold-evenness.ts';
 import { Watch, type WatchedProcess } from '#harness/metrics/watch.ts';
 import { connectionOf } from '#harness/pacing/fleet-connections.ts';
 import type { WorkerLag } from '#harness/run-result.ts';
-import { chainsOf } from '#harness/scenario.ts';
+import { chainsOf, thinkTimesOf } from '#harness/scenario.ts';
 import type { DeviceCredentials } from '#harness/target/operation.ts';
 import { createFaults } from './drive-faults.ts';
 import { drivePhases } from './drive-phases.ts';
@@ -85,6 +85,7 @@ export function engineInputOf({ scenario, target, phases, listening, ...input }:
     ...(fleet.retry === undefined ? {} : { retry: { ...fleet.retry, afterMs: fleet.retry.afterMs ?? retryAfterMsDefault } }),
     goodWithinMs: fleet.goodWithinMs ?? input.timeoutMs,
     chains: chainsOf(scenario.chains),
+    thinkTimes: thinkTimesOf(scenario.chains),
     phases,
     spoiledAboveMs,
     lateAboveMs,

@@ -2,17 +2,17 @@
 import { randomInt } from 'node:crypto';
 import type { EngineName } from '#harness/command/run-options.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
-import type { Scenario } from '#harness/scenario.ts';
+import { type Scenario, trafficOf } from '#harness/scenario.ts';
 
 /** k6 knows one spacing: the plan that it is held to, and whose hash is in the report, says so. */
 export const phasesFor = (scenario: Scenario, engine: EngineName | undefined): readonly ArrivalPhase[] =>
-  scenario.phases.map(({ name, measured, durationSeconds, rate, spacing, traffic }) => ({
-    name,
-    measured,
-    durationSeconds,
-    rate,
-    spacing: engine === 'k6' ? 'uniform' : (spacing ?? 'poisson'),
-    traffic: traffic ?? [{ chain: 'ingest', weight: 1 }],
+  scenario.phases.map((phase) => ({
+    name: phase.name,
+    measured: phase.measured,
+    durationSeconds: phase.durationSeconds,
+    rate: phase.rate,
+    spacing: engine === 'k6' ? 'uniform' : (phase.spacing ?? 'poisson'),
+    traffic: trafficOf(phase),
   }));
 
 const nameAlphabet = '0123456789abcdefghijklmnopqrstuvwxyz';

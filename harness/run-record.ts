@@ -7,7 +7,7 @@ import { describeMachine } from '#harness/metrics/proc.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
 import { planHash } from '#harness/pacing/plan-hash.ts';
 import type { RunRecord } from '#harness/run-result.ts';
-import { chainsOf } from '#harness/scenario.ts';
+import { chainsOf, thinkTimesOf } from '#harness/scenario.ts';
 import type { Target } from '#harness/topology/target.ts';
 
 type Described = Pick<Target, 'url' | 'owned' | 'durability' | 'workers' | 'nodes' | 'balancer'>;
@@ -33,7 +33,7 @@ export function recordOf({ options, folder, startedAt, target, run, phases, wire
     scenario,
     ...(options.fit === undefined ? {} : { fit: options.fit }),
     seed,
-    planHash: planHash({ seed, devices: scenario.fleet.devices, phases, chains: chainsOf(scenario.chains) }),
+    planHash: planHash({ seed, devices: scenario.fleet.devices, phases, chains: chainsOf(scenario.chains), thinkTimes: thinkTimesOf(scenario.chains) }),
     gitRevision: gitRevision(),
     runtime: `node ${process.versions.node}`,
     machine: describeMachine(totalmem(), release()),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readerPlans } from '#harness/engine/streams/plan.ts';
-import { defineScenario } from './scenario.ts';
+import { defineScenario, thinkTimesOf } from './scenario.ts';
 import { runningScenario } from './scenario-clock.ts';
 
 const scenario = defineScenario({
@@ -14,6 +14,14 @@ const scenario = defineScenario({
       { name: 'listening' },
       { name: 'asking', way: { kind: 'poll', everySeconds: 5 } },
       { name: 'loud', way: { kind: 'stream', heartbeatMs: 60_000 } },
+    ],
+  },
+  chains: {
+    visit: [
+      'ingest',
+      { operation: 'ingest', thinkTime: { kind: 'fixed', ms: 400 } },
+      { operation: 'ingest', thinkTime: { kind: 'uniform', fromMs: 5, untilMs: 90 } },
+      { operation: 'ingest', thinkTime: { kind: 'exponential', meanMs: 1000 } },
     ],
   },
   webhooks: [
@@ -37,6 +45,9 @@ const scenario = defineScenario({
 
 test('every duration passes faster, and no rate or number changes', () => {
   const running = runningScenario(scenario);
+  expect(thinkTimesOf(running.chains)).toEqual({
+    visit: { 1: { kind: 'fixed', ms: 40 }, 2: { kind: 'uniform', fromMs: 1, untilMs: 9 }, 3: { kind: 'exponential', meanMs: 100 } },
+  });
   expect(running.phases).toMatchObject([
     {
       durationSeconds: 10,

@@ -53,6 +53,26 @@ const withWebhooks = (webhooks: readonly object[], ...overrides: readonly string
 
 const parseableLaunch = (chain: readonly string[]): unknown => ({ ...good, chains: { ...good.chains, new: chain }, webhooks: [{ name: 'good' }] });
 
+test('think times are checked: where they stand, and in themselves', () => {
+  const chain = (...steps: readonly unknown[]): readonly string[] => lines({ ...good, chains: { launch: steps } });
+  const thought = (thinkTime: object) => ({ operation: 'ingest', thinkTime });
+  expect(chain('authenticate', thought({ kind: 'fixed', ms: 500 }), thought({ kind: 'uniform', fromMs: 5, untilMs: 5 }))).toEqual([]);
+  expect(chain(thought({ kind: 'fixed', ms: 500 }), 'authenticate')).toEqual([
+    expect.stringMatching(/^chains\.launch\[0\]\.thinkTime: stands before .*first step/),
+  ]);
+  expect(chain('authenticate', thought({ kind: 'uniform', fromMs: 9, untilMs: 5 }))).toEqual([
+    'chains.launch[1].thinkTime.untilMs: must not be less than fromMs (9)',
+  ]);
+  expect(chain('authenticate', thought({ kind: 'uniformly' }))).toEqual([
+    expect.stringMatching(/^chains\.launch\[1\]\.thinkTime\.kind: is unknown: .*"uniform"/),
+  ]);
+  expect(chain('authenticate', thought({ kind: 'fixed', ms: 0 }))).toEqual([expect.stringMatching(/^chains\.launch\[1\]\.thinkTime\.ms: /)]);
+  expect(chain('authenticate', { ...thought({ kind: 'fixed', ms: 5 }), operation: 'ingst' })).toEqual([
+    expect.stringContaining('there is no operation "ingst"'),
+  ]);
+  expect(chain('authenticate', 5)).toEqual(['chains.launch[1]: must be a string or object, not 5']);
+});
+
 test('receivers of webhooks are checked, and can be named by thresholds', () => {
   const threshold = ['thresholds[0].metric=webhooks_lost{receiver:good}', 'thresholds[0].expression=count==0'];
   expect(lines(withWebhooks([{ name: 'good' }, { name: 'slow', reaction: { kind: 'slow', ms: 500 } }], ...threshold))).toEqual([]);

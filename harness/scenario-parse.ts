@@ -67,7 +67,7 @@ function parseThresholds(
 }
 
 function chainErrors(scenario: Scenario, operations: readonly string[]): readonly ScenarioError[] {
-  const chains = Object.entries(scenario.chains ?? {});
+  const chains = Object.entries(chainsOf(scenario.chains));
   const unknown = chains.flatMap(([name, chain]) =>
     chain.flatMap((operation, index) =>
       operations.includes(operation)
@@ -75,7 +75,7 @@ function chainErrors(scenario: Scenario, operations: readonly string[]): readonl
         : [{ path: `chains.${name}[${index}]`, message: `there is no operation "${operation}"${offer(operation, operations)}` }],
     ),
   );
-  const known = ['ingest', ...chains.map(([name]) => name)];
+  const known = chains.map(([name]) => name);
   const traffic = scenario.phases.flatMap((phase, at) =>
     (phase.traffic ?? []).flatMap((share, index) =>
       known.includes(share.chain)
@@ -83,7 +83,21 @@ function chainErrors(scenario: Scenario, operations: readonly string[]): readonl
         : [{ path: `phases[${at}].traffic[${index}].chain`, message: `there is no chain "${share.chain}"${offer(share.chain, known)}` }],
     ),
   );
-  return [...unknown, ...traffic];
+  return [...unknown, ...traffic, ...thinkErrors(scenario)];
+}
+
+function thinkErrors({ chains = {} }: Scenario): readonly ScenarioError[] {
+  return Object.entries(chains).flatMap(([name, steps]) =>
+    steps.flatMap((step, index): readonly ScenarioError[] => {
+      if (typeof step === 'string') return [];
+      const { thinkTime } = step;
+      const path = `chains.${name}[${index}].thinkTime`;
+      if (index === 0) return [{ path, message: "stands before a chain's first step, which is due when the plan says: it is for those behind it" }];
+      return thinkTime.kind === 'uniform' && thinkTime.untilMs < thinkTime.fromMs
+        ? [{ path: `${path}.untilMs`, message: `must not be less than fromMs (${thinkTime.fromMs})` }]
+        : [];
+    }),
+  );
 }
 
 function phaseErrors(scenario: Scenario): readonly ScenarioError[] {

@@ -3,7 +3,7 @@ import { mostOf } from '#harness/engine/streams/plan.ts';
 import type { MetricSource } from '#harness/gates/metric.ts';
 import type { ParsedThreshold } from '#harness/gates/threshold.ts';
 import { arrivalCount } from '#harness/pacing/rate.ts';
-import { chainsOf, type Phase, type Scenario } from './scenario.ts';
+import { chainsOf, type Phase, type Scenario, trafficOf } from './scenario.ts';
 
 type Trouble = string | undefined;
 type Looks = (scenario: Scenario, threshold: ParsedThreshold) => Trouble;
@@ -52,8 +52,8 @@ function requestTrouble({ phases, chains }: Scenario, { metric, selector }: Pars
   return `response counts from the plan, and "${operation}" is never the first of a chain, so there would be no sample: ask for its service_ms, or the chain_ms`;
 }
 
-const chainsIn = ({ traffic }: Phase, named: Scenario['chains']): readonly (readonly string[])[] =>
-  (traffic ?? [{ chain: 'ingest' }]).flatMap(({ chain }) => {
+const chainsIn = (phase: Phase, named: Scenario['chains']): readonly (readonly string[])[] =>
+  trafficOf(phase).flatMap(({ chain }) => {
     const operations = chainsOf(named)[chain];
     return operations === undefined ? [] : [operations];
   });

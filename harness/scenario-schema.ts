@@ -63,9 +63,11 @@ function unionErrors(branches: readonly SchemaNode[], value: unknown, path: stri
   return [{ path: joinPath(path, 'kind'), message }];
 }
 
-/** One of several simple types, as a setting may be. */
+/** One of several types without a kind: as a setting may be, or a text or an object. */
 function simpleErrors(branches: readonly SchemaNode[], value: unknown, path: string): readonly ScenarioError[] {
   if (branches.some((branch) => schemaErrors(branch, value, path).length === 0)) return [];
+  const object = branches.find(({ type }) => type === 'object');
+  if (object !== undefined && isRecord(value)) return schemaErrors(object, value, path);
   return [{ path, message: `must be a ${branches.map(({ type }) => type).join(' or ')}, not ${shown(value)}` }];
 }
 

@@ -5,7 +5,7 @@ import { arrivalCount } from '#harness/pacing/rate.ts';
 import { faultTrouble } from '#harness/topology/fault-trouble.ts';
 import { systemTrouble } from '#harness/topology/system-trouble.ts';
 import { limits } from '#system/protocol/limits.ts';
-import type { Scenario } from './scenario.ts';
+import { chainsOf, type Scenario } from './scenario.ts';
 import { scaleOf } from './scenario-clock.ts';
 import type { ScenarioError } from './scenario-schema.ts';
 
@@ -71,9 +71,9 @@ function populationErrors(scenario: Scenario): readonly ScenarioError[] {
   return errors;
 }
 
-function itemErrors({ streams, chains = {}, phases }: Scenario): readonly ScenarioError[] {
+function itemErrors({ streams, chains, phases }: Scenario): readonly ScenarioError[] {
   const errors: ScenarioError[] = [];
-  const writing = Object.entries(chains).filter(([, chain]) => chain.some((operation) => itemOperations.includes(operation)));
+  const writing = Object.entries(chainsOf(chains)).filter(([, chain]) => chain.some((operation) => itemOperations.includes(operation)));
   for (const [name, chain] of writing) {
     if (streams === undefined) errors.push({ path: `chains.${name}`, message: 'writes items, and items belong to users: say streams.users' });
     if (chain.includes('ingest'))

@@ -267,6 +267,20 @@ export const System = Type.Object(
 );
 export type System = Static<typeof System>;
 
+/** Milliseconds from the end of one step to the beginning of the next. */
+const thinkMs = Type.Integer({ minimum: 1, maximum: 600_000 });
+/** How long whoever is behind an arrival thinks before a step. What is drawn follows from the run's seed; of `exponential` no draw is above ten times its mean. */
+export const ThinkTime = Type.Union([
+  Type.Object({ kind: Type.Literal('fixed'), ms: thinkMs }, closed),
+  Type.Object({ kind: Type.Literal('uniform'), fromMs: thinkMs, untilMs: thinkMs }, closed),
+  Type.Object({ kind: Type.Literal('exponential'), meanMs: thinkMs }, closed),
+]);
+export type ThinkTime = Static<typeof ThinkTime>;
+
+/** An operation's name; or with the time that is thought before it, which a chain's first has not: that one is due when the plan says. */
+export const ChainStep = Type.Union([Type.String(), Type.Object({ operation: Type.String(), thinkTime: ThinkTime }, closed)]);
+export type ChainStep = Static<typeof ChainStep>;
+
 const faultAt = { phase: Type.String(), atSeconds: Type.Number({ minimum: 0, maximum: 86_400 }) };
 /** What is done to the service at an instant of a phase. */
 export const Fault = Type.Union([
@@ -304,7 +318,7 @@ export const Scenario = Type.Object(
     system: Type.Optional(System),
     generator: Type.Optional(Type.Object({ workers: Type.Optional(count(16)) }, closed)),
     /** Named chains of operations; `ingest` alone is there without saying. */
-    chains: Type.Optional(Type.Record(Type.String(), Type.Array(Type.String(), { minItems: 1, maxItems: 10 }))),
+    chains: Type.Optional(Type.Record(Type.String(), Type.Array(ChainStep, { minItems: 1, maxItems: 10 }))),
     streams: Type.Optional(Streams),
     webhooks: Type.Optional(Type.Array(WebhookReceiver, { minItems: 1, maxItems: 20 })),
     faults: Type.Optional(Type.Array(Fault, { maxItems: 100 })),
@@ -320,5 +334,25 @@ export function defineScenario(scenario: Scenario): Scenario {
   return scenario;
 }
 
-/** The chains that traffic may name; `ingest` alone is there without saying. */
-export const chainsOf = (named: Scenario['chains']): Readonly<Record<string, readonly string[]>> => ({ ingest: ['ingest'], ...named });
+/** Which chains a phase's arrivals start: each one's `weight` of all. */
+export const trafficOf = ({ traffic = [{ chain: 'ingest', weight: 1 }] }: Pick<Phase, 'traffic'>): NonNullable<Phase['traffic']> => traffic;
+
+type Named = Scenario['chains'];
+const operationOf = (step: ChainStep): string => (typeof step === 'string' ? step : step.operation);
+
+/** The chains that traffic may name, as operations in order; `ingest` alone is there without saying. */
+export const chainsOf = (named: Named = {}): Readonly<Record<string, readonly string[]>> => ({
+  ingest: ['ingest'],
+  ...Object.fromEntries(Object.entries(named).map(([name, steps]) => [name, steps.map(operationOf)])),
+});
+
+/** By chain and place of the step before which is thought; undefined where nobody thinks. */
+export type ThinkTimes = Readonly<Record<string, Readonly<Record<number, ThinkTime>>>>;
+
+export function thinkTimesOf(named: Named = {}): ThinkTimes | undefined {
+  const thought = Object.entries(named).flatMap(([name, steps]) => {
+    const times = steps.flatMap((step, index) => (typeof step === 'string' ? [] : [[index, step.thinkTime] as const]));
+    return times.length === 0 ? [] : [[name, Object.fromEntries(times)] as const];
+  });
+  return thought.length === 0 ? undefined : Object.fromEntries(thought);
+}

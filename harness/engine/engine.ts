@@ -5,6 +5,7 @@
 import type { FleetConnection } from '#harness/pacing/fleet-connections.ts';
 import type { ArrivalPhase, RateSpacing } from '#harness/pacing/plan.ts';
 import type { K6Record, SecondDelta } from '#harness/run-result.ts';
+import type { ThinkTimes } from '#harness/scenario.ts';
 import type { DeviceCredentials, ItemContext } from '#harness/target/operation.ts';
 
 export type { ArrivalPhase, RateSpacing };
@@ -36,6 +37,8 @@ export type EngineInput = {
   readonly goodWithinMs: number;
   /** Chains by name: the operations' names in order. */
   readonly chains: Readonly<Record<string, readonly string[]>>;
+  /** Missing where nobody thinks between two steps. */
+  readonly thinkTimes?: ThinkTimes | undefined;
   readonly phases: readonly ArrivalPhase[];
   /** The generator's own stop longer than this spoils what was due or in flight then. */
   readonly spoiledAboveMs: number;

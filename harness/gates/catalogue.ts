@@ -41,7 +41,12 @@ export const metrics: readonly Metric[] = [
     ...ofTimes,
     source: { kind: 'time', time: 'service', failuresAreWorst: true },
   },
-  { name: 'chain_ms', what: 'planned → success of the last operation', ...ofTimes, source: { kind: 'time', time: 'chain', failuresAreWorst: true } },
+  {
+    name: 'chain_ms',
+    what: 'planned → success of the last operation, without what was thought',
+    ...ofTimes,
+    source: { kind: 'time', time: 'chain', failuresAreWorst: true },
+  },
   { name: 'connect_ms', what: 'connecting, with TLS', ...ofTimes, source: { kind: 'time', time: 'connect', failuresAreWorst: false } },
   { name: 'dispatch_delay_ms', what: 'planned → first byte written', ...ofTimes, source: { kind: 'time', time: 'dispatch_delay', failuresAreWorst: false } },
   {

@@ -4,6 +4,7 @@
  */
 import { countOf, mergeHistograms, type SparseHistogram } from '#harness/metrics/histogram.ts';
 import type { RunResult, TimeName, WebhooksRecord } from '#harness/run-result.ts';
+import { chainsOf, trafficOf } from '#harness/scenario.ts';
 import type { Metric } from './metric.ts';
 import type { JudgedCell, JudgedStreamCell } from './noise.ts';
 
@@ -24,8 +25,8 @@ export function phasesOf(data: Pick<JudgedData, 'phases'>, selector: Readonly<Re
 
 /** The chains that traffic can start, as lists of operations; `ingest` alone is there without saying. */
 export function drivenChains(scenario: RunResult['run']['scenario']): readonly (readonly string[])[] {
-  const named: Readonly<Record<string, readonly string[]>> = { ingest: ['ingest'], ...scenario.chains };
-  const used = new Set(scenario.phases.flatMap((phase) => phase.traffic?.map((share) => share.chain) ?? ['ingest']));
+  const named = chainsOf(scenario.chains);
+  const used = new Set(scenario.phases.flatMap((phase) => trafficOf(phase).map((share) => share.chain)));
   return [...used].map((name) => named[name] ?? [name]);
 }
 

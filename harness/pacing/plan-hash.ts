@@ -1,4 +1,5 @@
 // Names a plan: two runs with the same hash fired the same arrivals at the same instants.
+import type { ThinkTimes } from '#harness/scenario.ts';
 import type { ArrivalPhase } from './plan.ts';
 import { hash32 } from './random.ts';
 import { createSchedule } from './schedule.ts';
@@ -8,6 +9,7 @@ export type Plan = {
   readonly devices: number;
   readonly phases: readonly ArrivalPhase[];
   readonly chains: Readonly<Record<string, readonly string[]>>;
+  readonly thinkTimes?: ThinkTimes | undefined;
 };
 
 /** Instants hashed of each phase: enough to tell another algorithm or another Math.log, and cheap for a plan of a day. */
@@ -19,8 +21,8 @@ const canonical = (value: unknown): string =>
   );
 
 function* wordsOf(plan: Plan): Generator<number> {
-  const { seed, devices, phases, chains } = plan;
-  const text = canonical({ seed, devices, phases, chains });
+  const { seed, devices, phases, chains, thinkTimes } = plan;
+  const text = canonical({ seed, devices, phases, chains, thinkTimes });
   for (let i = 0; i < text.length; i++) yield text.charCodeAt(i);
   for (const [index, phase] of phases.entries()) {
     const schedule = createSchedule(phase, seed, index);

@@ -21,7 +21,7 @@ export function hash32(first: number, second: number, third = 0): number {
 export const chanceOf = (seed: number, arrival: number, purpose: number): number => hash32(seed, arrival, purpose) / 0x1_0000_0000;
 
 /** What a chance is for: two uses of one arrival must not be correlated. */
-export const purposes = { payload: 1, chain: 2 } as const;
+export const purposes = { payload: 1, chain: 2, /** And the step's place. */ think: 16 } as const;
 
 /**
  * sfc32 (Doty-Humphrey, PractRand): 128 bits of state, passes PractRand and BigCrush. Numbers lie in the open interval (0, 1),

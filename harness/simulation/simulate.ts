@@ -18,6 +18,7 @@ export type SimulateOptions = {
   /** By default one `ingest` of one event, judged by status and count. */
   readonly operations?: readonly Operation[];
   readonly chains?: EngineInput['chains'];
+  readonly thinkTimes?: EngineInput['thinkTimes'];
   readonly seed?: number;
   readonly workers?: number;
   readonly devices?: number;
@@ -79,6 +80,7 @@ function inputOf(options: SimulateOptions): EngineInput {
     ...(options.retry === undefined ? {} : { retry: options.retry }),
     goodWithinMs: options.goodWithinMs ?? 10_000,
     chains: options.chains ?? { ingest: ['ingest'] },
+    thinkTimes: options.thinkTimes,
     phases: options.phases,
     spoiledAboveMs: options.spoiledAboveMs ?? 30,
     lateAboveMs: options.lateAboveMs ?? 100,

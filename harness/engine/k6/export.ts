@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExportWay } from '#harness/command/run-options.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
-import { chainsOf, type Scenario, timeoutMsOf } from '#harness/scenario.ts';
+import { chainsOf, type Scenario, thinkTimesOf, timeoutMsOf } from '#harness/scenario.ts';
 import type { DeviceCredentials } from '#harness/target/operation.ts';
 import { bundleScript } from './bundle.ts';
 import { type K6Plan, k6OptionsOf, k6PlanOf } from './k6-plan.ts';
@@ -73,6 +73,7 @@ function planOf({ scenario, phases, seed, run, targetUrl }: ExportInput): K6Plan
     timeoutMs,
     goodWithinMs: fleet.goodWithinMs ?? timeoutMs,
     chains: chainsOf(chains),
+    thinkTimes: thinkTimesOf(chains),
     connection: fleet.connection,
     phases,
   });

@@ -12,7 +12,7 @@ import type { Engine, EngineEvents, EngineInput, EngineOutcome, EngineRun } from
 import type { Operation } from '#harness/target/operation.ts';
 import { bundleScript } from './bundle.ts';
 import { tailSeconds } from './executors.ts';
-import { type K6Plan, k6OptionsOf, k6PlanOf } from './k6-plan.ts';
+import { type K6Plan, k6OptionsOf, k6PlanOf, thinkMsMost } from './k6-plan.ts';
 import { type K6Process, startK6Process } from './k6-process.ts';
 import { SampleFold } from './sample-fold.ts';
 import { SampleReader } from './samples.ts';
@@ -125,7 +125,7 @@ class K6Run implements EngineRun {
   }
 
   #graceMs(): number {
-    return this.#plan.timeoutMs * Math.max(1, ...Object.values(this.#plan.chains).map((chain) => chain.length)) + 1000;
+    return this.#plan.timeoutMs * Math.max(1, ...Object.values(this.#plan.chains).map((chain) => chain.length)) + thinkMsMost(this.#plan) + 1000;
   }
 
   #allEnded(): Promise<unknown> {

@@ -6,6 +6,7 @@ import type { EngineInput } from '#harness/engine/engine.ts';
 import { firstArrivals } from '#harness/pacing/arrivals.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
 import { arrivalCount, peakPerSecond } from '#harness/pacing/rate.ts';
+import { thinkMsMax, thinkMsMean, thinkMsOfChain } from '#harness/pacing/think-time.ts';
 import { type Executor, executorOf } from './executors.ts';
 
 export type K6Phase = {
@@ -29,6 +30,7 @@ export type K6Plan = {
   readonly timeoutMs: number;
   readonly goodWithinMs: number;
   readonly chains: EngineInput['chains'];
+  readonly thinkTimes?: EngineInput['thinkTimes'];
   readonly connectionPerRequest: boolean;
   readonly phases: readonly K6Phase[];
 };
@@ -42,17 +44,31 @@ export type K6Options = Readonly<Record<string, unknown>> & { readonly scenarios
 const coveredMs = 200;
 const vusMin = 100;
 /** A VU takes 0.3 to 0.4 MB. */
-const vusMax = 4000;
+export const vusMax = 4000;
 
-type Covered = Pick<EngineInput, 'chains' | 'timeoutMs'>;
+type Covered = Pick<EngineInput, 'chains' | 'thinkTimes' | 'timeoutMs'>;
 
-/** Rate × how long an arrival may keep its VU: each step of its chain waits for an answer. */
-export function vusOf(phase: Pick<ArrivalPhase, 'rate' | 'durationSeconds' | 'traffic'>, { chains, timeoutMs }: Covered): number {
-  const weight = phase.traffic.reduce((sum, share) => sum + share.weight, 0);
-  const steps = phase.traffic.reduce((sum, share) => sum + share.weight * (chains[share.chain]?.length ?? 0), 0) / weight;
-  const keptSeconds = (steps * Math.min(coveredMs, timeoutMs)) / 1000;
-  return Math.min(vusMax, Math.max(vusMin, Math.ceil(peakPerSecond(phase) * keptSeconds)));
+type Loading = Pick<ArrivalPhase, 'rate' | 'durationSeconds' | 'traffic'>;
+
+/** Rate × how long an arrival may keep its VU: each step of its chain waits for an answer, and some are thought about. */
+export function vusOf(phase: Loading, covered: Covered): number {
+  return Math.min(vusMax, Math.max(vusMin, Math.ceil(peakPerSecond(phase) * keptSeconds(phase, covered))));
 }
+
+function keptSeconds({ traffic }: Loading, { chains, thinkTimes, timeoutMs }: Covered): number {
+  const weight = traffic.reduce((sum, share) => sum + share.weight, 0);
+  const keptMs = ({ chain }: Loading['traffic'][number]): number =>
+    (chains[chain]?.length ?? 0) * Math.min(coveredMs, timeoutMs) + thinkMsOfChain(thinkTimes, chain, thinkMsMean);
+  return traffic.reduce((sum, share) => sum + share.weight * keptMs(share), 0) / weight / 1000;
+}
+
+/** How many VUs think at once in the phase in which most do; k6 can do with `vusMax` of them at most. */
+export const thinkingMost = (phases: readonly Loading[], thinkTimes: EngineInput['thinkTimes']): number =>
+  Math.max(0, ...phases.map((phase) => peakPerSecond(phase) * keptSeconds(phase, { chains: {}, thinkTimes, timeoutMs: 0 })));
+
+/** That nobody's thinking in any chain is longer than, all steps together. */
+export const thinkMsMost = ({ chains, thinkTimes }: Pick<EngineInput, 'chains' | 'thinkTimes'>): number =>
+  Math.max(0, ...Object.keys(chains).map((chain) => thinkMsOfChain(thinkTimes, chain, thinkMsMax)));
 
 type PlanInput = Omit<EngineInput, 'operationsModule' | 'workers' | 'devices' | 'spoiledAboveMs' | 'lateAboveMs' | 'target'> & {
   readonly baseUrl: string;
@@ -60,7 +76,7 @@ type PlanInput = Omit<EngineInput, 'operationsModule' | 'workers' | 'devices' | 
 };
 
 export function k6PlanOf(input: PlanInput): K6Plan {
-  const { run, seed, baseUrl, deviceCount, eventsPerBatch, timeoutMs, goodWithinMs, chains, connection, phases } = input;
+  const { run, seed, baseUrl, deviceCount, eventsPerBatch, timeoutMs, goodWithinMs, chains, thinkTimes, connection, phases } = input;
   const first = firstArrivals(phases);
   let startMs = 0;
   const planned = phases.map((phase, index): K6Phase => {
@@ -78,6 +94,7 @@ export function k6PlanOf(input: PlanInput): K6Plan {
     timeoutMs,
     goodWithinMs,
     chains,
+    ...(thinkTimes === undefined ? {} : { thinkTimes }),
     connectionPerRequest: connection.kind === 'per-request',
     phases: planned,
   };
@@ -89,7 +106,9 @@ export function k6OptionsOf(plan: K6Plan, phases: readonly ArrivalPhase[]): K6Op
   for (const [index, phase] of phases.entries()) {
     const planned = plan.phases[index];
     if (planned === undefined || planned.count === 0) continue;
-    scenarios[phase.name] = executorOf(phase, { startMs: planned.startMs, vus: vusOf(phase, plan), gracefulStopMs: plan.timeoutMs });
+    // The last one's end is the run's: who still thinks then is let go.
+    const thinkMs = index === phases.length - 1 ? 0 : thinkMsMost(plan);
+    scenarios[phase.name] = executorOf(phase, { startMs: planned.startMs, vus: vusOf(phase, plan), gracefulStopMs: plan.timeoutMs + thinkMs });
   }
   return {
     scenarios,

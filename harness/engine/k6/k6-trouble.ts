@@ -1,6 +1,7 @@
 /** What of a scenario k6 cannot do at all. Pure. */
 import { arrivalCount } from '#harness/pacing/rate.ts';
-import type { Scenario } from '#harness/scenario.ts';
+import { type Scenario, thinkTimesOf, trafficOf } from '#harness/scenario.ts';
+import { thinkingMost, vusMax } from './k6-plan.ts';
 
 /** Three numbers of eight bytes an arrival are kept until the end. */
 export const k6ArrivalsMax = 10_000_000;
@@ -9,7 +10,7 @@ const unmeasuredByK6 = /^(dispatch_delay_ms|read_uncertainty_ms)\b/;
 
 /** A sentence, or undefined where k6 can drive it. */
 export function k6Trouble(scenario: Scenario): string | undefined {
-  const { name, fleet, phases, thresholds, streams, webhooks, clock } = scenario;
+  const { name, fleet, phases, thresholds, streams, webhooks, clock, chains } = scenario;
   if (streams !== undefined) {
     return `${name} holds streams, and k6 cannot: it reads a response to its end before the script sees any of it, and an open one occupies a whole VU. Run it with --engine native`;
   }
@@ -22,6 +23,12 @@ export function k6Trouble(scenario: Scenario): string | undefined {
   if (fleet.retry !== undefined) {
     return `${name} has devices that come back (fleet.retry), and with k6 each one that waits would occupy a VU of those that arrivals need. Run it with --engine native`;
   }
+  const thinking = thinkingMost(
+    phases.map((phase) => ({ ...phase, traffic: trafficOf(phase) })),
+    thinkTimesOf(chains),
+  );
+  if (thinking > vusMax)
+    return `${name} has about ${Math.round(thinking).toLocaleString('en-US')} users at once that think, each with k6 in a VU of its own, of which there are at most ${vusMax.toLocaleString('en-US')}. Run it with --engine native, or with a lower rate or shorter thinkTime`;
   const silent = thresholds.find(({ metric }) => unmeasuredByK6.test(metric));
   if (silent !== undefined)
     return `${name} has a threshold on ${silent.metric}, which k6 does not measure, so there would be no sample. Run it with --engine native, or without the threshold`;

@@ -4,6 +4,7 @@ import { afterAcknowledged, arrivalState } from '#harness/engine/engine.ts';
 import { Audit } from '#harness/ledger/audit.ts';
 import { foldCells, timesOf } from '#harness/metrics/fold.ts';
 import { quantileMicros } from '#harness/metrics/histogram.ts';
+import { thinkMsOf } from '#harness/pacing/think-time.ts';
 import type { CellCounts, SecondDelta } from '#harness/run-result.ts';
 import { k6PlanOf } from './k6-plan.ts';
 import { SampleFold } from './sample-fold.ts';
@@ -192,4 +193,23 @@ test('whatever is lost, doubled or late of what k6 says, nothing of a truthful s
       expect(fold.unaccounted.every((count) => count === 0)).toBe(isWhole);
     }),
   );
+});
+
+test('what was thought between two steps is not in the time of the chain', () => {
+  const thinkTimes = { visit: { 1: { kind: 'uniform', fromMs: 100, untilMs: 900 } } } as const;
+  const visits = phases.map((phase) => ({ ...phase, traffic: [{ chain: 'visit', weight: 1 }] }));
+  const visited = {
+    ...plan,
+    chains: { visit: ['ingest', 'ingest'] },
+    thinkTimes,
+    phases: plan.phases.map((phase) => ({ ...phase, traffic: [{ chain: 'visit', weight: 1 }] })),
+  };
+  const fold = new SampleFold({ plan: visited, phases: visits, operations: ['ingest'], originWallMs, startMs, lateAboveMs: 100, hasOneClock: true });
+  for (const { arrival } of all) {
+    const thoughtMs = thinkMsOf(thinkTimes.visit[1], { seed: 1, arrival, step: 1 });
+    fold.add(sampleOf(arrival));
+    fold.add(sampleOf(arrival, { step: 1, afterMs: 50 + thoughtMs + 20 }));
+  }
+  const chain = timesOf(foldCells([fold.finish()]), 'chain');
+  for (const q of [0, 1]) expect((quantileMicros(chain, q) ?? 0) / 1000).toBeCloseTo(70, 0);
 });

@@ -8,6 +8,7 @@ import { EvennessRecorder } from '#harness/engine/native/evenness-recorder.ts';
 import { chainOfArrival } from '#harness/pacing/arrivals.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
 import { createSchedule } from '#harness/pacing/schedule.ts';
+import { thinkMsOf, thinkMsOfChain } from '#harness/pacing/think-time.ts';
 import type { Acknowledgements, EvennessBins, SecondDelta } from '#harness/run-result.ts';
 import { promiseKey } from '#harness/target/item-laws.ts';
 import type { K6Plan } from './k6-plan.ts';
@@ -150,7 +151,9 @@ export class SampleFold {
     this.#keep(sample, endMs);
     this.#count(sample, cell, { endMs, intendedMs });
     const isLast = sample.step === this.#chainOf(phase, arrival).length - 1;
-    if (isLast && sample.outcome === 'good') this.#cells.at(intendedMs, phase.index, operation).time(timeIndex.chain, Math.max(0, endMs - intendedMs), false);
+    if (!isLast || sample.outcome !== 'good') return;
+    const chainMs = endMs - intendedMs - this.#thoughtMs(phase, arrival);
+    this.#cells.at(intendedMs, phase.index, operation).time(timeIndex.chain, Math.max(0, chainMs), false);
   }
 
   /** The first sample of an arrival's step tells of it; another one makes neither another request nor another answer. */
@@ -264,10 +267,20 @@ export class SampleFold {
     return this.#cells.at(intendedMs, phase.index, this.#operations.get(this.#chainOf(phase, arrival)[0] ?? '') ?? 0);
   }
 
-  #chainOf({ index }: Phase, arrival: number): readonly string[] {
+  #chainOf(phase: Phase, arrival: number): readonly string[] {
+    return this.#input.plan.chains[this.#chainNameOf(phase, arrival)] ?? [];
+  }
+
+  #chainNameOf({ index }: Phase, arrival: number): string {
     const { plan } = this.#input;
     const traffic = plan.phases[index]?.traffic ?? [];
-    return plan.chains[traffic[chainOfArrival(traffic, plan.seed, arrival)]?.chain ?? ''] ?? [];
+    return traffic[chainOfArrival(traffic, plan.seed, arrival)]?.chain ?? '';
+  }
+
+  #thoughtMs(phase: Phase, arrival: number): number {
+    const { thinkTimes, seed } = this.#input.plan;
+    if (thinkTimes === undefined) return 0;
+    return thinkMsOfChain(thinkTimes, this.#chainNameOf(phase, arrival), (time, step) => thinkMsOf(time, { seed, arrival, step }));
   }
 
   /** When an arrival was sent, had the one before it of the same device been acknowledged? */

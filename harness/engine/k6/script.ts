@@ -9,6 +9,7 @@ import http, { type RefinedResponse } from 'k6/http';
 import { Trend } from 'k6/metrics';
 import { chainOfArrival } from '#harness/pacing/arrivals.ts';
 import { chanceOf, purposes } from '#harness/pacing/random.ts';
+import { thinkMsOf } from '#harness/pacing/think-time.ts';
 import type { DeviceCredentials, Judgement, Operation, OperationContext } from '#harness/target/operation.ts';
 import { noItems } from '#harness/target/operation.ts';
 import type { K6Phase, K6Plan } from './k6-plan.ts';
@@ -63,12 +64,18 @@ export function createScript(plan: K6Plan, operations: readonly Operation[]): Sc
       items: plan.items ?? noItems,
     };
     for (const [step, operation] of (chain ?? []).entries()) {
+      think(share?.chain ?? '', { arrival, step });
       const judgement = send({ phase, operation, step, context });
       if (judgement.kind !== 'good') return;
       if (judgement.learned === undefined) continue;
       learned.set(deviceIndex, { ...learned.get(deviceIndex), ...judgement.learned });
       context = { ...context, device: deviceOf(deviceIndex) };
     }
+  }
+
+  function think(chain: string, { arrival, step }: { readonly arrival: number; readonly step: number }): void {
+    const time = plan.thinkTimes?.[chain]?.[step];
+    if (time !== undefined) sleep(thinkMsOf(time, { seed: plan.seed, arrival, step }) / 1000);
   }
 
   type Sending = { readonly phase: K6Phase; readonly operation: Operation; readonly step: number; readonly context: OperationContext };

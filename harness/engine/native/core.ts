@@ -46,10 +46,10 @@ export type ThreadLag = Pick<WorkerLag, 'gcMsTotal' | 'gcMsMax' | 'utilisation'>
 function resolveChain(name: string, input: WorkerInput, operations: readonly Operation[]): Chain {
   const steps = input.chains[name];
   if (steps === undefined) throw new Error(`the traffic names the chain "${name}", and there is none of that name`);
-  return steps.map((step) => {
+  return steps.map((step, place) => {
     const index = operations.findIndex((operation) => operation.name === step);
     if (index === -1) throw new Error(`chain "${name}" names the operation "${step}", and the target has none of that name`);
-    return { operation: operations[index]!, index };
+    return { operation: operations[index]!, index, thinkTime: input.thinkTimes?.[name]?.[place] };
   });
 }
 
@@ -81,9 +81,9 @@ export class EngineCore {
     });
   }
 
-  /** When the next arrival is due; Infinity: none is planned. */
+  /** When the next arrival, try or step is due; Infinity: none is planned. */
   get nextDueMs(): number {
-    return this.#nextDueMs;
+    return Math.min(this.#nextDueMs, this.#exchanges.nextLaterMs);
   }
 
   /** Requests that are out or wait for a connection. */
@@ -135,7 +135,7 @@ export class EngineCore {
   turn(): void {
     const nowMs = this.#observe();
     this.#exchanges.expire(nowMs);
-    this.#exchanges.retryDue(nowMs);
+    this.#exchanges.goOn(nowMs);
     this.#fireDue(nowMs);
     this.#exchanges.pool.openDue(nowMs);
   }
@@ -212,6 +212,8 @@ export class EngineCore {
     slot.chain = drive.chains[chainOfArrival(traffic, input.seed, arrival)]!;
     slot.step = 0;
     slot.tries = 1;
+    slot.thoughtMs = 0;
+    slot.isThinking = false;
     slot.phase = drive.phase;
     slot.intendedMs = dueMs;
     slot.dueMs = dueMs;

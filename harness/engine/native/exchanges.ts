@@ -3,6 +3,7 @@
  * cells keep of it. Everything that ends a request goes through `#settle`.
  */
 import { arrivalState } from '#harness/engine/engine.ts';
+import { thinkMsOf } from '#harness/pacing/think-time.ts';
 import { promiseKey } from '#harness/target/item-laws.ts';
 import { type DeviceCredentials, type Judgement, noItems, type OperationResponse } from '#harness/target/operation.ts';
 import { AcknowledgementBook } from './acknowledgement-book.ts';
@@ -10,9 +11,9 @@ import { ArrivalStates } from './arrival-states.ts';
 import { type CellRecord, CellRecorder, timeIndex } from './cell-recorder.ts';
 import { Connection } from './connection.ts';
 import { ConnectionPool } from './connection-pool.ts';
+import { LaterQueue } from './later-queue.ts';
 import { poolLimitsOf } from './pool-limits.ts';
 import { createRequestWriter } from './request-text.ts';
-import { RetryQueue } from './retry-queue.ts';
 import { type Carrier, Deadlines, type Slot, SlotPool } from './slots.ts';
 import type { Stops } from './stops.ts';
 import type { Wire } from './wire/wire.ts';
@@ -45,7 +46,7 @@ export class Exchanges {
   readonly #options: ExchangesOptions;
   readonly #states: ArrivalStates;
   readonly #deadlines = new Deadlines();
-  readonly #retries = new RetryQueue();
+  readonly #later = new LaterQueue();
   readonly #writeRequest: ReturnType<typeof createRequestWriter>;
   readonly #perRequest: boolean;
   /** Of a connection that could not be opened before anything was asked. */
@@ -110,15 +111,16 @@ export class Exchanges {
     }
   }
 
-  /** When the next try is due; Infinity: nobody waits for one. */
-  get nextRetryMs(): number {
-    return this.#retries.nextMs;
+  /** When the next try, or the next step that is thought about, is due; Infinity: nobody waits for one. */
+  get nextLaterMs(): number {
+    return this.#later.nextMs;
   }
 
-  /** Those whose time has come try again. */
-  retryDue(nowMs: number): void {
-    for (let slot = this.#retries.take(nowMs); slot !== undefined; slot = this.#retries.take(nowMs)) {
-      slot.dueMs = slot.retryAtMs;
+  /** Those whose time has come try again, or go on. */
+  goOn(nowMs: number): void {
+    for (let slot = this.#later.take(nowMs); slot !== undefined; slot = this.#later.take(nowMs)) {
+      slot.dueMs = slot.dueAgainMs;
+      slot.isThinking = false;
       this.start(slot, nowMs);
     }
   }
@@ -132,8 +134,7 @@ export class Exchanges {
     this.#isEnding = true;
     this.expire(nowMs);
     for (const slot of [...this.#deadlines]) this.#leave(slot);
-    for (let slot = this.#retries.take(Number.POSITIVE_INFINITY); slot !== undefined; slot = this.#retries.take(Number.POSITIVE_INFINITY))
-      this.#endWithout(slot);
+    for (let slot = this.#later.take(Number.POSITIVE_INFINITY); slot !== undefined; slot = this.#later.take(Number.POSITIVE_INFINITY)) this.#endWaiting(slot);
   }
 
   closeAll(): void {
@@ -260,11 +261,32 @@ export class Exchanges {
     if (next < slot.chain.length) {
       this.#leaveFlight(slot);
       slot.step = next;
+      return this.#takeStep(slot, nowMs);
+    }
+    const chainMs = overMs - slot.intendedMs - slot.thoughtMs;
+    this.cells.at(slot.intendedMs, slot.phase, slot.chain[slot.step]!.index).time(timeIndex.chain, chainMs, spoiled || slot.spoiledBefore);
+    this.#end(slot);
+  }
+
+  /** A chain's next step: at once, or when it has been thought about. */
+  #takeStep(slot: Slot, nowMs: number): void {
+    const { thinkTime } = slot.chain[slot.step]!;
+    if (thinkTime === undefined) {
       slot.dueMs = nowMs;
       return this.start(slot, nowMs);
     }
-    this.cells.at(slot.intendedMs, slot.phase, slot.chain[slot.step]!.index).time(timeIndex.chain, overMs - slot.intendedMs, spoiled || slot.spoiledBefore);
-    this.#end(slot);
+    const thoughtMs = thinkMsOf(thinkTime, { seed: this.#options.input.seed, arrival: slot.context.arrival, step: slot.step });
+    slot.thoughtMs += thoughtMs;
+    slot.dueAgainMs = nowMs + thoughtMs;
+    slot.isThinking = true;
+    if (this.#isEnding) return this.#end(slot);
+    this.#later.add(slot);
+  }
+
+  /** The run ends while it waits. Who only thinks has failed at nothing, and is not counted as one that gave up. */
+  #endWaiting(slot: Slot): void {
+    if (slot.isThinking) this.#end(slot);
+    else this.#endWithout(slot);
   }
 
   #shed(slot: Slot, retryAfterSeconds: number): void {
@@ -280,8 +302,8 @@ export class Exchanges {
     if (retry === undefined || slot.tries >= retry.triesMax || slot.queued || this.#isEnding) return this.#endWithout(slot);
     this.#leaveFlight(slot);
     slot.tries++;
-    slot.retryAtMs = this.#options.nowMs() + (retry.kind === 'honour' && askedMs > 0 ? askedMs : retry.afterMs);
-    this.#retries.add(slot);
+    slot.dueAgainMs = this.#options.nowMs() + (retry.kind === 'honour' && askedMs > 0 ? askedMs : retry.afterMs);
+    this.#later.add(slot);
   }
 
   #endWithout(slot: Slot): void {
@@ -341,7 +363,7 @@ export class Exchanges {
 
   #countNeverFired(slot: Slot): void {
     this.#cellOf(slot).counts.neverFired++;
-    this.queuedUntilMs[slot.phase] = this.#options.nowMs();
+    this.#leftQueue(slot, this.#options.nowMs());
   }
 
   /** The run ends before it is answered or given up. */
@@ -368,7 +390,7 @@ export class Exchanges {
     return slot.inAftermath || this.#options.stops.reached(slot.dueMs);
   }
 
-  /** A slot that waits for another try has left already. */
+  /** A slot that waits for another try, or thinks, has left already. */
   #leaveFlight(slot: Slot): void {
     if (!this.#deadlines.has(slot)) return;
     this.#deadlines.clear(slot);
@@ -405,7 +427,12 @@ export class Exchanges {
     const { counts } = this.#cellOf(slot);
     counts.firedLate++;
     if (this.#isHeld(slot)) counts.heldLate++;
-    this.queuedUntilMs[slot.phase] = nowMs;
+    this.#leftQueue(slot, nowMs);
+  }
+
+  /** Who has thought is due when that is over, perhaps long after its phase: that it was late is no backlog of it. */
+  #leftQueue(slot: Slot, nowMs: number): void {
+    if (slot.thoughtMs === 0) this.queuedUntilMs[slot.phase] = nowMs;
   }
 
   #cellOf(slot: Slot): CellRecord {

@@ -1,4 +1,5 @@
 // State of requests in flight, in objects that are used again: a request allocates no closure, timer or record of its own.
+import type { ThinkTime } from '#harness/scenario.ts';
 import type { DeviceCredentials, ItemContext, Operation } from '#harness/target/operation.ts';
 
 /** Mutable twin of OperationContext: operations see it read-only. */
@@ -15,7 +16,7 @@ export type SlotContext = {
 /** What all requests of a run share. */
 export type SlotContextBase = Pick<SlotContext, 'run' | 'eventsPerBatch' | 'items'>;
 
-export type ChainStep = { readonly operation: Operation; readonly index: number };
+export type ChainStep = { readonly operation: Operation; readonly index: number /** Before this step. */; readonly thinkTime: ThinkTime | undefined };
 export type Chain = readonly ChainStep[];
 
 /** A connection as far as its request needs to know. */
@@ -33,8 +34,11 @@ export class Slot {
   sentAtMs = 0;
   /** Of this arrival, from 1. */
   tries = 1;
-  /** While it waits for another try. */
-  retryAtMs = 0;
+  /** While it waits for another try, or thinks before its next step. */
+  dueAgainMs = 0;
+  /** Before all steps until now. */
+  thoughtMs = 0;
+  isThinking = false;
   deadlineMs = 0;
   /** This try was fired in a stop's aftermath. */
   inAftermath = false;

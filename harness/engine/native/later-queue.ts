@@ -1,12 +1,12 @@
-// Requests that wait for another try, by their instant: a binary heap, since each waits for as long as it was asked to.
+// Arrivals that wait for another try, or think before their next step, by their instant: a binary heap, since each waits for as long as it was asked to.
 import type { Slot } from './slots.ts';
 
-export class RetryQueue {
+export class LaterQueue {
   readonly #heap: Slot[] = [];
 
   /** Infinity where nobody waits. */
   get nextMs(): number {
-    return this.#heap[0]?.retryAtMs ?? Number.POSITIVE_INFINITY;
+    return this.#heap[0]?.dueAgainMs ?? Number.POSITIVE_INFINITY;
   }
 
   add(slot: Slot): void {
@@ -14,7 +14,7 @@ export class RetryQueue {
     let index = heap.push(slot) - 1;
     while (index > 0) {
       const parent = (index - 1) >> 1;
-      if (heap[parent]!.retryAtMs <= slot.retryAtMs) break;
+      if (heap[parent]!.dueAgainMs <= slot.dueAgainMs) break;
       heap[index] = heap[parent]!;
       index = parent;
     }
@@ -25,7 +25,7 @@ export class RetryQueue {
   take(nowMs: number): Slot | undefined {
     const heap = this.#heap;
     const first = heap[0];
-    if (first === undefined || first.retryAtMs > nowMs) return undefined;
+    if (first === undefined || first.dueAgainMs > nowMs) return undefined;
     const last = heap.pop()!;
     if (heap.length > 0) this.#sink(last);
     return first;
@@ -37,8 +37,8 @@ export class RetryQueue {
     for (;;) {
       let child = 2 * index + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && heap[child + 1]!.retryAtMs < heap[child]!.retryAtMs) child++;
-      if (heap[child]!.retryAtMs >= slot.retryAtMs) break;
+      if (child + 1 < heap.length && heap[child + 1]!.dueAgainMs < heap[child]!.dueAgainMs) child++;
+      if (heap[child]!.dueAgainMs >= slot.dueAgainMs) break;
       heap[index] = heap[child]!;
       index = child;
     }
