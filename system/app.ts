@@ -1,6 +1,7 @@
 /** Wires the rooms into a Fastify app. No listen, no globals: tests inject, twins hand in faulty parts, main.ts listens. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { createGunzip } from 'node:zlib';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -26,12 +27,15 @@ import { type Clock, storeMsOf } from './clock.ts';
 import { createDevices } from './devices/devices.ts';
 import { createEndedTokens, type EndedTokensKnown } from './devices/ended-tokens.ts';
 import { createFront, type Front, noFront } from './edge/front.ts';
+import { type ClientError, refuseAsProblems, refuseBytes } from './edge/refusals.ts';
 import type { GraphqlBounds } from './graphql/server.ts';
 import { type Accept, createAccept } from './ingest/accept.ts';
 import { createClocks } from './ingest/clocks.ts';
 import { createPlainIngest } from './plain-ingest.ts';
 import { describeAnswers } from './protocol/answers.ts';
 import { notJson, Problem, type ProblemCode, problemDocument, problems, unauthenticated } from './protocol/errors.ts';
+import { readCodings } from './protocol/headers/codings.ts';
+import { faultOf } from './protocol/headers/head.ts';
 import { limits } from './protocol/limits.ts';
 import { parseJsonText } from './protocol/well-formed.ts';
 import { type AdminControls, adminRoutes } from './routes-admin.ts';
@@ -283,12 +287,15 @@ let requestNumber = 0;
 const requestIdPrefix = Math.random().toString(36).slice(2, 10);
 const newRequestId = (): string => `${requestIdPrefix}${(requestNumber++).toString(36)}`;
 
+/** Node's own answer to a request without Host is no problem: `checkHead` asks for one. */
+const http = { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckMs, requireHostHeader: false };
+
 function createServer(deps: AppDeps, tls?: TlsFiles): FastifyInstance {
   const app = Fastify({
     logger: false,
     bodyLimit: limits.batchBytesMax,
     requestTimeout: requestTimeoutMs,
-    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckMs },
+    http,
     keepAliveTimeout: Math.round(deps.balancerIdleTimeoutMs * keepAliveFactor),
     requestIdHeader: 'x-request-id',
     genReqId: newRequestId,
@@ -297,27 +304,29 @@ function createServer(deps: AppDeps, tls?: TlsFiles): FastifyInstance {
     frameworkErrors: (error: { code: string }, request: FastifyRequest, reply: FastifyReply) => refuseAddress({ error, request, reply }),
     forceCloseConnections: 'idle',
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', useDefaults: false } },
-    clientErrorHandler: (error: Error & { code?: string }, socket: import('node:net').Socket) => {
-      if (!socket.writable) return;
-      const code: ProblemCode = error.code === 'HPE_HEADER_OVERFLOW' ? 'headers-too-large' : 'bad-request';
-      const document = problemDocument({ code, detail: 'The bytes are not an HTTP/1.1 request.', instance: '/', requestId: 'none' });
-      const body = JSON.stringify(document);
-      socket.end(
-        `HTTP/1.1 ${document.status} Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-      );
-    },
-    ...(tls === undefined ? {} : { https: tls }),
+    clientErrorHandler: (error: ClientError, socket: Socket) => refuseBytes(error, socket, newRequestId()),
+    ...(tls === undefined ? {} : { https: { ...http, ...tls } }),
   } as object) as unknown as FastifyInstance;
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit: limits.unpackedBytesMax }, parseJson);
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply));
   app.setNotFoundHandler((request, reply) => sendProblem(request, reply, new Problem('not-found', `No route ${request.method} ${pathOf(request)}.`)));
+  app.addHook('onRequest', checkHead);
+  refuseAsProblems(app.server, newRequestId);
   app.addHook('onSend', (request, reply, _payload, done) => {
     reply.header('x-request-id', request.id);
     if (deps.isClosing()) reply.header('connection', 'close');
     done();
   });
   return app;
+}
+
+function checkHead({ raw }: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+  const { headers, rawHeaders, httpVersionMajor, httpVersionMinor } = raw;
+  const fault = faultOf({ isHttp10: httpVersionMajor === 1 && httpVersionMinor === 0, headers, rawHeaders });
+  if (fault === undefined) return done();
+  if (fault.isLast) reply.header('connection', 'close');
+  done(new Problem(fault.code, fault.detail));
 }
 
 /** What no route was found for, since the address itself is none: no hook runs for it. */
@@ -337,7 +346,7 @@ function refuseAddress({
 
 function parseJson(request: FastifyRequest, body: Buffer | string, done: (error: Error | null, body?: unknown) => void): void {
   const bytes = body as Buffer;
-  if (request.headers['content-encoding'] === undefined && bytes.length > limits.batchBytesMax) {
+  if (readCodings(request.headers['content-encoding']).length === 0 && bytes.length > limits.batchBytesMax) {
     done(new Problem('body-too-large', `A body has at most ${limits.batchBytesMax} bytes.`));
   } else if (request.routeOptions.config.keepsBytes === true) done(null, bytes);
   else {
@@ -348,10 +357,13 @@ function parseJson(request: FastifyRequest, body: Buffer | string, done: (error:
 }
 
 /** gzip only, with its bound enforced while it unpacks, so that a bomb costs what it may unpack and no more. */
-async function unpack(request: FastifyRequest, _reply: FastifyReply, payload: NodeJS.ReadableStream): Promise<NodeJS.ReadableStream> {
-  const encoding = request.headers['content-encoding'];
-  if (encoding === undefined || encoding === 'identity') return payload;
-  if (encoding !== 'gzip') throw new Problem('unsupported-media', `The encoding ${encoding.slice(0, 40)} is not supported; gzip is.`);
+async function unpack(request: FastifyRequest, reply: FastifyReply, payload: NodeJS.ReadableStream): Promise<NodeJS.ReadableStream> {
+  const codings = readCodings(request.headers['content-encoding']);
+  if (codings.length === 0) return payload;
+  if (codings.length > 1 || codings[0] !== 'gzip') {
+    reply.header('accept-encoding', 'gzip, identity');
+    throw new Problem('unsupported-media', `The encoding ${codings.join(', ').slice(0, 40)} is not supported; gzip is, by itself.`);
+  }
   const gunzip = createGunzip() as ReturnType<typeof createGunzip> & { receivedEncodedLength?: number };
   let unpackedBytes = 0;
   const { push } = gunzip;

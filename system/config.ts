@@ -4,7 +4,7 @@ import { type AdmissionConfig, admissionSettings } from './config-admission.ts';
 import { type ArchiveConfig, archiveSettings } from './config-archive.ts';
 import { type FilterConfig, filterSettings } from './config-filters.ts';
 import { type WebhookConfig, webhookSettings } from './config-webhooks.ts';
-import { integer, readNetworks, type Setting, text } from './setting.ts';
+import { bearerToken, integer, readNetworks, type Setting, text } from './setting.ts';
 
 export type Config = FilterConfig &
   AdmissionConfig &
@@ -111,7 +111,7 @@ const settings = {
     flag: 'admin-token',
     env: 'HEADROOM_ADMIN_TOKEN',
     about: 'token of the admin listener; made at each start without it',
-    ...text,
+    ...bearerToken,
     byDefault: undefined as string | undefined,
   },
   signingKey: {

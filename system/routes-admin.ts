@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Accounts } from './accounts/accounts.ts';
 import type { Clock } from './clock.ts';
 import { Problem } from './protocol/errors.ts';
+import { readCredentials } from './protocol/headers/credentials.ts';
 import { AccountAnswer, AccountBody, BackupBody } from './protocol/schemas.ts';
 import { digestOf, matchesDigest } from './protocol/secrets.ts';
 import type { Store } from './store/store.ts';
@@ -20,9 +21,10 @@ export type AdminControls = {
 export type AdminDeps = AdminControls & { readonly accounts: Accounts; readonly store: Store; readonly clock: Clock };
 
 export function adminRoutes(app: FastifyInstance, { accounts, adminToken, store, clock, startDrain, restartWorkers }: AdminDeps): void {
-  const expected = digestOf(`Bearer ${adminToken}`);
+  const expected = digestOf(adminToken);
   app.addHook('onRequest', (request, _reply, done) => {
-    const isAdmin = matchesDigest(request.headers.authorization ?? '', expected);
+    const { scheme, token } = readCredentials(request.headers.authorization ?? '') ?? {};
+    const isAdmin = scheme === 'bearer' && token !== undefined && matchesDigest(token, expected);
     done(isAdmin ? undefined : new Problem('unauthenticated', 'Give the admin token as a bearer token.'));
   });
   app.post('/admin/v1/accounts', { schema: { body: AccountBody, response: { 201: AccountAnswer } } }, async (request, reply) => {

@@ -6,8 +6,9 @@ import { limitText, policyText } from './admission/quotas.ts';
 import type { AppDeps } from './app.ts';
 import type { History } from './archive/history.ts';
 import type { Devices, RegisterOutcome } from './devices/devices.ts';
-import { accountOf, sendRaw } from './exchange.ts';
+import { accountOf, isUnchanged, otherVersion, sendRaw } from './exchange.ts';
 import { Problem, unauthenticated } from './protocol/errors.ts';
+import { acceptableTypes } from './protocol/headers/accept.ts';
 import { parseInstant } from './protocol/instant.ts';
 import { textOf } from './protocol/json-spans.ts';
 import { limits } from './protocol/limits.ts';
@@ -15,6 +16,7 @@ import { RawJson, rawMember } from './protocol/raw-json.ts';
 import { AuthenticateAnswer, AuthenticateBody, DeviceParams, HistoryQuery, RegisterBody, TokensBody } from './protocol/schemas.ts';
 import { exportLine, type ShownEvent } from './routes-ingest.ts';
 import type { DeviceRow, HistoryPage, Position } from './store/store.ts';
+import { conditionOf, etagOf } from './sync/conditions.ts';
 
 type Deps = AppDeps & {
   readonly devices: Devices;
@@ -73,11 +75,20 @@ async function authenticate(request: FastifyRequest, reply: FastifyReply, deps: 
   if (!autoRegistration && (await devices.read({ account, device })) === undefined) throw new Problem('not-found', 'This device is not registered.');
   // A device that is not there yet is a registration, by whatever route.
   const beforeChange = () => spendOrThrow(request, reply, deps, 'registration');
-  const outcome = await devices.register({ account, device, secret, trusted: false, user: undefined, attributes: undefined, beforeChange });
+  const outcome = await devices.register({
+    account,
+    device,
+    secret,
+    trusted: false,
+    user: undefined,
+    attributes: undefined,
+    condition: { kind: 'any' },
+    beforeChange,
+  });
   if (outcome.kind === 'unproven') throw unauthenticated();
   if (outcome.kind === 'deleted') throw deleted();
   if (outcome.kind === 'too-often') throw tooOften(reply, outcome.waitMs, deps);
-  if (outcome.row === undefined) throw new Error('a device was authenticated without its row');
+  if (outcome.kind === 'other-version' || outcome.row === undefined) throw new Error('a device was authenticated without its row');
   const { user, generation } = outcome.row;
   const token = tokens.signDevice({ account, device, user, generation, expiresInSeconds: limits.deviceTokenSeconds });
   return {
@@ -103,6 +114,7 @@ async function register(request: FastifyRequest, reply: FastifyReply, deps: Deps
     trusted,
     user,
     attributes,
+    condition: conditionOf(request.headers),
     beforeChange: () => spendOrThrow(request, reply, deps),
   });
   switch (outcome.kind) {
@@ -114,6 +126,8 @@ async function register(request: FastifyRequest, reply: FastifyReply, deps: Deps
       throw tooOften(reply, outcome.waitMs, deps);
     case 'deleted':
       throw deleted();
+    case 'other-version':
+      throw otherVersion(reply, outcome.version);
     case 'unproven':
       throw unauthenticated();
   }
@@ -150,18 +164,12 @@ export async function readableDevice(request: FastifyRequest, { devices }: Pick<
 }
 
 export function sendTagged(request: FastifyRequest, reply: FastifyReply, etag: string, body: () => object): FastifyReply {
-  reply.header('etag', etag);
-  if (isNoneMatched(request.headers['if-none-match'], etag)) return reply.code(304).send();
-  return sendRaw(reply, body());
+  return isUnchanged(request, reply, etag) ? reply.code(304).send() : sendRaw(reply, body());
 }
-
-/** A list of tags, weak ones too (RFC 9110 §13.1.2). */
-const isNoneMatched = (header: string | undefined, etag: string): boolean =>
-  header === '*' || header?.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag) === true;
 
 async function readDevice(request: FastifyRequest, reply: FastifyReply, deps: Deps): Promise<FastifyReply> {
   const row = await readableDevice(request, deps);
-  return sendTagged(request, reply, `"v${row.version}"`, () => shownDevice(row));
+  return sendTagged(request, reply, etagOf(row.version), () => shownDevice(row));
 }
 
 export const shownDevice = ({ device, attributes, user, registeredAtMs, changedAtMs }: DeviceRow & { readonly device: string }) => ({
@@ -210,7 +218,8 @@ async function readHistory(request: FastifyRequest, reply: FastifyReply, deps: D
     includeFiltered: include === 'filtered',
     ...range,
   });
-  if (request.headers.accept?.includes('application/x-ndjson') === true) {
+  const [form] = acceptableTypes(request.headers.accept, ['application/json', 'application/x-ndjson']);
+  if (form === 'application/x-ndjson') {
     if (next !== undefined) reply.header('pagination-token', next);
     return reply.type('application/x-ndjson; charset=utf-8').send(Buffer.concat(events.flatMap(exportLine)));
   }

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppDeps } from './app.ts';
 import { shownMs } from './clock.ts';
 import type { Devices } from './devices/devices.ts';
-import { accountOf } from './exchange.ts';
+import { accountOf, otherVersion } from './exchange.ts';
 import { contextOf } from './pipeline/context.ts';
 import { Problem } from './protocol/errors.ts';
 import { jsonText } from './protocol/raw-json.ts';
@@ -68,18 +68,14 @@ const tokenOf = (device: string): string => Buffer.from(device).toString('base64
 
 async function removeDevice(request: FastifyRequest, reply: FastifyReply, { devices }: Deps): Promise<FastifyReply> {
   const { id: device } = request.params as DeviceParams;
-  const condition = conditionOf(request.headers['if-match'], undefined);
-  if (condition === undefined) throw new Problem('bad-request', 'Give If-Match: "v<version>" or *.');
-  const expected = condition.kind === 'version' ? condition.version : undefined;
-  const outcome = await devices.remove({ account: accountOf(request), device, expected });
+  const outcome = await devices.remove({ account: accountOf(request), device, condition: conditionOf(request.headers) });
   switch (outcome.kind) {
     case 'removed':
       return reply.code(204).send();
     case 'missing':
       throw new Problem('not-found', 'There is no such device.');
     case 'other-version':
-      reply.header('etag', `"v${outcome.version}"`);
-      throw new Problem('precondition-failed', 'The device has another version.');
+      throw otherVersion(reply, outcome.version);
   }
 }
 

@@ -9,6 +9,7 @@ import { createGraphqlServer, type Events, type GraphqlServer, graphqlDefaults }
 import type { DeviceView, Sources, StreamArguments } from './graphql/sources.ts';
 import { Problem } from './protocol/errors.ts';
 import type { Frame } from './protocol/frames.ts';
+import { acceptableTypes } from './protocol/headers/accept.ts';
 import { limits } from './protocol/limits.ts';
 import { escapeLineBreaks } from './protocol/one-line.ts';
 import { jsonText } from './protocol/raw-json.ts';
@@ -16,7 +17,7 @@ import { historyPage } from './routes-devices.ts';
 import { readDeviceIds } from './routes-fleet.ts';
 import { formFor, headersOf, openInnerStream, type StreamDeps, takeOver } from './routes-streams.ts';
 import { readUsageDays } from './routes-usage.ts';
-import { type Form, isChunked, partOf } from './stream/encode.ts';
+import { contentTypes, type Form, isChunked, partOf } from './stream/encode.ts';
 import { lastChunk } from './stream/outlet.ts';
 import { createFrameReader } from './stream/reader.ts';
 import { turn } from './stream/topics.ts';
@@ -54,7 +55,11 @@ async function answer(request: FastifyRequest, reply: FastifyReply, deps: Deps, 
   const keepAlive = (): void => void (socket?.writableNeedDrain === false && socket.write(comment));
   const given = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
   // Packed or not, the body is what it was unpacked to.
-  const { 'content-length': _, 'content-encoding': __, ...sent } = given;
+  const { 'content-length': _, 'content-encoding': __, ...rest } = given;
+  // The engine knows no weights: it gets what may be given, what is liked best first.
+  const types = acceptableTypes(request.headers.accept, graphqlTypes);
+  if (types.length === 0) throw notAcceptable();
+  const sent = request.headers.accept === undefined ? rest : { ...rest, accept: types.join(', ') };
   const body = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : undefined;
   const context = { sources: sourcesFor(request, deps), keepAlive };
   const result = await server.ask({ method: request.method, url: `http://service${request.url}`, headers: sent, body }, context);
@@ -62,8 +67,7 @@ async function answer(request: FastifyRequest, reply: FastifyReply, deps: Deps, 
     const { response } = result;
     // The two answers of the engine that are neither GraphQL nor a problem.
     if (response.status === 415) throw new Problem('unsupported-media', 'Send the query as application/json.');
-    if (response.status === 406)
-      throw new Problem('not-acceptable', 'GraphQL answers as application/graphql-response+json, application/json or text/event-stream.');
+    if (response.status === 406) throw notAcceptable();
     for (const [name, value] of response.headers) if (!ownHeaders.has(name)) reply.header(name, value);
     return reply
       .code(response.status)
@@ -83,6 +87,9 @@ async function answer(request: FastifyRequest, reply: FastifyReply, deps: Deps, 
   void tell({ socket, iterator, headers, form }).catch((error) => deps.log('error', `a subscription: ${String(error)}`));
   return reply;
 }
+
+const graphqlTypes = ['application/json', 'application/graphql-response+json', contentTypes.sse] as const;
+const notAcceptable = () => new Problem('not-acceptable', `GraphQL answers as ${graphqlTypes.join(', ')}.`);
 
 /** What the connection needs is not the engine's to say. */
 const ownHeaders = new Set(['content-length', 'connection', 'content-encoding']);
@@ -176,10 +183,12 @@ function sourcesFor(request: FastifyRequest, deps: Deps): Sources {
   };
 }
 
+/** Who names no type would get JSON, in which there is no subscription. */
+const isEventsAccepted = ({ headers: { accept } }: FastifyRequest): boolean => accept !== undefined && acceptableTypes(accept, [contentTypes.sse]).length > 0;
+
 /** A stream as any other, read inside. */
 async function openFrames(request: FastifyRequest, deps: Deps, { channels, since, heartbeatMs }: StreamArguments): Promise<AsyncIterableIterator<Frame>> {
-  if (!/text\/(event-stream|\*)/.test(request.headers.accept ?? ''))
-    throw new Problem('not-acceptable', 'A subscription is text/event-stream: ask with that Accept.');
+  if (!isEventsAccepted(request)) throw new Problem('not-acceptable', 'A subscription is text/event-stream: ask with that Accept.');
   const { outlet, frames } = createFrameReader();
   const wanted = { names: channels, since: since ?? 'now', heartbeatMs: heartbeatMs ?? undefined };
   await openInnerStream(deps, request.caller as Caller, outlet, wanted);

@@ -9,6 +9,7 @@ import { accountOf } from './exchange.ts';
 import { type Channel, parseChannel } from './protocol/channels.ts';
 import { encodeCursor } from './protocol/cursor.ts';
 import { Problem, unauthenticated } from './protocol/errors.ts';
+import { acceptableTypes } from './protocol/headers/accept.ts';
 import { heartbeatMsMax, limits } from './protocol/limits.ts';
 import { StreamQuery } from './protocol/schemas.ts';
 import { changeTexts, readSince } from './routes-sync.ts';
@@ -192,14 +193,10 @@ function readHeartbeat(asked: number | undefined, maxMs: number): number {
   return asked;
 }
 
-/** The first media type of the list that can be given; NDJSON for anything. */
+/** NDJSON where the client likes both alike. */
 function formatOf(request: FastifyRequest): Format {
-  const accept = request.headers.accept ?? '*/*';
-  for (const range of accept.split(',')) {
-    const type = range.split(';', 1)[0]?.trim().toLowerCase();
-    if (type === contentTypes.sse || type === 'text/*') return 'sse';
-    if (type === contentTypes.ndjson || type === 'application/*' || type === '*/*') return 'ndjson';
-  }
+  const [type] = acceptableTypes(request.headers.accept, [contentTypes.ndjson, contentTypes.sse]);
+  if (type !== undefined) return type === contentTypes.sse ? 'sse' : 'ndjson';
   throw new Problem('not-acceptable', `A stream is ${contentTypes.ndjson} or ${contentTypes.sse}.`);
 }
 

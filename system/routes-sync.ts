@@ -1,7 +1,7 @@
 /** Items, changes, snapshots. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AppDeps } from './app.ts';
-import { sendRaw } from './exchange.ts';
+import { isUnchanged, otherVersion, sendRaw } from './exchange.ts';
 import { channelOf, parseChannel, reservedCollection, reservedItem, snapshotPath } from './protocol/channels.ts';
 import { cursorLength, decodeCursor, encodeCursor } from './protocol/cursor.ts';
 import { notJson, Problem } from './protocol/errors.ts';
@@ -55,18 +55,12 @@ function placeOf(request: FastifyRequest, access: 'read' | 'write'): Place {
   return { log, channel: channel.name };
 }
 
-function conditionFrom(request: FastifyRequest) {
-  const condition = conditionOf(request.headers['if-match'], request.headers['if-none-match']);
-  if (condition === undefined) throw new Problem('bad-request', 'Give If-Match: "v<version>" or *, or If-None-Match: *, and not both.');
-  return condition;
-}
-
 async function putItem(request: FastifyRequest, reply: FastifyReply, { store, clock, bus }: AppDeps): Promise<FastifyReply> {
   const { log, channel } = placeOf(request, 'write');
   const { item } = request.params as ItemParams;
   if (item === reservedItem) throw new Problem('bad-request', `An item may not be called "${reservedItem}": that is where the snapshot is.`);
   const bytes = itemBytesOf(request.body);
-  const result = await store.change({ ...log, channel, key: item, atMs: clock.wallMs(), bytes, condition: conditionFrom(request) });
+  const result = await store.change({ ...log, channel, key: item, atMs: clock.wallMs(), bytes, condition: conditionOf(request.headers) });
   const { version, position, epoch, created } = changed(result, reply);
   bus.poke([log]);
   const cursor = encodeCursor({ epoch, position }, log);
@@ -91,7 +85,7 @@ function itemBytesOf(body: unknown): Uint8Array {
 async function deleteItem(request: FastifyRequest, reply: FastifyReply, { store, clock, bus }: AppDeps): Promise<FastifyReply> {
   const { log, channel } = placeOf(request, 'write');
   const { item } = request.params as ItemParams;
-  const result = await store.change({ ...log, channel, key: item, atMs: clock.wallMs(), bytes: undefined, condition: conditionFrom(request) });
+  const result = await store.change({ ...log, channel, key: item, atMs: clock.wallMs(), bytes: undefined, condition: conditionOf(request.headers) });
   const { version, position, epoch } = changed(result, reply);
   bus.poke([log]);
   return reply.code(204).header('etag', etagOf(version)).header('sync-cursor', encodeCursor({ epoch, position }, log)).send();
@@ -102,8 +96,7 @@ function changed(result: ChangeResult, reply: FastifyReply): Extract<ChangeResul
     case 'changed':
       return result;
     case 'mismatch':
-      if (result.version !== undefined) reply.header('etag', etagOf(result.version));
-      throw new Problem('precondition-failed', result.version === undefined ? 'There is no such item.' : `The item is at version ${result.version}.`);
+      throw otherVersion(reply, result.version);
     case 'missing':
       throw new Problem('not-found', 'There is no such item.');
     case 'full':
@@ -117,9 +110,7 @@ async function getItem(request: FastifyRequest, reply: FastifyReply, { store }: 
   const { item, head, epoch } = await store.readItem({ ...log, channel, key });
   reply.header('sync-cursor', encodeCursor({ epoch, position: head }, log));
   if (item === undefined) throw new Problem('not-found', 'There is no such item.');
-  const etag = etagOf(item.version);
-  reply.header('etag', etag);
-  if (request.headers['if-none-match'] === etag) return reply.code(304).send();
+  if (isUnchanged(request, reply, etagOf(item.version))) return reply.code(304).send();
   return sendRaw(reply, { item: key, version: item.version, updated_at: new Date(item.atMs).toISOString(), data: new RawJson(textOf(item.bytes)) });
 }
 

@@ -18,6 +18,12 @@ export const integer = (minimum: number, maximum: number) => ({
 });
 export const text = { read: (value: string) => (value === '' ? undefined : value), expected: 'a text that is not empty' };
 
+/** As a bearer token is written (RFC 6750, 2.1): another one could not be sent. */
+export const bearerToken = {
+  read: (value: string) => (/^[A-Za-z0-9._~+/-]+=*$/.test(value) ? value : undefined),
+  expected: 'letters, digits and -._~+/, with or without = at its end',
+};
+
 export function readNetworks(value: string): readonly string[] | undefined {
   const networks = value.split(',').map((network) => network.trim());
   try {

@@ -32,10 +32,11 @@ const credentials: Rule = {
     'Whatever is wrong with a credential, the answer is one and the same 401 with WWW-Authenticate, so that nobody learns from it which part was',
     'right.',
     'A token counts only with a signature of this service, and only until it expires or its device is deleted, whichever comes first.',
+    'The scheme is read in any case, as HTTP has it, and a credential has one spelling.',
   ],
   how: [
-    'Eleven credentials are sent to the route of events: none, broken, expired, of a deleted device, with alg none, with a changed signature or',
-    'claims, of an unknown account, with a wrong secret, of another scheme.',
+    'Twelve credentials are sent to the route of events: none, broken, expired, of a deleted device, with alg none, with a changed signature or',
+    'claims, of an unknown account, with a wrong secret, with more behind a right one, of another scheme. The right one under a scheme in lower case is no 401.',
     'The expired token and that of the deleted device are real ones, which were recognised before; a deletion may take the position check to be known.',
     'All have to be 401 with the header, and their bodies, but for the request id, have to be the same.',
   ],
@@ -58,6 +59,7 @@ const credentials: Rule = {
       'changed claims': `Bearer ${head}.${encode({ ...body, exp: 4_102_444_800 })}.${signature}`,
       'an unknown account': basic('nobody', 'x'),
       'a wrong secret': basic(account.account_id, 'wrong'),
+      'more behind a secret': `${secretAuthorization(account)}!!!!`,
       'another scheme': 'Digest a="b"',
     };
     const answers = new Map<string, string>();
@@ -69,6 +71,8 @@ const credentials: Rule = {
       answers.set(JSON.stringify(rest), what);
     }
     hold(answers.size === 1, 'the same body for all', Object.fromEntries(answers));
+    const alive = await client.send(`bearer ${token}`, [eventOf(name('lower-case'))]);
+    hold(alive.status === 202, '202 for a right token under a scheme in lower case', `${alive.status} ${alive.text}`);
   },
 };
 

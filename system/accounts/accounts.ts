@@ -1,5 +1,6 @@
 /** Accounts and the credentials that speak for them. */
 import type { Clock } from '#system/clock.ts';
+import { readBasic, readCredentials } from '#system/protocol/headers/credentials.ts';
 import { digestOf, matchesDigest } from '#system/protocol/secrets.ts';
 import type { AccountRow, Store } from '#system/store/store.ts';
 import { accountOfKey, newAccountId, newPublishableKey, newSecret } from './keys.ts';
@@ -33,17 +34,15 @@ export function createAccounts({ store, tokens, clock }: { readonly store: Store
     }
     return row;
   };
-  const identifyBasic = async (encoded: string): Promise<Caller | undefined> => {
-    const text = Buffer.from(encoded, 'base64').toString('utf8');
-    const colon = text.indexOf(':');
-    const user = colon < 0 ? text : text.slice(0, colon);
-    const password = colon < 0 ? '' : text.slice(colon + 1);
+  const identifyBasic = async (token: string): Promise<Caller | undefined> => {
+    const { user, password } = readBasic(token) ?? {};
+    if (user === undefined) return undefined;
     const keyAccount = accountOfKey(user);
-    if (keyAccount !== undefined && password === '') {
+    if (keyAccount !== undefined && (password === undefined || password === '')) {
       const row = await rowOf(keyAccount);
       return row !== undefined && matchesDigest(user, row.publishableKeyDigest) ? { kind: 'publishable', account: keyAccount } : undefined;
     }
-    if (colon < 0) return undefined;
+    if (password === undefined) return undefined;
     const row = await rowOf(user);
     return row !== undefined && matchesDigest(password, row.secretDigest) ? { kind: 'account', account: user } : undefined;
   };
@@ -60,9 +59,10 @@ export function createAccounts({ store, tokens, clock }: { readonly store: Store
     },
     identify: (authorization) => {
       if (authorization === undefined) return undefined;
-      if (authorization.startsWith('Bearer ')) return tokens.verify(authorization.slice(7));
-      if (authorization.startsWith('Basic ')) return identifyBasic(authorization.slice(6));
-      return undefined;
+      const { scheme, token } = readCredentials(authorization) ?? {};
+      if (token === undefined) return undefined;
+      if (scheme === 'bearer') return tokens.verify(token);
+      return scheme === 'basic' ? identifyBasic(token) : undefined;
     },
   };
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '#system/clock.ts';
 import type { RegisterBody } from '#system/protocol/schemas.ts';
 import { digestOf, matchesDigest } from '#system/protocol/secrets.ts';
-import { type DeviceRow, filledTo, type Store, type TokenEnd } from '#system/store/store.ts';
+import { type DeviceRow, filledTo, meetsVersions, type Store, type TokenEnd, type VersionCondition } from '#system/store/store.ts';
 import { createKnownRegistrations, type KnownRegistrations } from './known.ts';
 
 export type DeviceKey = { readonly account: string; readonly device: string };
@@ -16,6 +16,8 @@ export type RegisterOutcome =
   | { readonly kind: 'known'; readonly changed: false; readonly row: DeviceRow | undefined }
   | { readonly kind: 'unproven' }
   | { readonly kind: 'deleted' }
+  /** Undefined: there is no such device. */
+  | { readonly kind: 'other-version'; readonly version: number | undefined }
   /** This device has changed too often. */
   | { readonly kind: 'too-often'; readonly waitMs: number };
 
@@ -37,8 +39,8 @@ export type DevicesOptions = {
 export type RemoveOutcome = { readonly kind: 'removed' | 'missing' } | { readonly kind: 'other-version'; readonly version: number };
 
 export type Devices = {
-  /** `expected`: only where this is its version. The row stays, so that nobody takes the id again. */
-  readonly remove: (input: DeviceKey & { readonly expected: number | undefined }) => Promise<RemoveOutcome>;
+  /** The row stays, so that nobody takes the id again. */
+  readonly remove: (input: DeviceKey & { readonly condition: VersionCondition }) => Promise<RemoveOutcome>;
   /** `trusted`: the account itself asks, so no device secret is needed. Attributes undefined: only prove or create. */
   readonly register: (
     input: DeviceKey & {
@@ -46,6 +48,8 @@ export type Devices = {
       readonly trusted: boolean;
       readonly user: string | undefined;
       readonly attributes: Registration | undefined;
+      /** Of the registration's version. */
+      readonly condition: VersionCondition;
       /** Before something is written: rejects where the account may not. */
       readonly beforeChange: () => void | Promise<void>;
     },
@@ -89,12 +93,14 @@ async function tryRegister(input: Input, parts: Parts): Promise<RegisterOutcome 
   const { store, clock, quota, known } = parts;
   const key = { account: input.account, device: input.device };
   const text = input.attributes === undefined ? undefined : sorted(input.attributes);
-  if (text !== undefined && known.isKnown({ ...key, secret: input.secret, trusted: input.trusted, user: input.user, text })) return unchanged;
+  const { condition, secret, trusted } = input;
+  if (condition.kind === 'any' && text !== undefined && known.isKnown({ ...key, secret, trusted, user: input.user, text })) return unchanged;
   const learn = text === undefined ? undefined : known.begin(key, text);
   const row = await store.readDevice(key);
-  if (row === undefined) return create(input, parts);
-  if (!input.trusted && (input.secret === undefined || !matchesDigest(input.secret, row.secretDigest))) return { kind: 'unproven' };
+  if (row === undefined) return meetsVersions(condition, undefined) ? create(input, parts) : { kind: 'other-version', version: undefined };
+  if (!trusted && (secret === undefined || !matchesDigest(secret, row.secretDigest))) return { kind: 'unproven' };
   if (row.deleted) return { kind: 'deleted' };
+  if (!meetsVersions(condition, row.version)) return { kind: 'other-version', version: row.version };
   const attributes = input.attributes ?? row.attributes;
   const user = input.user ?? row.user;
   if (user === row.user && (text === undefined || text === sorted(row.attributes))) {
@@ -134,11 +140,11 @@ async function create(input: Input, { store, clock, quota }: Parts): Promise<Reg
   return stored.kind === 'stored' ? { kind: 'created', secret, row } : undefined;
 }
 
-async function tryRemove({ account, device, expected }: Parameters<Devices['remove']>[0], parts: Parts): Promise<RemoveOutcome | undefined> {
+async function tryRemove({ account, device, condition }: Parameters<Devices['remove']>[0], parts: Parts): Promise<RemoveOutcome | undefined> {
   const key = { account, device };
   const row = await parts.store.readDevice(key);
   if (row === undefined || row.deleted) return { kind: 'missing' };
-  if (expected !== undefined && row.version !== expected) return { kind: 'other-version', version: row.version };
+  if (!meetsVersions(condition, row.version)) return { kind: 'other-version', version: row.version };
   const changedAtMs = parts.clock.wallMs();
   const gone: DeviceRow = { ...row, version: row.version + 1, generation: row.generation + 1, deleted: true, changedAtMs, attributes: {} };
   return (await put(key, row, gone, parts)) ? { kind: 'removed' } : undefined;

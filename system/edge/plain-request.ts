@@ -4,6 +4,8 @@
  * plain request, and a real parser's business: this one never says that a request is wrong. Pure.
  */
 
+import { hostPattern } from '#system/protocol/headers/head.ts';
+
 export type PlainRequest = {
   readonly authorization: string;
   readonly requestId: string | undefined;
@@ -36,7 +38,7 @@ const ignored = new Set([
 
 /** Each once, and with a value that fits. */
 const known: Readonly<Record<string, RegExp>> = {
-  host: /^\S+$/,
+  host: hostPattern,
   authorization: /^Bearer \S+$/,
   'content-type': /^application\/json(?:; ?charset=utf-8)?$/i,
   'content-length': /^[1-9]\d{0,5}$/,

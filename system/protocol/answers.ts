@@ -108,7 +108,11 @@ const successes: Readonly<Record<string, Readonly<Record<string, Answer>>>> = {
 
 const problem = (description: string): Answer => ({ description, content: problemContent });
 /** Of every route; a 500 is described nowhere. */
-const refusals = { '4XX': problem('Refused: the problem says why'), 503: problem('Not now: Retry-After says when') };
+const refusals = {
+  '4XX': problem('Refused: the problem says why'),
+  501: problem('A part of HTTP that is not spoken here'),
+  503: problem('Not now: Retry-After says when'),
+};
 
 type Operation = { readonly responses?: object; readonly parameters?: readonly object[] };
 

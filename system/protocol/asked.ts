@@ -19,8 +19,8 @@ const header = (name: string, description: string) => ({ in: 'header', name, des
 const query = (name: string, schema: object, required = false) => ({ in: 'query', name, required, schema });
 
 const conditions = [
-  header('If-Match', '"v<version>" of what is there, or *'),
-  header('If-None-Match', '* where nothing may be there; not together with If-Match'),
+  header('If-Match', 'tags of what may be there, as "v3", "v4", or *'),
+  header('If-None-Match', 'tags of what may not be there, or * where nothing may be'),
 ];
 const idempotency = header('Idempotency-Key', `the same batch under the same key has the same answer; up to ${limits.idempotencyKeyCharactersMax} characters`);
 

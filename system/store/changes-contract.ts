@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Retention } from '#system/store/ordered-changes.ts';
-import { type Change, type ChangeResult, changesStart, type Store } from '#system/store/store.ts';
+import { type Change, type ChangeResult, changesStart, type Store, type Versions } from '#system/store/store.ts';
 
 type Step = { readonly key: string; readonly text: string | undefined };
 const log = { account: 'a', principal: 'user:u' };
@@ -14,6 +14,12 @@ const steps = fc.array(fc.record({ key: fc.constantFrom('k1', 'k2', 'k3', 'k4'),
   maxLength: 60,
 });
 const hour = 3_600_000;
+
+const versions = (among: Versions | undefined, notAmong: Versions | undefined) => ({ kind: 'versions', among, notAmong }) as const;
+const is = (...all: readonly number[]) => versions(all, undefined);
+const isNot = (...all: readonly number[]) => versions(undefined, all);
+const present = versions('any', undefined);
+const absent = versions(undefined, 'any');
 
 const put = (store: Store, { key, text }: Step, atMs = 1000, condition: Parameters<Store['change']>[0]['condition'] = { kind: 'any' }): Promise<ChangeResult> =>
   store.change({ ...log, channel, key, atMs, bytes: text === undefined ? undefined : bytesOf(text), condition });
@@ -193,19 +199,26 @@ function conditions(factory: (retention: Retention) => Promise<Store>): void {
   afterEach(() => store.close());
 
   it('changes an item only where the condition holds', async () => {
-    expect(await put(store, { key: 'k', text: 'a' }, 1, { kind: 'version', version: 1 })).toEqual({ kind: 'mismatch', version: undefined });
-    expect(await put(store, { key: 'k', text: 'a' }, 1, { kind: 'present' })).toEqual({ kind: 'mismatch', version: undefined });
-    expect(await put(store, { key: 'k', text: 'a' }, 1, { kind: 'absent' })).toMatchObject({ kind: 'changed', version: 1, created: true });
-    expect(await put(store, { key: 'k', text: 'b' }, 1, { kind: 'absent' })).toEqual({ kind: 'mismatch', version: 1 });
-    expect(await put(store, { key: 'k', text: 'b' }, 1, { kind: 'version', version: 1 })).toMatchObject({ kind: 'changed', version: 2, created: false });
-    expect(await put(store, { key: 'k', text: undefined }, 1, { kind: 'version', version: 1 })).toEqual({ kind: 'mismatch', version: 2 });
-    expect(await put(store, { key: 'k', text: undefined }, 1, { kind: 'version', version: 2 })).toMatchObject({ kind: 'changed', version: 3 });
-    expect(await put(store, { key: 'k', text: 'c' }, 1, { kind: 'absent' })).toMatchObject({ kind: 'changed', version: 4, created: true });
+    expect(await put(store, { key: 'k', text: 'a' }, 1, is(1))).toEqual({ kind: 'mismatch', version: undefined });
+    expect(await put(store, { key: 'k', text: 'a' }, 1, present)).toEqual({ kind: 'mismatch', version: undefined });
+    expect(await put(store, { key: 'k', text: 'a' }, 1, absent)).toMatchObject({ kind: 'changed', version: 1, created: true });
+    expect(await put(store, { key: 'k', text: 'b' }, 1, absent)).toEqual({ kind: 'mismatch', version: 1 });
+    expect(await put(store, { key: 'k', text: 'b' }, 1, is(1))).toMatchObject({ kind: 'changed', version: 2, created: false });
+    expect(await put(store, { key: 'k', text: undefined }, 1, is(1))).toEqual({ kind: 'mismatch', version: 2 });
+    expect(await put(store, { key: 'k', text: undefined }, 1, is(2))).toMatchObject({ kind: 'changed', version: 3 });
+    expect(await put(store, { key: 'k', text: 'c' }, 1, absent)).toMatchObject({ kind: 'changed', version: 4, created: true });
+    expect(await put(store, { key: 'k', text: 'd' }, 1, is(1, 5))).toEqual({ kind: 'mismatch', version: 4 });
+    expect(await put(store, { key: 'k', text: 'd' }, 1, is())).toEqual({ kind: 'mismatch', version: 4 });
+    expect(await put(store, { key: 'k', text: 'd' }, 1, is(1, 4))).toMatchObject({ kind: 'changed', version: 5 });
+    expect(await put(store, { key: 'k', text: 'e' }, 1, isNot(1, 5))).toEqual({ kind: 'mismatch', version: 5 });
+    expect(await put(store, { key: 'k', text: 'e' }, 1, isNot(1, 4))).toMatchObject({ kind: 'changed', version: 6 });
+    expect(await put(store, { key: 'k', text: 'f' }, 1, versions('any', [6]))).toEqual({ kind: 'mismatch', version: 6 });
+    expect(await put(store, { key: 'other', text: 'f' }, 1, isNot(1))).toMatchObject({ kind: 'changed', version: 1, created: true });
   });
 
   it('of a hundred writers of one version one wins', async () => {
     await put(store, { key: 'k', text: 'a' });
-    const results = await Promise.all(Array.from({ length: 100 }, (_, i) => put(store, { key: 'k', text: `${i}` }, 1, { kind: 'version', version: 1 })));
+    const results = await Promise.all(Array.from({ length: 100 }, (_, i) => put(store, { key: 'k', text: `${i}` }, 1, is(1))));
     expect(results.filter(({ kind }) => kind === 'changed')).toHaveLength(1);
   });
 

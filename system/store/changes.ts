@@ -13,13 +13,22 @@ export type LogKey = { readonly account: string; readonly principal: string };
 export const userPrincipal = (user: string): string => `user:${user}`;
 export const accountPrincipal = 'account';
 
-export type Condition =
+export type Versions = 'any' | readonly number[];
+export type VersionCondition =
   | { readonly kind: 'any' }
-  | { readonly kind: 'absent' }
-  | { readonly kind: 'present' }
-  | { readonly kind: 'version'; readonly version: number }
+  /** Only where the version is one of these, and none of those; undefined: whichever. What is not there has no version. */
+  | { readonly kind: 'versions'; readonly among: Versions | undefined; readonly notAmong: Versions | undefined };
+export type Condition =
+  | VersionCondition
   /** What came through an outbox: applied once, and never after a later one. */
   | { readonly kind: 'later-source'; readonly source: string };
+
+const isAmong = (versions: Versions, version: number | undefined): boolean => version !== undefined && (versions === 'any' || versions.includes(version));
+
+/** Whether what has this version (undefined: what is not there) may be changed. */
+export const meetsVersions = (condition: VersionCondition, version: number | undefined): boolean =>
+  condition.kind === 'any' ||
+  ((condition.among === undefined || isAmong(condition.among, version)) && (condition.notAmong === undefined || !isAmong(condition.notAmong, version)));
 
 /** The change unit: version check + item + change + outbox records for whom the item is shared with. `bytes` undefined deletes. */
 export type ChangeCommand = LogKey & {

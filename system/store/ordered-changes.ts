@@ -25,6 +25,7 @@ import {
   type ItemRead,
   itemsPerPrincipalMax,
   type LogKey,
+  meetsVersions,
   type SnapshotPage,
 } from './changes.ts';
 import { digestKey } from './digest.ts';
@@ -161,13 +162,8 @@ export function applyChange(
 function refusal(condition: Condition, live: ItemRow | undefined, present: ItemRow | undefined): ChangeResult | undefined {
   switch (condition.kind) {
     case 'any':
-      return undefined;
-    case 'absent':
-      return live === undefined ? undefined : { kind: 'mismatch', version: live.version };
-    case 'present':
-      return live === undefined ? { kind: 'mismatch', version: undefined } : undefined;
-    case 'version':
-      return live?.version === condition.version ? undefined : { kind: 'mismatch', version: live?.version };
+    case 'versions':
+      return meetsVersions(condition, live?.version) ? undefined : { kind: 'mismatch', version: live?.version };
     case 'later-source':
       return present?.source === undefined || condition.source > present.source ? undefined : { kind: 'mismatch', version: live?.version };
   }

@@ -236,7 +236,7 @@ export const streamFaults: readonly Fault[] = [
     breaks: ['R41'],
     about: 'changes an item whatever its version',
     apply: withStore((store) => ({
-      change: (command) => store.change(command.condition.kind === 'version' ? { ...command, condition: { kind: 'any' } } : command),
+      change: (command) => store.change(command.condition.kind === 'versions' ? { ...command, condition: { kind: 'any' } } : command),
     })),
   },
   {
