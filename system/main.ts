@@ -68,7 +68,7 @@ async function runSupervisor(config: Config, exitWithParent: boolean): Promise<v
     throw new ConfigError(`--restore-from: ${sentence(error)}`);
   });
   if (epoch !== undefined) log('info', `restored ${config.restoreFrom} into ${config.dataFolder}; the epoch is ${epoch} now`);
-  lookAtData(config);
+  for (const text of lookAtData(config)) log('info', text);
   const ports = await settlePorts(config).catch((error: unknown) => {
     throw new Error(explain(error, config));
   });

@@ -17,11 +17,11 @@ export const closeDataFolder = ({ dataFolder }: Config): readonly string[] => cl
 
 const lookTimeoutMs = 120_000;
 
-/** In a process of its own, which damaged data may end. Throws a sentence that says what is wrong. */
-export function lookAtData({ dataFolder, durability }: Config): void {
+/** In a process of its own, which damaged data may end. Returns a sentence for what was done to them; throws one that says what is wrong. */
+export function lookAtData({ dataFolder, durability }: Config): readonly string[] {
   const look = fileURLToPath(new URL('./store/lmdb/look.ts', import.meta.url));
   const { status, signal, stdout, error } = spawnSync(process.execPath, [look, dataFolder, durability], { encoding: 'utf8', timeout: lookTimeoutMs });
-  if (status === 0) return;
+  if (status === 0) return stdout === '' ? [] : [`${dataFolder}: ${stdout}`];
   if (status === 1) throw new Error(`${dataFolder} cannot be opened: ${stdout}`);
   throw new Error(
     `the data in ${dataFolder} are damaged, or there is no room for them: who opened them ended with ${signal ?? error?.message ?? status}. Make room, or start with another --data folder, and with --restore-from if there is a backup.`,

@@ -3,6 +3,7 @@ import { chmodSync, closeSync, copyFileSync, existsSync, fsyncSync, mkdirSync, o
 import { join } from 'node:path';
 import { closeFolder, privateFileMode, privateFolderMode } from '#system/store/private-folder.ts';
 import { dataFile, isEnvironment } from './data-file.ts';
+import { refuseOtherFormats } from './format.ts';
 import { readEpoch, settleEpoch } from './lmdb-changes.ts';
 import { openTables, type Tables } from './tables.ts';
 
@@ -34,14 +35,26 @@ export async function restoreBackup({ from, to }: { readonly from: string; reado
   closeFolder(to, []);
   mkdirSync(aside, { mode: privateFolderMode });
   copyFileSync(join(from, dataFile), join(aside, dataFile));
-  const tables = openTables(aside, false);
-  const epoch = tables.root.transactionSync(() => settleEpoch(tables, readEpoch(tables)), synchronousCommit);
-  await tables.root.close();
+  const epoch = await renewEpoch(aside).catch((error: unknown) => {
+    rmSync(aside, { recursive: true, force: true });
+    throw error;
+  });
   flush(join(aside, dataFile));
   renameSync(join(aside, dataFile), join(to, dataFile));
   flush(to);
   rmSync(aside, { recursive: true, force: true });
   return epoch;
+}
+
+/** Refuses a backup of a format that this version does not read. */
+async function renewEpoch(folder: string): Promise<string> {
+  const tables = openTables(folder, false);
+  try {
+    refuseOtherFormats(tables);
+    return tables.root.transactionSync(() => settleEpoch(tables, readEpoch(tables)), synchronousCommit);
+  } finally {
+    await tables.root.close();
+  }
 }
 
 function flush(path: string): void {

@@ -45,6 +45,8 @@ export type AppendBatch = {
 
 export type DirectStore = Store & {
   /** Of its time, for other threads. */ readonly anchor: TimeAnchor;
+  /** What became of data of an older format, as a sentence. */
+  readonly migration: string | undefined;
   readonly appendBatch: (batch: AppendBatch) => Promise<readonly AppendResult[]>;
 };
 
@@ -90,7 +92,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
   const seen = openSeen(tables, { ...options, time });
   const marks = createMarks();
   seen.catchUp(readHead(tables).sequence);
-  settleStart(tables, settleTime);
+  const migration = settleStart(tables, settleTime);
   const hotWindowMs = (options.hotWindowHours ?? limits.hotWindowHours) * 3_600_000;
   const { dedupeHours, isArchived = false } = options;
   const sharing = { tables, seen, marks, ages, time, dedupeHours, hotWindowMs, isArchived };
@@ -136,6 +138,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
     ...storeReads(tables, () => closed),
     ackLevel: options.durability,
     anchor,
+    migration,
     storeMs: time.nowMs,
     appendBatch,
     append: appendOne(appendBatch),
@@ -176,11 +179,12 @@ const appendOne =
     return result as AppendResult;
   };
 
-function settleStart(tables: Tables, settleTime: () => void): void {
-  tables.root.transactionSync(() => {
-    settleFormat(tables);
+function settleStart(tables: Tables, settleTime: () => void): string | undefined {
+  return tables.root.transactionSync(() => {
+    const migration = settleFormat(tables);
     settleEpoch(tables, '');
     settleTime();
+    return migration;
   }, commitFlags);
 }
 

@@ -2,7 +2,16 @@
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { digestKey } from '#system/store/digest.ts';
 import { makePrivate } from '#system/store/private-folder.ts';
-import { leaseTokens, type Position, partitionCount, positionStart, type QuotaGrant, type QuotaLease, type QuotaRow } from '#system/store/store.ts';
+import {
+  leaseTokens,
+  type Position,
+  partitionCount,
+  positionStart,
+  type QuotaGrant,
+  type QuotaLease,
+  type QuotaRow,
+  StoreUnavailable,
+} from '#system/store/store.ts';
 import { assertOpenable, fileNames } from './data-file.ts';
 
 export type Table = Database<Buffer, Buffer>;
@@ -47,6 +56,7 @@ export function openTables(folder: string, noSync: boolean): Tables {
     ...binary,
   });
   const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, ...binary });
+  refuseOlderThanFormats(root, table);
   return {
     root,
     log: table('log'),
@@ -62,6 +72,23 @@ export function openTables(folder: string, noSync: boolean): Tables {
     usage: table('usage'),
     archive: table('archive'),
   };
+}
+
+/** Of a database's name, as LMDB keeps it among the keys of the root. */
+const named = (name: string): Buffer => Buffer.from(`${name}\0`);
+
+/**
+ * Format 1 has no number, and neither has what was there before, whose rows of devices are others: read as format 1 they are misread. The
+ * database `archive` is as old as format 1. Before any database is opened, which makes it.
+ */
+function refuseOlderThanFormats(root: Tables['root'], table: (name: string) => Table): void {
+  // A process that ended while it made the databases left some of them, without a row.
+  if (root.doesExist(named('archive')) || !root.doesExist(named('rows')) || readRow(table('rows'), 'head') === undefined) return;
+  void root.close();
+  throw new StoreUnavailable(
+    'corrupt',
+    'The data are older than format 1, and this version cannot read them: start the version that wrote them, read its export, and start this one with another --data folder. Nothing was changed.',
+  );
 }
 
 export function readRow<T>(table: Table, key: string | Buffer): T | undefined {
