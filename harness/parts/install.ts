@@ -1,13 +1,18 @@
 import { adviceFor, findPart, type Installation, installationOf, show } from './find.ts';
 import type { Command } from './managers.ts';
 import type { Part } from './parts.ts';
+import { withProgress } from './progress.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Says of every part where it is, or how to come by it. Changes nothing. */
 export function listParts(parts: readonly Part[], machine: Surroundings): void {
   for (const part of parts) {
     const finding = findPart(part, machine);
-    machine.say(finding.kind === 'found' ? found(part, finding.path) : `${part.name}: missing (${part.purpose}); ${adviceFor(part, finding, machine)}`);
+    machine.say(
+      finding.kind === 'found'
+        ? found(part, finding.path)
+        : `${part.name}: missing (${part.purpose}; ${costsText(part)}); ${adviceFor(part, finding, machine)}`,
+    );
   }
 }
 
@@ -18,13 +23,16 @@ export const wantedParts = (parts: readonly Part[], { names, all }: { readonly n
 /** Resolves to the exit code: 0 when every part is there at the end. */
 export async function installParts(parts: readonly Part[], machine: Surroundings): Promise<number> {
   let missing = 0;
-  for (const part of parts) if (!(await havePart(part, machine))) missing += 1;
+  for (const [index, part] of parts.entries()) if (!(await havePart(part, machine, `${index + 1} of ${parts.length}`))) missing += 1;
   return missing === 0 ? 0 : 1;
 }
 
-const found = (part: Part, path: string): string => `${part.name}: ${path} (${part.purpose})`;
+const found = (part: Part, path: string): string => `${part.name}: ${path} (${part.purpose}; ${costsText(part)})`;
 
-async function havePart(part: Part, machine: Surroundings): Promise<boolean> {
+const costsText = ({ costs: { megabytes, minutes } }: Part): string =>
+  `about ${megabytes} MB, ${minutes < 1 ? `${Math.ceil(minutes * 60)} s` : `${minutes} min`}`;
+
+async function havePart(part: Part, machine: Surroundings, place: string): Promise<boolean> {
   const before = findPart(part, machine);
   if (before.kind === 'found') {
     machine.say(found(part, before.path));
@@ -39,8 +47,8 @@ async function havePart(part: Part, machine: Surroundings): Promise<boolean> {
     machine.say(installation.reason);
     return false;
   }
-  machine.say(`${part.name}: missing (${part.purpose}); installing it`);
-  const installed = await install(installation, machine);
+  machine.say(`${part.name}: missing (${part.purpose}); installing it, ${place}: ${costsText(part)}`);
+  const installed = await withProgress(install(installation, machine), { name: part.name, minutes: part.costs.minutes, say: machine.say });
   const after = findPart(part, machine);
   machine.say(after.kind === 'found' ? found(part, after.path) : afterFailure(part, installed));
   return after.kind === 'found';

@@ -8,6 +8,7 @@ import type { Surroundings } from './surroundings.ts';
 const part: Part = {
   name: 'lamp',
   purpose: 'gives light',
+  costs: { megabytes: 12, minutes: 0.5 },
   variable: 'HEADROOM_LAMP',
   commands: ['lamp', 'lantern'],
   packages: { 'apt-get': ['lamp-bin'], dnf: ['lamp'], apk: ['lamp'], brew: ['--cask', 'lamp'] },
@@ -65,7 +66,10 @@ describe('looking', () => {
     listParts([part], machine);
     machine.programs.add('lamp');
     listParts([part], machine);
-    expect(machine.said).toEqual([`lamp: missing (gives light); install it with: npm run parts (which runs: ${aptInstall})`, 'lamp: /bin/lamp (gives light)']);
+    expect(machine.said).toEqual([
+      `lamp: missing (gives light; about 12 MB, 30 s); install it with: npm run parts (which runs: ${aptInstall})`,
+      'lamp: /bin/lamp (gives light; about 12 MB, 30 s)',
+    ]);
     expect(machine.ran).toEqual([]);
   });
 
@@ -86,7 +90,11 @@ describe('installing', () => {
     const machine = machineWith(['apt-get'], { exitOf: () => 0 });
     expect(await installParts([part], machine)).toBe(0);
     expect(machine.ran).toEqual([aptKnows, aptInstall]);
-    expect(machine.said).toEqual(['lamp: missing (gives light); installing it', `$ ${aptInstall}`, 'lamp: /bin/lamp (gives light)']);
+    expect(machine.said).toEqual([
+      'lamp: missing (gives light); installing it, 1 of 1: about 12 MB, 30 s',
+      `$ ${aptInstall}`,
+      'lamp: /bin/lamp (gives light; about 12 MB, 30 s)',
+    ]);
   });
 
   test('with empty package lists it refreshes first', async () => {
@@ -141,7 +149,7 @@ describe('installing', () => {
     const other: Part = { ...part, name: 'stove', commands: ['stove'], packages: {} };
     const machine = machineWith(['apt-get']);
     expect(await installParts([other, part], machine)).toBe(1);
-    expect(machine.said.at(-1)).toBe('lamp: /bin/lamp (gives light)');
+    expect(machine.said.at(-1)).toBe('lamp: /bin/lamp (gives light; about 12 MB, 30 s)');
   });
 
   test('brew needs no root', async () => {

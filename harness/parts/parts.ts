@@ -6,6 +6,8 @@ export type Part = {
   readonly purpose: string;
   /** Only `npm run test:long` needs it: it takes minutes to build, and comes with --all or by its name. */
   readonly isForLong?: true;
+  /** On disk, with what it brings along; and on two slow cores with a mirror near by, from nothing. Sizes, not claims: a machine may take four times as long. */
+  readonly costs: { readonly megabytes: number; readonly minutes: number };
   /** An environment variable that names the program outright. */
   readonly variable: string;
   /** Names it goes by on PATH, or absolute paths; the first that is there is taken. */
@@ -32,6 +34,7 @@ export const parts = [
   {
     name: 'chromium',
     purpose: 'opens the report page in tests',
+    costs: { megabytes: 360, minutes: 1 },
     variable: 'HEADROOM_CHROMIUM',
     commands: ['chromium', 'chromium-browser', 'google-chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium'],
     packages: { 'apt-get': ['chromium'], dnf: ['chromium'], apk: ['chromium'], pacman: ['chromium'], brew: ['--cask', 'chromium'] },
@@ -39,6 +42,7 @@ export const parts = [
   {
     name: 'haproxy',
     purpose: 'stands before the service in tests and runs with a real balancer',
+    costs: { megabytes: 5, minutes: 0.2 },
     variable: 'HEADROOM_HAPROXY',
     // Debian puts it where an ordinary user's PATH may not lead.
     commands: ['haproxy', '/usr/sbin/haproxy'],
@@ -48,6 +52,7 @@ export const parts = [
     name: 'k6',
     purpose: 'drives requests with --engine k6',
     isForLong: true,
+    costs: { megabytes: 62, minutes: 1.5 },
     variable: 'HEADROOM_K6',
     commands: [builtPath('k6'), 'k6'],
     packages: {},
@@ -57,6 +62,7 @@ export const parts = [
     name: 'kubeconform',
     purpose: 'checks exported manifests in tests',
     isForLong: true,
+    costs: { megabytes: 14, minutes: 0.5 },
     variable: 'HEADROOM_KUBECONFORM',
     commands: [builtPath('kubeconform'), 'kubeconform'],
     packages: {},
@@ -65,6 +71,7 @@ export const parts = [
   {
     name: 'prometheus',
     purpose: 'scrapes the service and runs our rules in tests',
+    costs: { megabytes: 94, minutes: 0.5 },
     variable: 'HEADROOM_PROMETHEUS',
     commands: ['prometheus'],
     packages: prometheusPackages,
@@ -72,6 +79,7 @@ export const parts = [
   {
     name: 'promtool',
     purpose: 'checks and tries our rules in tests',
+    costs: { megabytes: 94, minutes: 0.5 },
     variable: 'HEADROOM_PROMTOOL',
     commands: ['promtool'],
     packages: prometheusPackages,
@@ -80,6 +88,7 @@ export const parts = [
     name: 'versitygw',
     purpose: 'is the S3 store that tests archive into',
     isForLong: true,
+    costs: { megabytes: 80, minutes: 2 },
     variable: 'HEADROOM_VERSITYGW',
     commands: [builtPath('versitygw'), 'versitygw'],
     packages: {},
