@@ -153,6 +153,28 @@ test('a weight of nothing is a refusal', async () => {
   expect([await graphql('application/json;q=0'), await graphql('image/png')]).toEqual([406, 406]);
 });
 
+test.each(['.', '..'])('a part of an address that is "%s" is refused wherever it is a name', async (name) => {
+  const basic = { authorization: `Basic ${publishable}` };
+  const escaped = name.replaceAll('.', '%2e');
+  const registration = JSON.stringify({ platform: 'ios', app_version: '1' });
+  expect((await app.inject({ method: 'POST', url: '/v1/authenticate', headers: basic, payload: { device_id: name } })).statusCode).toBe(400);
+  const said = await speak(
+    `PUT /v1/devices/${escaped} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Basic ${secret}\r\nContent-Type: application/json\r\nContent-Length: ${registration.length}\r\n\r\n${registration}`,
+  );
+  expect(said).toMatch(/^HTTP\/1\.1 400 .*"code":"bad-request"/s);
+  const bearer = { authorization: `Bearer ${user}` };
+  for (const ch of [`sync:${name}`, `device:${name}`])
+    expect([ch, (await app.inject({ method: 'HEAD', url: `/v1/stream?ch=${ch}`, headers: bearer })).statusCode]).toEqual([ch, 400]);
+  const share = { method: 'POST' as const, url: '/v1/shares', headers: bearer };
+  for (const payload of [
+    { collection: name, item: 'x', to: { user: 'v' } },
+    { collection: 'trips', item: name, to: { user: 'v' } },
+  ])
+    expect((await app.inject({ ...share, payload })).statusCode).toBe(400);
+  const token = Buffer.from(name).toString('base64url');
+  expect((await app.inject({ url: `/v1/devices?pagination_token=${token}`, headers: { authorization: `Basic ${secret}` } })).statusCode).toBe(400);
+});
+
 /** What comes back until the connection ends. */
 async function speak(text: string): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1' });

@@ -6,9 +6,10 @@ import { shownMs } from './clock.ts';
 import type { Devices } from './devices/devices.ts';
 import { accountOf, otherVersion } from './exchange.ts';
 import { contextOf } from './pipeline/context.ts';
+import { isDeviceId } from './protocol/channels.ts';
 import { Problem } from './protocol/errors.ts';
 import { jsonText } from './protocol/raw-json.ts';
-import { DeviceParams, DevicesQuery, isDeviceId } from './protocol/schemas.ts';
+import { DeviceParams, DevicesQuery } from './protocol/schemas.ts';
 import { readableDevice, sendTagged, shownDevice } from './routes-devices.ts';
 import { conditionOf } from './sync/conditions.ts';
 

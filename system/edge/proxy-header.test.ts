@@ -42,6 +42,8 @@ test.each([
   ['v1', 'version 2', binary()],
   ['v1', 'another family', line('PROXY TCP5 192.0.2.7 198.51.100.1 1 2')],
   ['v1', 'an address of the other family', line('PROXY TCP4 2001:db8::7 198.51.100.1 1 2')],
+  ['v1', 'a zone', line('PROXY TCP6 fe80::1%eth0 2001:db8::1 1 2')],
+  ['v1', 'a zone of the destination', line('PROXY TCP6 2001:db8::1 fe80::1%1 1 2')],
   ['v1', 'a port too large', line('PROXY TCP4 192.0.2.7 198.51.100.1 65536 2')],
   ['v1', 'a port with a leading zero', line('PROXY TCP4 192.0.2.7 198.51.100.1 01 2')],
   ['v1', 'too few parts', line('PROXY TCP4 192.0.2.7 198.51.100.1 1')],

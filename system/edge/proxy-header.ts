@@ -30,12 +30,15 @@ function parseLine(bytes: Buffer): HeaderParse {
   const line = bytes.toString('latin1', 0, end);
   const [, family, source, destination, sourcePort, destinationPort, ...rest] = line.split(' ');
   if (family === 'UNKNOWN') return { kind: 'header', client: undefined, bytes: end + 2 };
-  const isAddress = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isIPv6 : () => false;
+  const isAddress = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isGlobalForm : () => false;
   const port = portOf(sourcePort);
   if (rest.length > 0 || !isAddress(source ?? '') || !isAddress(destination ?? '') || port === undefined || portOf(destinationPort) === undefined)
     return invalid('its line is not understood');
   return { kind: 'header', client: { address: source as string, port }, bytes: end + 2 };
 }
+
+/** A zone means something on the balancer's own machine alone, and the protocol has none. */
+const isGlobalForm = (text: string): boolean => isIPv6(text) && !text.includes('%');
 
 function portOf(text: string | undefined): number | undefined {
   return text !== undefined && /^(0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined;

@@ -71,7 +71,8 @@ export function networksOf(texts: readonly string[]): BlockList {
     const family = isIP(address);
     const widest = family === 6 ? 128 : 32;
     const prefix = bits === undefined ? widest : Number(bits);
-    if (family === 0 || !Number.isInteger(prefix) || prefix < 0 || prefix > widest) throw new RangeError(`"${text}" is not a network, as 10.0.0.0/8`);
+    if (family === 0 || address.includes('%') || !Number.isInteger(prefix) || prefix < 0 || prefix > widest)
+      throw new RangeError(`"${text}" is not a network, as 10.0.0.0/8`);
     list.addSubnet(address, prefix, family === 6 ? 'ipv6' : 'ipv4');
   }
   return list;

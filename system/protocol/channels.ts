@@ -12,8 +12,16 @@ export const itemPattern = '^[A-Za-z0-9._:-]{1,128}$';
 export const reservedCollection = 'inbox';
 export const reservedItem = 'snapshot';
 
-const collectionName = new RegExp(collectionPattern);
-const deviceName = /^[A-Za-z0-9._:-]{1,64}$/;
+export const devicePattern = '^[A-Za-z0-9._:-]{1,64}$';
+/** No client can send a part of an address that is a dot or two: the URL standard takes it away, with the part before it. */
+export const dots: readonly string[] = ['.', '..'];
+
+const fits = (pattern: string) => {
+  const expression = new RegExp(pattern);
+  return (name: string): boolean => expression.test(name) && !dots.includes(name);
+};
+const isCollection = fits(collectionPattern);
+export const isDeviceId = fits(devicePattern);
 
 /** Undefined for what is no channel. */
 export function parseChannel(name: string): Channel | undefined {
@@ -21,8 +29,8 @@ export function parseChannel(name: string): Channel | undefined {
   if (name === 'devices') return { kind: 'devices', name };
   const colon = name.indexOf(':');
   const rest = name.slice(colon + 1);
-  if (name.startsWith('sync:') && collectionName.test(rest) && rest !== reservedCollection) return { kind: 'collection', name, collection: rest };
-  if (name.startsWith('device:') && deviceName.test(rest)) return { kind: 'device', name, device: rest };
+  if (name.startsWith('sync:') && isCollection(rest) && rest !== reservedCollection) return { kind: 'collection', name, collection: rest };
+  if (name.startsWith('device:') && isDeviceId(rest)) return { kind: 'device', name, device: rest };
   return undefined;
 }
 

@@ -1,16 +1,12 @@
 /** Shapes on the wire: validation, TypeScript types and the OpenAPI description come from these. */
 import { type Static, Type } from 'typebox';
-import { collectionPattern, itemPattern, reservedItem } from './channels.ts';
+import { collectionPattern, devicePattern, dots, itemPattern, reservedItem } from './channels.ts';
 import { limits } from './limits.ts';
 
-const deviceIdPattern = '^[A-Za-z0-9._:-]+$';
-export const DeviceId = Type.String({ minLength: 1, maxLength: limits.deviceIdCharactersMax, pattern: deviceIdPattern });
+export const DeviceId = Type.String({ minLength: 1, maxLength: limits.deviceIdCharactersMax, pattern: devicePattern, not: { enum: dots } });
 
 export const eventTypes = ['location', 'activity', 'battery', 'permission', 'health', 'trip'] as const;
 export type EventType = (typeof eventTypes)[number];
-
-const deviceIdExpression = new RegExp(deviceIdPattern);
-export const isDeviceId = (text: string): boolean => text.length <= limits.deviceIdCharactersMax && deviceIdExpression.test(text);
 
 export const Instant = Type.String({ description: 'RFC 3339', examples: ['2026-11-25T07:00:00.000Z', '2026-11-25T08:00:00+01:00'] });
 const place = { type: 'object', required: ['lat', 'lon'], properties: { lat: { minimum: -90, maximum: 90 }, lon: { minimum: -180, maximum: 180 } } };
@@ -139,8 +135,6 @@ export type UsageAnswer = Static<typeof UsageAnswer>;
 export const BackupBody = Type.Object({ folder: Type.String({ minLength: 1, maxLength: 4000 }) }, { additionalProperties: false });
 export type BackupBody = Static<typeof BackupBody>;
 
-/** No client can send a part that is a dot or two. */
-const dots = ['.', '..'];
 const Collection = Type.String({ pattern: collectionPattern, not: { enum: dots } });
 /** `…/snapshot` is the collection's. */
 const Item = Type.String({ pattern: itemPattern, not: { enum: [...dots, reservedItem] } });

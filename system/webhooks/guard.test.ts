@@ -21,6 +21,13 @@ test.each([
   '::',
   '::1',
   '::127.0.0.1',
+  '::7f00:1',
+  '::1.1.1.1',
+  '::101:101',
+  '::ffff:0:101:101',
+  '4000::1',
+  'e000::1',
+  '::1:0:0:1',
   '::ffff:127.0.0.1',
   '::ffff:a9fe:a9fe',
   '64:ff9b::a9fe:a9fe',
@@ -34,18 +41,21 @@ test.each([
   'ff02::1',
   '2001:db8::1',
   'nonsense',
+  '1:2',
+  '::1]/[',
   '',
 ])('%s is inside', (address) => {
   expect(guard(address)).toBe('forbidden');
 });
 
-test.each(['1.1.1.1', '8.8.8.8', '2606:4700::1111', '172.32.0.1', '100.128.0.1', '::ffff:1.1.1.1'])('%s is outside', (address) => {
+test.each(['1.1.1.1', '8.8.8.8', '2606:4700::1111', '172.32.0.1', '100.128.0.1', '::ffff:1.1.1.1', '::ffff:101:101'])('%s is outside', (address) => {
   expect(guard(address)).toBe('public');
 });
 
 test('a network that is allowed is, in whichever way it is written, and its neighbour is not', () => {
   const some = createGuard(['127.0.0.2/32', 'fd00::/8']);
   expect(['127.0.0.2', '::ffff:127.0.0.2', 'fd12::1'].map(some)).toEqual(['allowed', 'allowed', 'allowed']);
+  expect(['::127.0.0.2', '::7f00:2'].map(some)).toEqual(['forbidden', 'forbidden']);
   expect(['127.0.0.1', '127.0.0.3', 'fe80::1'].map(some)).toEqual(['forbidden', 'forbidden', 'forbidden']);
   expect(() => createGuard(['10.0.0.0/33'])).toThrow();
 });

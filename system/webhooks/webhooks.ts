@@ -44,9 +44,13 @@ export function createWebhooks(options: WebhooksOptions): Webhooks {
   const { store, clock, settings } = options;
   const allowed = (url: string): Promise<boolean> => mayBeTold(url, options);
   return {
-    create: async (account, { url, types, description }, reached) => {
+    create: async (account, { url: given, types, description }, reached) => {
+      const url = sameUrl(given);
+      if (url === undefined) return { kind: 'forbidden-url' };
       // Before the lookup, which costs more than all else; the store asks again.
-      if ((await store.readEndpoints({ account })).length >= endpointsPerAccountMax) return { kind: 'full' };
+      const others = await store.readEndpoints({ account });
+      if (others.length >= endpointsPerAccountMax) return { kind: 'full' };
+      if (isTaken(url, others)) return { kind: 'duplicate-url' };
       if (!(await allowed(url))) return { kind: 'forbidden-url' };
       const nowMs = storeMsOf(clock);
       const base = {
@@ -66,11 +70,15 @@ export function createWebhooks(options: WebhooksOptions): Webhooks {
       await sendHandshake(options, first, token, reached);
       return { kind: 'stored', row: first };
     },
-    change: async (key, patch, reached) => {
-      if (patch.url !== undefined) {
+    change: async (key, { url: given, ...rest }, reached) => {
+      const url = given === undefined ? undefined : sameUrl(given);
+      if (given !== undefined) {
         if ((await store.readEndpoint(key)) === undefined) return { kind: 'missing' };
-        if (!(await allowed(patch.url))) return { kind: 'forbidden-url' };
+        const others = (await store.readEndpoints({ account: key.account })).filter(({ id }) => id !== key.endpoint);
+        if (url !== undefined && isTaken(url, others)) return { kind: 'duplicate-url' };
+        if (url === undefined || !(await allowed(url))) return { kind: 'forbidden-url' };
       }
+      const patch = { ...rest, ...(url === undefined ? {} : { url }) };
       let token: string | undefined;
       const outcome = await update(options, key, (row, nowMs) => {
         const { next, token: fresh } = patched(row, patch, nowMs + settings.handshakeSeconds * 1000);
@@ -123,10 +131,10 @@ function withHandshake(row: Omit<Endpoint, 'handshake' | 'state'>, expiresAtMs: 
 
 /** Another address, or one that comes back, has to prove itself anew. */
 function patched(row: Endpoint, patch: Patch, expiresAtMs: number): { readonly next: Endpoint; readonly token?: string } {
-  const { url = row.url, types = row.types, description = row.description, enabled } = patch;
+  const { url = sameUrl(row.url) ?? row.url, types = row.types, description = row.description, enabled } = patch;
   const next: Endpoint = { ...row, url, types, ...(description === undefined ? {} : { description }) };
   if (enabled === false) return { next: { ...next, state: { kind: 'disabled', reason: 'by-account' } } };
-  const isNew = url !== row.url && row.state.kind !== 'disabled';
+  const isNew = url !== sameUrl(row.url) && row.state.kind !== 'disabled';
   if (!isNew && !(enabled === true && row.state.kind !== 'active')) return { next };
   const { row: fresh, token } = withHandshake(next, expiresAtMs);
   return { next: fresh, token };
@@ -170,10 +178,24 @@ async function update(
   throw new Error(`webhook ${key.endpoint} was changed ${roundsMax} times while it was being changed`);
 }
 
+/**
+ * The one spelling of an address, by the URL standard and without a fragment, which is never sent: two spellings would be
+ * two webhooks that tell one receiver everything twice. Undefined for what is no URL.
+ */
+function sameUrl(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  url.hash = '';
+  return url.href;
+}
+
+/** Rows of before this was so may have another spelling. */
+const isTaken = (url: string, others: readonly Endpoint[]): boolean => others.some((other) => sameUrl(other.url) === url);
+
 /** A name that resolves to nothing now may later: its handshake will show. */
 async function mayBeTold(text: string, { guard, resolve }: WebhooksOptions): Promise<boolean> {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') return false;
+  const url = new URL(text);
+  if (!/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') return false;
   const isTls = url.protocol === 'https:';
   const addresses = await resolve(url.hostname).catch(() => undefined);
   if (addresses === undefined) return isTls;
