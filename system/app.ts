@@ -19,7 +19,7 @@ import type { FoundRoute } from './admission/gate.ts';
 import { type LaneName, laneOf } from './admission/lanes.ts';
 import type { Metered } from './admission/metering.ts';
 import { limitText } from './admission/quotas.ts';
-import { createRouteTable } from './admission/routes.ts';
+import { createRouteTable, type RouteTable } from './admission/routes.ts';
 import { createHistory } from './archive/history.ts';
 import type { Vault } from './archive/vault.ts';
 import type { Bus } from './bus.ts';
@@ -35,10 +35,12 @@ import { createPlainIngest } from './plain-ingest.ts';
 import { describeAnswers } from './protocol/answers.ts';
 import { notJson, Problem, type ProblemCode, problemDocument, problems, unauthenticated } from './protocol/errors.ts';
 import { readCodings } from './protocol/headers/codings.ts';
+import { type CorsPolicy, type CorsSettings, corsDefaults, corsHeaders } from './protocol/headers/cors.ts';
 import { faultOf } from './protocol/headers/head.ts';
 import { limits } from './protocol/limits.ts';
 import { parseJsonText } from './protocol/well-formed.ts';
 import { type AdminControls, adminRoutes } from './routes-admin.ts';
+import { corsHeadersOf, corsPolicyOf, corsRoutes } from './routes-cors.ts';
 import { deviceRoutes } from './routes-devices.ts';
 import { fleetRoutes } from './routes-fleet.ts';
 import { graphqlRoutes } from './routes-graphql.ts';
@@ -82,6 +84,8 @@ export type AppDeps = {
   readonly streamsMax: number;
   /** The defaults without it. */
   readonly admission?: AdmissionSettings;
+  /** The defaults without it. */
+  readonly cors?: CorsSettings;
   /** For twins. */
   readonly admissionOverrides?: AdmissionOverrides;
   /** For accounts with a quota of streams of their own. */
@@ -107,6 +111,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Which credentials may come in; none: open to everybody. */
     callers?: readonly Caller['kind'][];
+    /** Whose pages may read the answers. Default: nobody's where only the account's secret comes in, else everybody's that the settings name. */
+    cors?: CorsPolicy;
     lane?: string;
     /** From the caller's quota of the lane only where something is changed, and by the handler. */
     spendsOnChange?: boolean;
@@ -150,8 +156,11 @@ export const withDefaults = (deps: PlainDeps): AppDeps => ({
 export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<FastifyInstance> {
   const deps = withDefaults(given);
   const { accounts } = deps;
-  const app = createServer(deps, tls);
-  const admission = admitTo(app, deps);
+  const cors = deps.cors ?? corsDefaults;
+  const app = createServer(deps, { tls, cors });
+  const table = createRouteTable();
+  const admission = admitTo(app, { ...deps, table, cors });
+  corsRoutes(app, cors, table);
   app.decorateRequest('caller', undefined);
   const endedTokens = createEndedTokens({
     store: deps.store,
@@ -172,14 +181,7 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     done();
   });
   deps.customise?.(app);
-  await app.register(swagger, {
-    transformObject: (described) => ('openapiObject' in described ? describeAnswers(described.openapiObject) : described.swaggerObject),
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Headroom ingest service', version: '1.0.0' },
-      components: { securitySchemes: { basic: { type: 'http', scheme: 'basic' }, bearer: { type: 'http', scheme: 'bearer' } } },
-    },
-  });
+  await describe(app);
   const settings = deps.admission ?? admissionDefaults;
   const devices = createDevices({
     ...deps,
@@ -218,13 +220,25 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
     serviceRoutes(scope, { ...deps, admission: settings });
     syncRoutes(scope, deps);
     shareRoutes(scope, deps);
-    const streaming = { ...deps, hub, metering, leavePlace: ({ raw }: FastifyRequest) => admission.leave(raw), isEnded: endedTokens.has };
+    const streaming = { ...deps, hub, metering, leavePlace: ({ raw }: FastifyRequest) => admission.leave(raw), isEnded: endedTokens.has, cors };
     streamRoutes(scope, streaming);
     usageRoutes(scope, { ...deps, metering });
     webhookRoutes(scope, { ...deps, endpoints: createWebhooks({ ...deps, ...deps.webhooks }) });
     await graphqlRoutes(scope, { ...streaming, history });
   });
   return app;
+}
+
+/** At /openapi.json. */
+async function describe(app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    transformObject: (described) => ('openapiObject' in described ? describeAnswers(described.openapiObject) : described.swaggerObject),
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Headroom ingest service', version: '1.0.0' },
+      components: { securitySchemes: { basic: { type: 'http', scheme: 'basic' }, bearer: { type: 'http', scheme: 'bearer' } } },
+    },
+  });
 }
 
 type Identified = ReturnType<Accounts['identify']>;
@@ -290,7 +304,12 @@ const newRequestId = (): string => `${requestIdPrefix}${(requestNumber++).toStri
 /** Node's own answer to a request without Host is no problem: `checkHead` asks for one. */
 const http = { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: timeoutCheckMs, requireHostHeader: false };
 
-function createServer(deps: AppDeps, tls?: TlsFiles): FastifyInstance {
+type ServerOptions = {
+  readonly tls?: TlsFiles | undefined /** Whose pages may read what is refused before there is a route; nobody's without it. */;
+  readonly cors?: CorsSettings;
+};
+
+function createServer(deps: AppDeps, { tls, cors }: ServerOptions = {}): FastifyInstance {
   const app = Fastify({
     logger: false,
     bodyLimit: limits.batchBytesMax,
@@ -301,7 +320,7 @@ function createServer(deps: AppDeps, tls?: TlsFiles): FastifyInstance {
     genReqId: newRequestId,
     // A drain announces itself by `Connection: close`; a request that still comes in is answered.
     return503OnClosing: false,
-    frameworkErrors: (error: { code: string }, request: FastifyRequest, reply: FastifyReply) => refuseAddress({ error, request, reply }),
+    frameworkErrors: (error: { code: string }, request: FastifyRequest, reply: FastifyReply) => refuseAddress({ error, request, reply, cors }),
     forceCloseConnections: 'idle',
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', useDefaults: false } },
     clientErrorHandler: (error: ClientError, socket: Socket) => refuseBytes(error, socket, newRequestId()),
@@ -334,13 +353,16 @@ function refuseAddress({
   error,
   request,
   reply,
+  cors,
 }: {
   readonly error: { readonly code: string };
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
+  readonly cors: CorsSettings | undefined;
 }): void {
   const code = error.code === 'FST_ERR_MAX_PARAM_LENGTH' ? 'address-too-long' : 'bad-request';
   reply.header('x-request-id', request.id);
+  if (cors !== undefined) reply.headers(corsHeadersOf(cors, request));
   sendProblem(request, reply, new Problem(code, 'This is not an address of ours.'));
 }
 
@@ -393,10 +415,9 @@ type Admitting = Asking & {
 };
 
 /** Puts the gate before Fastify. What it refuses is counted as what Fastify answers is. */
-function admitTo(app: FastifyInstance, deps: AppDeps): Admission {
-  const table = createRouteTable();
+function admitTo(app: FastifyInstance, { table, cors, ...deps }: AppDeps & { readonly table: RouteTable; readonly cors: CorsSettings }): Admission {
   app.addHook('onRoute', ({ method, url, config }) => {
-    for (const each of [method].flat()) table.add({ method: each, url, lane: config?.lane });
+    for (const each of [method].flat()) table.add({ method: each, url, lane: config?.lane, cors: corsPolicyOf(config) });
   });
   const made = createAdmission({
     leaseQuota: deps.store.leaseQuota,
@@ -407,7 +428,7 @@ function admitTo(app: FastifyInstance, deps: AppDeps): Admission {
     routeOf: table.find,
     onRefused: ({ lane }) => deps.counts?.record(lane.name, 503, 0),
     refuse: (request, response, route, isLast) =>
-      refuse({ request, response, route, isLast: isLast || deps.isClosing(), retryAfter: made.retryAfterSeconds(0) }),
+      refuse({ request, response, route, isLast: isLast || deps.isClosing(), retryAfter: made.retryAfterSeconds(0), cors }),
   });
   made.guard(app.server);
   app.addHook('onClose', () => made.close());
@@ -420,9 +441,10 @@ type Refusing = {
   readonly route: FoundRoute;
   readonly isLast: boolean;
   readonly retryAfter: number;
+  readonly cors: CorsSettings;
 };
 
-function refuse({ request, response, route, isLast, retryAfter }: Refusing): void {
+function refuse({ request, response, route, isLast, retryAfter, cors }: Refusing): void {
   const given = request.headers['x-request-id'];
   const requestId = typeof given === 'string' && /^[\x21-\x7e]{1,200}$/.test(given) ? given : newRequestId();
   const { name: lane } = route.lane;
@@ -434,6 +456,7 @@ function refuse({ request, response, route, isLast, retryAfter }: Refusing): voi
     'content-length': Buffer.byteLength(body),
     'retry-after': String(retryAfter),
     'x-request-id': requestId,
+    ...corsHeaders(cors, { origin: request.headers.origin, method: request.method ?? 'GET', policy: route.cors }),
     ...(isLast ? { connection: 'close' } : {}),
   });
   response.end(body);

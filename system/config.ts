@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { type AdmissionConfig, admissionSettings } from './config-admission.ts';
 import { type ArchiveConfig, archiveSettings } from './config-archive.ts';
+import { type CorsConfig, corsConfigSettings } from './config-cors.ts';
 import { type FilterConfig, filterSettings } from './config-filters.ts';
 import { type WebhookConfig, webhookSettings } from './config-webhooks.ts';
 import { bearerToken, integer, readNetworks, type Setting, text } from './setting.ts';
@@ -9,7 +10,8 @@ import { bearerToken, integer, readNetworks, type Setting, text } from './settin
 export type Config = FilterConfig &
   AdmissionConfig &
   ArchiveConfig &
-  WebhookConfig & {
+  WebhookConfig &
+  CorsConfig & {
     /** Addresses, at least one. */
     readonly hosts: readonly string[];
     readonly port: number;
@@ -227,6 +229,7 @@ const settings = {
     byDefault: 604_800,
   },
   ...webhookSettings,
+  ...corsConfigSettings,
 } satisfies { [K in keyof Config]: Setting<Config[K]> };
 
 export const settingNames = Object.values(settings).map(({ flag, env, about, byDefault, ...rest }) => ({

@@ -123,6 +123,7 @@ const ways: readonly (readonly [name: string, asked: readonly Asked[], plainly: 
   ['a scheme in lower case', [{ scheme: 'bearer' }], 0],
   ['a scheme, and two blanks', [{ scheme: 'Bearer ' }], 0],
   ['a token with a comma', [{ bearer: 'a,b' }], 0],
+  ['a page of another origin', [{ headers: ['Origin: https://app.example'] }], 0],
   ['no Host', [{ hosts: [] }], 0],
   ['two Hosts', [{ hosts: ['a', 'a'] }], 0],
   ['a Host that is none', [{ hosts: ['a/b'] }], 0],

@@ -259,3 +259,112 @@ test('deadlines are the same where the service speaks TLS itself', async () => {
   expect(deadlines(secure.server)).toEqual(deadlines(app.server));
   await secure.close();
 });
+
+describe('pages of other origins', () => {
+  const origin = 'https://app.example';
+  const bearer = () => ({ authorization: `Bearer ${user}`, origin });
+  const allowed = ({ headers }: { readonly headers: Readonly<Record<string, unknown>> }) => headers['access-control-allow-origin'];
+
+  test('read what a token opens, refusals too, with the headers they need', async () => {
+    const answers = await Promise.all([
+      app.inject({ url: '/v1/limits', headers: { origin } }),
+      app.inject({ url: '/openapi.json', headers: { origin } }),
+      app.inject({ url: '/v1/sync/trips', headers: bearer() }),
+      app.inject({ url: '/v1/sync/trips', headers: { origin } }),
+      app.inject({ url: '/v1/sync/trips/none', headers: bearer() }),
+      app.inject({ url: '/v1/sync/trips?limit=0', headers: bearer() }),
+      app.inject({ url: '/nowhere', headers: { origin } }),
+      app.inject({ url: '/%zz', headers: { origin } }),
+      app.inject({ method: 'POST', url: '/v1/events', headers: { authorization: `Bearer ${device}`, origin }, payload: '[{' }),
+      app.inject({ method: 'POST', url: '/v1/authenticate', headers: { origin }, payload: {} }),
+      app.inject({ method: 'POST', url: '/graphql', headers: bearer(), payload: { query: '{ __typename }' } }),
+      app.inject({ method: 'POST', url: '/graphql', headers: { origin }, payload: { query: '{ __typename }' } }),
+      app.inject({ method: 'HEAD', url: '/v1/stream?ch=inbox', headers: bearer() }),
+      app.inject({ url: '/v1/stream?ch=inbox&mode=longpoll&since=nonsense', headers: bearer() }),
+    ]);
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200, 401, 404, 400, 404, 400, 415, 401, 200, 401, 200, 400]);
+    expect(answers.map(allowed)).toEqual(answers.map(() => '*'));
+    for (const { headers } of answers) expect(headers['access-control-expose-headers']).toMatch(/ETag.*RateLimit.*Retry-After.*X-Request-Id/);
+  });
+
+  test('read nothing that only the secret opens, nor what has no credential and tells of the machine', async () => {
+    const authorization = `Basic ${secret}`;
+    const urls = ['/v1/devices', '/v1/export', '/v1/usage', '/v1/webhooks', '/healthz', '/readyz', '/metrics', '/v1/connection'];
+    const answers = await Promise.all(urls.map((url) => app.inject({ url, headers: { authorization, origin } })));
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual(urls.map(() => 200));
+    expect(answers.map(allowed)).toEqual(urls.map(() => undefined));
+  });
+
+  const preflight = (to: FastifyInstance, method: string, url: string, from = origin) =>
+    to.inject({
+      method: 'OPTIONS',
+      url,
+      headers: { origin: from, 'access-control-request-method': method, 'access-control-request-headers': 'authorization,if-match' },
+    });
+
+  test('ask before, and are told by the route that they mean', async () => {
+    for (const [method, url] of [
+      ['PUT', '/v1/sync/trips/x'],
+      ['GET', '/v1/stream?ch=inbox'],
+      ['POST', '/graphql'],
+      ['POST', '/v1/events'],
+      ['PUT', '/v1/devices/d'],
+      ['GET', '/v1/limits'],
+    ] as const) {
+      const answer = await preflight(app, method, url);
+      expect([url, answer.statusCode, answer.body, allowed(answer)]).toEqual([url, 204, '', '*']);
+      expect(answer.headers['access-control-allow-headers']).toMatch(/Authorization.*If-Match/);
+    }
+    for (const [method, url] of [
+      ['GET', '/v1/devices'],
+      ['DELETE', '/v1/devices/d'],
+      ['POST', '/v1/webhooks'],
+      ['GET', '/metrics'],
+    ] as const) {
+      const answer = await preflight(app, method, url);
+      expect([url, answer.statusCode, answer.json().code, allowed(answer)]).toEqual([url, 403, 'forbidden', undefined]);
+    }
+    expect((await preflight(app, 'PATCH', '/v1/sync/trips/x')).statusCode).toBe(404);
+    expect((await app.inject({ method: 'OPTIONS', url: '/v1/limits' })).statusCode).toBe(404);
+  });
+
+  test('are those that the settings name', async () => {
+    const named = await buildApp(depsAlone({ cors: { origins: [origin], secretOrigins: ['https://admin.example'] } }));
+    const from = async (url: string, asking: string | undefined) => {
+      const { headers } = await named.inject({ url, headers: asking === undefined ? {} : { origin: asking } });
+      return [headers['access-control-allow-origin'], headers.vary];
+    };
+    expect(await from('/v1/limits', origin)).toEqual([origin, 'Origin']);
+    expect(await from('/v1/limits', 'https://admin.example')).toEqual([undefined, 'Origin']);
+    expect(await from('/v1/limits', undefined)).toEqual([undefined, 'Origin']);
+    expect(await from('/v1/devices', 'https://admin.example')).toEqual(['https://admin.example', 'Origin']);
+    expect(await from('/v1/devices', origin)).toEqual([undefined, 'Origin']);
+    expect([
+      (await preflight(named, 'GET', '/v1/devices', 'https://admin.example')).statusCode,
+      (await preflight(named, 'GET', '/v1/devices')).statusCode,
+    ]).toEqual([204, 403]);
+    await named.close();
+  });
+
+  test('read that a lane is shed, and when to come back', async () => {
+    const shedding = await buildApp(depsAlone({ admissionOverrides: { letIn: () => 0, takeShare: () => false, holdMs: 0 } }));
+    await shedding.listen({ host: '127.0.0.1', port: 0 });
+    const url = `http://127.0.0.1:${(shedding.server.address() as AddressInfo).port}/v1/sync/trips`;
+    const answer = await fetch(url, { headers: { origin } });
+    expect([answer.status, answer.headers.get('access-control-allow-origin'), answer.headers.get('vary')]).toEqual([503, '*', 'Origin']);
+    expect(answer.headers.get('access-control-expose-headers')).toContain('Retry-After');
+    await answer.body?.cancel();
+    await shedding.close();
+  });
+
+  test('read a stream and a batch’s answer as they come from the socket', async () => {
+    const head = (start: string, more: readonly string[]) => `${[start, 'Host: a', `Origin: ${origin}`, ...more, 'Connection: close'].join('\r\n')}\r\n\r\n`;
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.write(head('GET /v1/stream?ch=inbox HTTP/1.1', [`Authorization: Bearer ${user}`]));
+    const [bytes] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    expect(bytes.toString()).toMatch(
+      /^HTTP\/1\.1 200 OK\r\n.*\r\nvary: Origin\r\naccess-control-allow-origin: \*\r\naccess-control-expose-headers: .*Sync-Epoch/s,
+    );
+  });
+});

@@ -39,10 +39,6 @@ export async function graphqlRoutes(app: FastifyInstance, deps: Deps): Promise<v
       url: '/graphql',
       config: { callers: ['account', 'device', 'user'], lane: 'read', tokenInQuery: true },
       schema: { summary: 'GraphQL over HTTP; subscriptions as server-sent events', security: [{ basic: [] }, { bearer: [] }] },
-      onRequest: (_, reply, done) => {
-        reply.header('access-control-allow-origin', '*');
-        done();
-      },
       handler: (request, reply) => answer(request, reply, deps, server),
     });
   });
@@ -82,7 +78,7 @@ async function answer(request: FastifyRequest, reply: FastifyReply, deps: Deps, 
     await iterator.return?.();
     return reply.hijack();
   }
-  const headers = headersOf({ request, reply, format: 'sse' });
+  const headers = headersOf({ request, reply, format: 'sse', cors: deps.cors });
   socket = takeOver(request, reply, deps);
   void tell({ socket, iterator, headers, form }).catch((error) => deps.log('error', `a subscription: ${String(error)}`));
   return reply;

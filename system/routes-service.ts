@@ -15,14 +15,16 @@ export function serviceRoutes(
   { store, metrics, isDraining, streams, balancerIdleTimeoutMs, streamsMax, webhooks, admission, graphql }: Deps,
 ): void {
   const config = { lane: 'health' };
-  app.get('/healthz', { config, schema: { summary: 'Alive' } }, () => ({ alive: true }));
-  app.get('/readyz', { config, schema: { summary: 'Ready for work' } }, async () => {
+  // Without a credential, and about the machine: a page that somebody inside opens must not read it for its maker.
+  const inside = { lane: 'health', cors: 'none' as const };
+  app.get('/healthz', { config: inside, schema: { summary: 'Alive' } }, () => ({ alive: true }));
+  app.get('/readyz', { config: inside, schema: { summary: 'Ready for work' } }, async () => {
     if (isDraining()) throw new Problem('draining', 'This service is going down.');
     const trouble = await store.readTrouble?.();
     if (trouble !== undefined) throw new Problem('store-unavailable', `What is read is answered, and nothing can be written now (${trouble}).`);
     return { ready: true };
   });
-  app.get('/v1/connection', { config, schema: { summary: 'Who this connection comes from, as the service sees it' } }, (request) => ({
+  app.get('/v1/connection', { config: inside, schema: { summary: 'Who this connection comes from, as the service sees it' } }, (request) => ({
     client_address: request.socket.remoteAddress,
     client_port: request.socket.remotePort,
   }));
@@ -69,7 +71,7 @@ export function serviceRoutes(
     ...webhookLimits(webhooks.settings),
     ...publishedAdmission(admission),
   }));
-  app.get('/metrics', { config, schema: { summary: 'Prometheus text, one answer for all workers' } }, async (_, reply) =>
+  app.get('/metrics', { config: inside, schema: { summary: 'Prometheus text, one answer for all workers' } }, async (_, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),
   );
   app.get('/openapi.json', { config, schema: { hide: true } }, () => app.swagger());

@@ -10,8 +10,10 @@ import { type Channel, parseChannel } from './protocol/channels.ts';
 import { encodeCursor } from './protocol/cursor.ts';
 import { Problem, unauthenticated } from './protocol/errors.ts';
 import { acceptableTypes } from './protocol/headers/accept.ts';
+import type { CorsSettings } from './protocol/headers/cors.ts';
 import { heartbeatMsMax, limits } from './protocol/limits.ts';
 import { StreamQuery } from './protocol/schemas.ts';
+import { corsHeadersOf } from './routes-cors.ts';
 import { changeTexts, readSince } from './routes-sync.ts';
 import type { LogKey } from './store/store.ts';
 import { contentTypes, type Form, type Format, formOf } from './stream/encode.ts';
@@ -23,6 +25,7 @@ import { logOf, mayUse } from './sync/access.ts';
 import type { Metering } from './usage/metering.ts';
 
 export type StreamDeps = AppDeps & {
+  readonly cors: CorsSettings;
   readonly hub: Hub;
   readonly metering: Metering;
   /** What waits is no work. */
@@ -39,11 +42,6 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
     {
       config: { callers: ['device', 'user', 'account'], lane: 'stream', tokenInQuery: true },
       schema: { summary: 'Changes as they happen', security: [{ bearer: [] }, { basic: [] }], querystring: StreamQuery },
-      // An EventSource of any page may ask: what it gets depends on the token alone.
-      onRequest: (_, reply, done) => {
-        reply.header('access-control-allow-origin', '*');
-        done();
-      },
     },
     (request, reply) => stream(request, reply, deps),
   );
@@ -69,7 +67,7 @@ async function stream(request: FastifyRequest, reply: FastifyReply, deps: Stream
     if (request.raw.destroyed || reply.raw.socket === null || reply.raw.socket.destroyed) return reply.hijack();
     isOpen = true;
     const form = formFor(request, format);
-    const headers = headersOf({ request, reply, format, first });
+    const headers = headersOf({ request, reply, format, first, cors: deps.cors });
     openStream(deps, caller, {
       ...admitted,
       first,
@@ -205,17 +203,23 @@ export const speaksChunks = ({ raw }: FastifyRequest): boolean => raw.httpVersio
 
 export const formFor = (request: FastifyRequest, format: Format): Form => formOf(format, speaksChunks(request));
 
-type Answering = { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly format: Format; readonly first?: First };
+type Answering = {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly format: Format;
+  readonly first?: First;
+  readonly cors: CorsSettings;
+};
 
 /** To be made before the socket is taken over. */
-export function headersOf({ request, reply, format, first }: Answering): string {
+export function headersOf({ request, reply, format, first, cors }: Answering): string {
   const lines = [
     'HTTP/1.1 200 OK',
     `Content-Type: ${contentTypes[format]}`,
     'Cache-Control: no-store, no-transform',
     'X-Accel-Buffering: no',
     'X-Content-Type-Options: nosniff',
-    'Access-Control-Allow-Origin: *',
+    ...Object.entries(corsHeadersOf(cors, request)).map(([name, value]) => `${name}: ${value}`),
     `X-Request-Id: ${request.id}`,
     ...limitLinesOf(reply),
     ...(first === undefined ? [] : [`Sync-Epoch: ${first.page.epoch}`, `Sync-Replay-From: ${first.from}`]),

@@ -24,7 +24,7 @@ beforeEach(async () => {
   gate = createGate({
     places,
     pressure: { letIn: () => part, takeShare: () => shares-- > 0 },
-    routeOf: (_, url) => ({ lane: laneOf(url.slice(1)), url }),
+    routeOf: (_, url) => ({ lane: laneOf(url.slice(1)), url, cors: 'open' }),
     onRefused: () => refused++,
     refuse: (_, response, __, isLast) => response.writeHead(503, isLast ? { connection: 'close' } : {}).end(),
     random: () => 0.5,

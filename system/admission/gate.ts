@@ -1,11 +1,12 @@
 /** Before Fastify: who gets a place, who is sent away, and who is not worth an answer any more. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { CorsPolicy } from '#system/protocol/headers/cors.ts';
 import type { Lane } from './lanes.ts';
 import type { Places } from './places.ts';
 import type { Pressure } from './pressure.ts';
 
-/** `lane` and `url` of the route that a request is for; undefined where there is none. */
-export type FoundRoute = { readonly lane: Lane; readonly url: string };
+/** `url`: of the route that a request is for, `none` where there is none. `cors`: whose pages may read what it answers. */
+export type FoundRoute = { readonly lane: Lane; readonly url: string; readonly cors: CorsPolicy };
 
 export type GateOptions = {
   readonly places: Places;

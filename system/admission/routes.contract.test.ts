@@ -27,7 +27,7 @@ let port: number;
 beforeAll(async () => {
   app = Fastify({ frameworkErrors: (_, __, reply) => reply.send(none as never) });
   app.addHook('onRoute', ({ method, url, config }) => {
-    for (const each of [method].flat()) table.add({ method: each, url, lane: config?.lane });
+    for (const each of [method].flat()) table.add({ method: each, url, lane: config?.lane, cors: 'open' });
   });
   app.setNotFoundHandler(() => none);
   for (const [url, lane] of Object.entries(lanes)) app.get(url, { config: { lane } }, ({ routeOptions }) => ({ url: routeOptions.url, lane }));

@@ -2,15 +2,16 @@
  * From method and address to the lane, without the framework's router: it is asked before the framework. It finds what that router finds, or a spelling
  * would choose its lane.
  */
+import type { CorsPolicy } from '#system/protocol/headers/cors.ts';
 import type { FoundRoute } from './gate.ts';
 import { laneOf } from './lanes.ts';
 
 export type RouteTable = {
-  readonly add: (route: { readonly method: string; readonly url: string; readonly lane: string | undefined }) => void;
+  readonly add: (route: { readonly method: string; readonly url: string; readonly lane: string | undefined; readonly cors: CorsPolicy }) => void;
   readonly find: (method: string, url: string) => FoundRoute;
 };
 
-const nowhere: FoundRoute = { lane: laneOf(undefined), url: 'none' };
+const nowhere: FoundRoute = { lane: laneOf(undefined), url: 'none', cors: 'open' };
 const absolute = /^https?:\/\/[^/?#]+([^#]*)$/i;
 const parameter = /:[^/]+/g;
 
@@ -20,8 +21,8 @@ export function createRouteTable(): RouteTable {
   const plain = new Map<string, FoundRoute>();
   const patterns: Pattern[] = [];
   return {
-    add: ({ method, url, lane }) => {
-      const route: FoundRoute = { lane: laneOf(lane), url };
+    add: ({ method, url, lane, cors }) => {
+      const route: FoundRoute = { lane: laneOf(lane), url, cors };
       if (!/[:*]/.test(url)) plain.set(`${method} ${url}`, route);
       else {
         patterns.push({ method, route, pattern: patternOf(url), order: url.replace(parameter, '\uffff') });

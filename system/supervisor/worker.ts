@@ -11,6 +11,7 @@ import { systemClock } from '#system/clock.ts';
 import type { Config } from '#system/config.ts';
 import { admissionOf } from '#system/config-admission.ts';
 import { archiverSettings, vaultOf } from '#system/config-archive.ts';
+import { corsSettingsOf } from '#system/config-cors.ts';
 import { webhookSettingsOf } from '#system/config-webhooks.ts';
 import { createProxyListener } from '#system/edge/proxy-listener.ts';
 import type { RestartOutcome } from '#system/routes-admin.ts';
@@ -98,6 +99,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     vault: await vaultOf(config),
     webhooks: createWebhookKit(webhookSettingsOf(config)),
     admission: admissionOf(config),
+    cors: corsSettingsOf(config),
     log,
   };
   const deps = withDefaults(customise?.(plain) ?? plain);
