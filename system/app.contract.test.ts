@@ -573,11 +573,15 @@ test('R71: the limits that are published are those that are enforced', async () 
 
 test('the description is OpenAPI 3.1 and names every route', async () => {
   await app.ready();
-  const { openapi, paths } = (await app.inject({ url: '/openapi.json' })).json();
+  const { openapi, paths, components } = (await app.inject({ url: '/openapi.json' })).json();
   expect(openapi).toBe('3.1.0');
   const { schema } = paths['/v1/events'].post.requestBody.content['application/json'];
-  expect(schema.anyOf[0]).toMatchObject({ type: 'array', maxItems: limits.eventsPerBatchMax, items: { required: ['id', 'type', 'recorded_at', 'data'] } });
-  const used = paths['/v1/usage'].get.responses['200'].content['application/json'].schema;
+  expect(schema).toEqual({ $ref: '#/components/schemas/EventBatch' });
+  const [batch] = components.schemas.EventBatch.anyOf;
+  expect(batch).toEqual({ type: 'array', minItems: 1, maxItems: limits.eventsPerBatchMax, items: { $ref: '#/components/schemas/Event' } });
+  expect(components.schemas.Event.required).toEqual(['id', 'type', 'recorded_at', 'data']);
+  expect(paths['/v1/usage'].get.responses['200'].content['application/json'].schema).toEqual({ $ref: '#/components/schemas/Usage' });
+  const used = components.schemas.Usage;
   expect(used.properties.days.items.required, 'a route that says itself what it answers is described so').toContain('stream_minutes');
   expect(Object.keys(paths)).toEqual(
     expect.arrayContaining([

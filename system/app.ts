@@ -235,7 +235,9 @@ async function describe(app: FastifyInstance): Promise<void> {
     transformObject: (described) => ('openapiObject' in described ? describeAnswers(described.openapiObject) : described.swaggerObject),
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Headroom ingest service', version: '1.0.0' },
+      info: { title: 'Headroom ingest service', version: '1.0.0', license: { name: 'MIT', identifier: 'MIT' } },
+      // Wherever the document was asked for.
+      servers: [{ url: '/' }],
       components: { securitySchemes: { basic: { type: 'http', scheme: 'basic' }, bearer: { type: 'http', scheme: 'bearer' } } },
     },
   });

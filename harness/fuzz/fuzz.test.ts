@@ -39,6 +39,20 @@ const answer = (status: number, contentType: string, body: unknown) => ({
   isPart: false,
 });
 
+test('references are followed wherever they stand; one that leads nowhere is said', () => {
+  const components = {
+    schemas: { Name: text, Thing: { type: 'object', properties: { name: { $ref: '#/components/schemas/Name' } } } },
+    responses: { Refused: { content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Thing' } } } } },
+  };
+  const referring = (name: string): OpenApi => ({
+    components,
+    paths: { '/things': { get: { responses: { '4XX': { $ref: `#/components/responses/${name}` } } } } },
+  });
+  const [route] = routesOf(referring('Refused'));
+  expect(route?.responses['4XX']?.content?.['application/problem+json']?.schema).toEqual({ type: 'object', properties: { name: text } });
+  expect(() => routesOf(referring('Refusd'))).toThrow('the description refers to #/components/responses/Refusd, and has nothing there');
+});
+
 test('a case is its seed and its number, and nothing else', () => {
   const [first, again, other] = [createCases(routes, 7), createCases(routes, 7), createCases(routes, 8)];
   const all = (caseOf: typeof first) => Array.from({ length: 300 }, (_, i) => caseOf(i));

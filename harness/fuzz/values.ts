@@ -45,9 +45,9 @@ function bySchema(schema: Schema, depth: number): fc.Arbitrary<unknown> {
 function objectOf(schema: Schema, depth: number): fc.Arbitrary<unknown> {
   const { properties = {}, required = [] } = schema as { properties?: Record<string, Schema>; required?: string[] };
   const fields = Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, fieldOf(name, property, depth + 1)]));
-  const { patternProperties } = schema as { patternProperties?: Record<string, Schema> };
-  const [free] = Object.values(patternProperties ?? {});
-  if (free !== undefined) return fc.dictionary(fc.string({ maxLength: 8 }), validOf(free, depth + 1), { maxKeys: itemsMax });
+  const { additionalProperties: free } = schema as { additionalProperties?: Schema | boolean };
+  if (typeof free === 'object' && Object.keys(properties).length === 0)
+    return fc.dictionary(fc.string({ maxLength: 8 }), validOf(free, depth + 1), { maxKeys: itemsMax });
   return fc.record(fields, { requiredKeys: required.filter((name) => name in fields) });
 }
 

@@ -1,5 +1,6 @@
 /** What each route answers, for the description at /openapi.json: handlers write their bodies themselves, so this is what says their shape, and the fuzz holds them to it. */
 import { type TSchema, Type } from 'typebox';
+import { type HeaderName, headersOf } from './answer-headers.ts';
 import {
   ChangesShape,
   ConfirmedShape,
@@ -23,7 +24,8 @@ import {
   WebhooksShape,
   WrittenShape,
 } from './answer-shapes.ts';
-import { asked } from './asked.ts';
+import { asked, operationIds } from './asked.ts';
+import { withComponents } from './components.ts';
 import { problems } from './errors.ts';
 
 const anything = { additionalProperties: true };
@@ -44,11 +46,12 @@ export const ProblemAnswer = Type.Object(
   anything,
 );
 
-type Answer = { readonly description: string; readonly content?: Readonly<Record<string, { readonly schema: TSchema }>> };
+type Answer = { readonly description: string; readonly headers?: object; readonly content?: Readonly<Record<string, { readonly schema: TSchema }>> };
 const json = (schema: TSchema, description = 'As asked'): Answer => ({ description, content: { 'application/json': { schema } } });
+const telling = (answer: Answer, ...names: readonly HeaderName[]): Answer => ({ ...answer, headers: headersOf(...names) });
 const ndjson = { 'application/x-ndjson': { schema: Text } };
 const nothing: Answer = { description: 'Nothing to say' };
-const unchanged: Answer = { description: 'As the client has it' };
+const unchanged = telling({ description: 'As the client has it' }, 'ETag');
 const problemContent = { 'application/problem+json': { schema: ProblemAnswer } };
 const GraphqlAnswer = Type.Object(
   { data: Type.Optional(Type.Unknown()), errors: Type.Optional(Type.Array(Type.Object({ message: Text }, anything))) },
@@ -65,28 +68,30 @@ const graphql = {
   '4XX': { description: 'Refused by us, or by GraphQL', content: { ...problemContent, ...graphqlContent } },
 };
 
+const written = telling(json(WrittenShape), 'ETag', 'Sync-Cursor');
+
 const successes: Readonly<Record<string, Readonly<Record<string, Answer>>>> = {
-  'get /v1/export': { 200: { description: 'A line an event', content: ndjson } },
+  'get /v1/export': { 200: telling({ description: 'A line an event', content: ndjson }, 'Export-Cursor') },
   'post /v1/tokens': { 201: json(closed({ access_token: Text, expires_in: Whole })) },
   'put /v1/devices/{id}': { 200: json(closed({ changed: Type.Boolean() })), 201: json(closed({ device_secret: Text })) },
-  'get /v1/devices/{id}': { 200: json(DeviceShape), 304: unchanged },
+  'get /v1/devices/{id}': { 200: telling(json(DeviceShape), 'ETag'), 304: unchanged },
   'delete /v1/devices/{id}': { 204: nothing },
-  'get /v1/devices/{id}/location': { 200: json(LocationShape), 304: unchanged },
+  'get /v1/devices/{id}/location': { 200: telling(json(LocationShape), 'ETag'), 304: unchanged },
   'get /v1/devices/{id}/history': {
-    200: { description: 'In order of acceptance', content: { ...ndjson, 'application/json': { schema: HistoryShape } } },
+    200: telling({ description: 'In order of acceptance', content: { 'application/json': { schema: HistoryShape }, ...ndjson } }, 'Pagination-Token'),
   },
   'get /v1/devices': { 200: json(DevicesShape) },
-  'get /v1/devices/{id}/context': { 200: json(ContextShape), 304: unchanged },
+  'get /v1/devices/{id}/context': { 200: telling(json(ContextShape), 'ETag'), 304: unchanged },
   'get /healthz': { 200: json(closed({ alive: Type.Literal(true) })) },
   'get /readyz': { 200: json(closed({ ready: Type.Literal(true) })) },
   'get /v1/connection': { 200: json(closed({ client_address: Text, client_port: Whole })) },
   'get /v1/limits': { 200: json(LimitsShape) },
   'get /metrics': { 200: { description: 'Prometheus text', content: { 'text/plain': { schema: Text } } } },
-  'put /v1/sync/{collection}/{item}': { 200: json(WrittenShape), 201: json(WrittenShape) },
-  'get /v1/sync/{collection}/{item}': { 200: json(ItemShape), 304: unchanged },
-  'delete /v1/sync/{collection}/{item}': { 204: nothing },
-  'get /v1/sync/{collection}': { 200: json(ChangesShape) },
-  'get /v1/sync/{collection}/snapshot': { 200: json(SnapshotShape) },
+  'put /v1/sync/{collection}/{item}': { 200: written, 201: written },
+  'get /v1/sync/{collection}/{item}': { 200: telling(json(ItemShape), 'ETag'), 304: unchanged },
+  'delete /v1/sync/{collection}/{item}': { 204: telling(nothing, 'ETag', 'Sync-Cursor') },
+  'get /v1/sync/{collection}': { 200: telling(json(ChangesShape), 'Sync-Cursor', 'Sync-Epoch') },
+  'get /v1/sync/{collection}/snapshot': { 200: telling(json(SnapshotShape), 'Sync-Cursor') },
   'post /v1/shares': { 201: json(ShareShape) },
   'get /v1/shares': { 200: json(SharesShape) },
   'get /v1/shares/{id}': { 200: json(ShareShape) },
@@ -106,27 +111,41 @@ const successes: Readonly<Record<string, Readonly<Record<string, Answer>>>> = {
   'post /v1/webhooks/{id}/replay': { 202: json(ReplayedShape) },
 };
 
-const problem = (description: string): Answer => ({ description, content: problemContent });
 /** Of every route; a 500 is described nowhere. */
 const refusals = {
-  '4XX': problem('Refused: the problem says why'),
-  501: problem('A part of HTTP that is not spoken here'),
-  503: problem('Not now: Retry-After says when'),
-};
+  Refused: telling({ description: 'Refused: the problem says why', content: problemContent }, 'Retry-After', 'WWW-Authenticate'),
+  NotSpoken: { description: 'A part of HTTP that is not spoken here', content: problemContent },
+  NotNow: telling({ description: 'Not now: Retry-After says when', content: problemContent }, 'Retry-After'),
+} as const satisfies Readonly<Record<string, Answer>>;
+const refusal = (name: keyof typeof refusals): object => ({ $ref: `#/components/responses/${name}` });
+const refused = { '4XX': refusal('Refused'), 501: refusal('NotSpoken'), 503: refusal('NotNow') };
 
-type Operation = { readonly responses?: object; readonly parameters?: readonly object[] };
+type Operation = { readonly responses?: Readonly<Record<string, object>>; readonly parameters?: readonly object[]; readonly security?: readonly object[] };
 
 /** The document with what is asked and answered beside what the routes' schemas say; anew, since what comes is the router's. */
 export function describeAnswers<Document extends object>(document: Document): Document {
   const { paths = {} } = document as { readonly paths?: Readonly<Record<string, Readonly<Record<string, Operation>>>> };
   const described = Object.entries(paths).map(([path, operations]) => {
-    const each = Object.entries(operations).map(([method, operation]) => {
-      const route = `${method} ${path}`;
-      const { parameters = [], ...rest } = asked[route] ?? {};
-      const responses = { ...refusals, ...(successes[route] ?? operation.responses) };
-      return [method, { ...operation, ...rest, parameters: [...(operation.parameters ?? []), ...parameters], responses }] as const;
-    });
+    const each = Object.entries(operations).map(([method, operation]) => [method, describeOperation(`${method} ${path}`, operation)] as const);
     return [path, Object.fromEntries(each)] as const;
   });
-  return { ...document, paths: Object.fromEntries(described) };
+  const whole: object = { ...document, paths: Object.fromEntries(described) };
+  return withComponents(whole, { answers: refusals, problem: ProblemAnswer }) as Document;
 }
+
+function describeOperation(route: string, operation: Operation): object {
+  const { parameters = [], ...rest } = asked[route] ?? {};
+  return {
+    operationId: operationIds[route],
+    ...operation,
+    ...rest,
+    // Open to everybody, where nothing is said.
+    security: operation.security ?? [],
+    parameters: [...(operation.parameters ?? []), ...parameters],
+    responses: { ...refused, ...(successes[route] ?? asAsked(operation.responses)) },
+  };
+}
+
+/** The router has words of its own for an answer of which it knows the shape alone. */
+const asAsked = (responses: Operation['responses'] = {}): object =>
+  Object.fromEntries(Object.entries(responses).map(([status, answer]) => [status, { ...answer, description: 'As asked' }]));

@@ -9,7 +9,12 @@ export const eventTypes = ['location', 'activity', 'battery', 'permission', 'hea
 export type EventType = (typeof eventTypes)[number];
 
 export const Instant = Type.String({ description: 'RFC 3339', examples: ['2026-11-25T07:00:00.000Z', '2026-11-25T08:00:00+01:00'] });
-const place = { type: 'object', required: ['lat', 'lon'], properties: { lat: { minimum: -90, maximum: 90 }, lon: { minimum: -180, maximum: 180 } } };
+const place = {
+  type: 'object',
+  additionalProperties: true,
+  required: ['lat', 'lon'],
+  properties: { lat: { minimum: -90, maximum: 90 }, lon: { minimum: -180, maximum: 180 } },
+};
 export const EventItem = Type.Object(
   {
     id: Type.String({ minLength: 1, maxLength: limits.eventIdCharactersMax }),
@@ -20,7 +25,7 @@ export const EventItem = Type.Object(
   {
     if: { properties: { type: { const: 'location' } } },
     // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
-    then: { properties: { data: place } },
+    then: { additionalProperties: true, properties: { data: place } },
     examples: [
       { id: 'e-1', type: 'location', recorded_at: '2026-11-25T07:00:00.000Z', data: { lat: 52.37, lon: 4.89, accuracy: 8 } },
       { id: 'e-2', type: 'activity', recorded_at: '2026-11-25T07:00:01.000Z', data: { value: 'walk' } },
