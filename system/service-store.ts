@@ -63,6 +63,6 @@ export function openServiceStore({ config, log, onLost, onDeviceNews, flush, pip
     ...(onLost === undefined ? {} : { onLost }),
     ...(flush === undefined ? {} : { faults: { flush } }),
     onTrouble: (trouble) => log('error', trouble.message),
-    onCompanionTrouble: (text) => log('error', `the pipeline pauses: ${text}`),
+    onCompanionTrouble: (text) => log('error', text),
   });
 }

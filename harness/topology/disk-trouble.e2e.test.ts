@@ -1,6 +1,6 @@
 /** R11 with the whole service: a disk that is full, a flush that hangs, one that fails. Nothing is acknowledged that is not there. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
@@ -17,14 +17,14 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 async function newSender(
   service: Service,
-): Promise<{ account: AccountCredentials; send: (id: string, note?: string) => Promise<{ status: number; retryAfter: string; code: unknown }> }> {
+): Promise<{ account: AccountCredentials; send: (id: string, note?: string, url?: string) => Promise<{ status: number; retryAfter: string; code: unknown }> }> {
   const account = await createAccount(service.adminUrl, service.adminToken, 'x');
   const signal = new AbortController().signal;
   const [device] = await provisionFleet({ url: service.url, accounts: [account], run: 'r', devices: 1, withTokens: true, onProgress: () => undefined, signal });
   const headers = { authorization: `Bearer ${device?.token}`, 'content-type': 'application/json' };
-  const send = async (id: string, note = '') => {
+  const send = async (id: string, note = '', url = service.url) => {
     const body = JSON.stringify([{ id, type: 'location', recorded_at: new Date().toISOString(), data: { lat: 1, lon: 2, note } }]);
-    const answer = await request(`${service.url}/v1/events`, { method: 'POST', headers, body });
+    const answer = await request(`${url}/v1/events`, { method: 'POST', headers, body });
     const { code } = (await answer.body.json()) as { code?: unknown };
     return { status: answer.statusCode, retryAfter: String(answer.headers['retry-after']), code };
   };
@@ -40,6 +40,19 @@ async function exported(url: string, account: AccountCredentials): Promise<strin
         .trim()
         .split('\n')
         .map((line) => (JSON.parse(line) as { id: string }).id);
+}
+
+/** Writes until the disk takes nothing more. */
+function fillUp(path: string): void {
+  const file = openSync(path, 'w');
+  for (const bytes of [65_536, 4096, 1]) {
+    try {
+      for (;;) writeSync(file, Buffer.alloc(bytes));
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ENOSPC' });
+    }
+  }
+  closeSync(file);
 }
 
 test.each(['flush-hangs', 'flush-fails'])('%s: 503 with Retry-After, and no 202', async (trouble) => {
@@ -85,8 +98,23 @@ test('a full disk: 503 until there is room again; every 202 is there, before and
     for (const pid of service.workerPids()) process.kill(pid, 'SIGKILL');
     await expect.poll(async () => (await exported(service.url, account).catch(() => [])).length, { timeout: 60_000 }).toBe(acknowledged.length);
     expect([await readiness(), (await send('refused')).status]).toEqual([503, 503]);
+    // Not a byte is left: a worker that takes over reads too, and so does a service that is started then.
+    const filler = join(disk, 'filler');
+    fillUp(filler);
+    const [last] = service.workerPids();
+    for (const pid of service.workerPids()) process.kill(pid, 'SIGKILL');
+    await expect.poll(() => service.workerPids().filter((pid) => pid !== last).length, { timeout: 60_000 }).toBe(1);
+    await expect.poll(async () => (await exported(service.url, account).catch(() => [])).length, { timeout: 60_000 }).toBe(acknowledged.length);
+    await service.stop();
+    service = await startService({ workers: 1, folder: join(disk, 'data') });
+    const workers = service.workerPids();
+    const sendAnew = (id: string) => send(id, '', service.url);
+    expect(await exported(service.url, account)).toEqual(acknowledged);
+    expect([(await request(`${service.url}/healthz`)).statusCode, await readiness(), (await sendAnew('refused')).status]).toEqual([200, 503, 503]);
+    expect([service.workerPids(), service.stderrTail().includes('ended (')]).toEqual([workers, false]);
+    rmSync(filler);
     execFileSync('mount', ['-o', 'remount,size=64m', disk]);
-    await expect.poll(async () => (await send('later')).status).toBe(202);
+    await expect.poll(async () => (await sendAnew('later')).status, { timeout: 60_000 }).toBe(202);
     const all = [...acknowledged, 'later'];
     expect((await exported(service.url, account)).filter((id) => all.includes(id))).toEqual(all);
     await service.stop();

@@ -5,6 +5,7 @@ import { addUsage, forgetMarks, type UsageGain } from '#system/store/ordered-usa
 import { type AppendCommand, type AppendReceipt, type AppendResult, dayOf } from '#system/store/store.ts';
 import type { StoreTime } from '#system/store/store-time.ts';
 import type { Ages } from './ages.ts';
+import { currentGeneration } from './answers.ts';
 import { type BlockView, encodeRecord, positionOf, sequenceKey, thinBlock, viewBlock } from './codec.ts';
 import { ordered } from './lmdb-changes.ts';
 import type { Marks } from './marks.ts';
@@ -58,7 +59,7 @@ export function beginAppends({ tables, seen, marks, ages, time, dedupeHours, hot
     const block = viewBlock(bytes, start);
     const scope = idempotency && digestKey(block.account, block.device, idempotency.key);
     if (scope && idempotency) {
-      generation ??= currentGeneration(tables, time.nowMs(), dedupeHours);
+      generation ??= currentGeneration({ tables, time, dedupeHours });
       const before = readRow<Answer>(tables.answers[0], scope) ?? readRow<Answer>(tables.answers[1], scope);
       if (before !== undefined && before.digest !== idempotency.digest) return { kind: 'idempotency-mismatch' };
       if (before !== undefined)
@@ -129,14 +130,4 @@ export function beginAppends({ tables, seen, marks, ages, time, dedupeHours, hot
   }
 
   return { append, finish };
-}
-
-/** Two generations, each written for `dedupeHours`: an answer is known for at least one of them, and forgetting is one drop. */
-function currentGeneration(tables: Tables, nowMs: number, dedupeHours: number): Generation {
-  const present = readRow<Generation>(tables.rows, 'generation');
-  if (present && nowMs - present.bornMs < dedupeHours * 3_600_000) return present;
-  const next: Generation = { young: present?.young === 0 ? 1 : 0, bornMs: nowMs };
-  tables.answers[next.young].clearSync();
-  writeRow(tables.rows, 'generation', next);
-  return next;
 }

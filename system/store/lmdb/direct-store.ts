@@ -1,5 +1,4 @@
 /** The store on the thread that writes: a transaction commits and flushes in one native call, and this thread waits for it. */
-import { statfsSync } from 'node:fs';
 import { limits } from '#system/protocol/limits.ts';
 import { type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
 import { putMetered } from '#system/store/ordered-usage.ts';
@@ -9,16 +8,18 @@ import { openTime } from './ages.ts';
 import { type AppendExtra, type AppendGroup, type AppendGroupInput, beginAppends } from './appends.ts';
 import { backUp } from './backup.ts';
 import { blockBytesMax, viewBlock, writeBlock } from './codec.ts';
-import { refuseOtherFormats, settleFormat } from './format.ts';
-import { createGroupCommit } from './group-commit.ts';
+import { isSettled, refuseOtherFormats, settleFormat } from './format.ts';
+import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 import { archiveCommands } from './lmdb-archive.ts';
 import { changeCommands, ordered, settleEpoch } from './lmdb-changes.ts';
 import { deviceCommands } from './lmdb-outward.ts';
 import { createMarks } from './marks.ts';
 import { accountRowKey, storeReads } from './reads.ts';
+import { diskFreeBytes, hasRoomFor, refusalOf, roomOf } from './room.ts';
 import { openSeen } from './seen.ts';
 import { beginStepTallies, expire, lease, noteClock, release, type StepContext, step } from './steps.ts';
 import { leaseQuota, readHead, readRow, settle, settled, type Tables, writeRow } from './tables.ts';
+import { isTidyingDue, tidy } from './tidy.ts';
 
 export type DirectOptions = {
   readonly folder: string;
@@ -31,6 +32,8 @@ export type DirectOptions = {
   readonly mapSizeBytes?: number | undefined;
   /** Whether records stay until they are archived. */
   readonly isArchived?: boolean | undefined;
+  /** Default: 20 s. */
+  readonly tidyEveryMs?: number | undefined;
   readonly durability: 'fsync' | 'memory';
   /** Of the change logs. Default: ten thousand changes and a week. */
   readonly retention?: Retention | undefined;
@@ -47,6 +50,8 @@ export type DirectStore = Store & {
   /** Of its time, for other threads. */ readonly anchor: TimeAnchor;
   /** What became of data of an older format, as a sentence. */
   readonly migration: string | undefined;
+  /** A little of what may go with time; resolves with whether there was something. */
+  readonly tidy: () => Promise<boolean>;
   readonly appendBatch: (batch: AppendBatch) => Promise<readonly AppendResult[]>;
 };
 
@@ -92,7 +97,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
   const seen = openSeen(tables, { ...options, time });
   const marks = createMarks();
   seen.catchUp(readHead(tables).sequence);
-  const migration = settleStart(tables, settleTime);
+  const migration = settleStart(tables, options, settleTime);
   const hotWindowMs = (options.hotWindowHours ?? limits.hotWindowHours) * 3_600_000;
   const { dedupeHours, isArchived = false } = options;
   const sharing = { tables, seen, marks, ages, time, dedupeHours, hotWindowMs, isArchived };
@@ -102,9 +107,8 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
   const commits = createGroupCommit({
     weightPerGroupMax,
     onLost,
+    refusal: () => refusalOf(roomOf(tables, options)),
     commit: (jobs) => {
-      refuseBeyond(tables, options.mapSizeBytes);
-      refuseOnFullDisk(options.folder);
       shared = shareTransaction(sharing);
       let transaction = 0;
       try {
@@ -122,17 +126,8 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
       }
     },
   });
-  const appendBatch = ({ bytes, events, extras }: AppendBatch): Promise<readonly AppendResult[]> =>
-    commits.submit(() => {
-      const group = shared.appends();
-      const results: AppendResult[] = [];
-      let start = 0;
-      for (const extra of extras) {
-        results.push(group.append(bytes, start, extra));
-        start = viewBlock(bytes, start).end;
-      }
-      return results;
-    }, events);
+  const appendBatch = appendBatchTo(commits, () => shared);
+  const tidying = { use: 'tidying' } as const;
 
   return {
     ...storeReads(tables, () => closed),
@@ -142,9 +137,9 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
     storeMs: time.nowMs,
     appendBatch,
     append: appendOne(appendBatch),
-    lease: (command) => commits.submit(() => lease(tables, command)),
-    release: (command) => commits.submit(() => release(tables, command)),
-    step: (command) => commits.submit(() => step(tables, command, shared.steps())),
+    lease: (command) => commits.submit(() => lease(tables, command), tidying),
+    release: (command) => commits.submit(() => release(tables, command), tidying),
+    step: (command) => commits.submit(() => step(tables, command, shared.steps()), tidying),
     putAccount: (row) =>
       commits.submit(() => {
         if (readRow<AccountRow>(tables.rows, accountRowKey(row.account))) return { kind: 'conflict' } as const;
@@ -153,10 +148,15 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
       }),
     // Read first: what is settled already costs no write, so that a start succeeds where nothing can be written.
     settle: async (settling) => settled(tables, settling.name) ?? commits.submit(() => settle(tables, settling)),
-    readTrouble: async () => (isDiskFull(options.folder) ? 'full' : undefined),
+    readTrouble: async () => (hasRoomFor('growing', roomOf(tables, options)) ? undefined : 'full'),
+    tidy: async () => {
+      if (closed || !isTidyingDue(sharing)) return false;
+      await commits.submit(() => tidy(sharing), tidying);
+      return true;
+    },
     leaseQuota: (wanted) => commits.submit(() => leaseQuota(tables, wanted)),
-    expire: (command) => commits.submit(() => expire(tables, command, time)),
-    ...archiveCommands(tables, (job) => commits.submit(job)),
+    expire: (command) => commits.submit(() => expire(tables, command, time), tidying),
+    ...archiveCommands(tables, (job) => commits.submit(job, tidying)),
     noteClock: (command) => commits.submit(() => noteClock(tables, command)),
     ...deviceCommands(tables, time, (job) => commits.submit(job)),
     putMetered: (metered) => commits.submit(() => putMetered(ordered(tables.usage), metered)),
@@ -170,6 +170,23 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
   };
 }
 
+const appendBatchTo =
+  (commits: GroupCommit, shared: () => Shared): DirectStore['appendBatch'] =>
+  ({ bytes, events, extras }) =>
+    commits.submit(
+      () => {
+        const group = shared().appends();
+        const results: AppendResult[] = [];
+        let start = 0;
+        for (const extra of extras) {
+          results.push(group.append(bytes, start, extra));
+          start = viewBlock(bytes, start).end;
+        }
+        return results;
+      },
+      { weight: events },
+    );
+
 const appendOne =
   (appendBatch: DirectStore['appendBatch']): Store['append'] =>
   async (command) => {
@@ -179,7 +196,9 @@ const appendOne =
     return result as AppendResult;
   };
 
-function settleStart(tables: Tables, settleTime: () => void): string | undefined {
+/** Where nothing can be written, data that have all they need are read as they are. */
+function settleStart(tables: Tables, options: DirectOptions, settleTime: () => void): string | undefined {
+  if (isSettled(tables) && !hasRoomFor('tidying', roomOf(tables, options))) return undefined;
   return tables.root.transactionSync(() => {
     const migration = settleFormat(tables);
     settleEpoch(tables, '');
@@ -195,36 +214,6 @@ function settleStart(tables: Tables, settleTime: () => void): string | undefined
 function shortWrite(tables: Tables, folder: string, transaction: number, cause: unknown): StoreUnavailable | undefined {
   if ((cause as { code?: unknown }).code !== 5) return undefined;
   const { lastTxnId } = tables.root.getStats() as { lastTxnId: number };
-  if (lastTxnId >= transaction || diskOf(folder).freeBytes >= 2 ** 20) return undefined;
+  if (lastTxnId >= transaction || diskFreeBytes(folder) >= 2 ** 20) return undefined;
   return new StoreUnavailable('full', 'full: the disk took only a part of what was written.', { cause });
-}
-
-const diskReserveBytesMax = 64 * 2 ** 20;
-const diskReserveShare = 1 / 16;
-
-/**
- * LMDB must not meet the end of the disk: the text of a failed write overruns the 100 bytes that lmdb 3.5.6 allots it (`last_error` in
- * mdb_page_flush), and the process dies of its damaged heap then or later. So writing ends while there is room, as brokers do it. A larger
- * transaction, or somebody else who fills the disk at that moment, can still kill a process: unacknowledged work is lost with it, no other.
- */
-function refuseOnFullDisk(folder: string): void {
-  const { reserveBytes } = diskOf(folder);
-  if (isDiskFull(folder)) throw new StoreUnavailable('full', `full: less than ${(reserveBytes / 2 ** 20).toFixed(1)} MiB are left on the disk.`);
-}
-
-function isDiskFull(folder: string): boolean {
-  const { freeBytes, reserveBytes } = diskOf(folder);
-  return freeBytes < reserveBytes;
-}
-
-function diskOf(folder: string): { readonly freeBytes: number; readonly reserveBytes: number } {
-  const { bavail, blocks, bsize } = statfsSync(folder);
-  return { freeBytes: bavail * bsize, reserveBytes: Math.min(diskReserveBytesMax, blocks * bsize * diskReserveShare) };
-}
-
-/** lmdb-js enlarges its map by itself instead of failing, so the bound is kept here. */
-function refuseBeyond(tables: Tables, maxBytes: number | undefined): void {
-  if (maxBytes === undefined) return;
-  const { lastPageNumber, pageSize } = tables.root.getStats() as { lastPageNumber: number; pageSize: number };
-  if (lastPageNumber * pageSize >= maxBytes) throw new StoreUnavailable('full', `full: the store's file reached its ${maxBytes} bytes.`);
 }

@@ -15,6 +15,9 @@ export function refuseOtherFormats(tables: Tables): void {
   );
 }
 
+/** Of today's format: nothing has to be written before they are read. */
+export const isSettled = (tables: Tables): boolean => readRow<number>(tables.rows, formatKey) === dataFormat;
+
 /**
  * Inside a write transaction. Returns a sentence where data of an older format were brought up to date. Format 1 needs no other change: times
  * of the wall clock go on as times of the store, which begins with them.

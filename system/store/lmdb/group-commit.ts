@@ -1,19 +1,24 @@
 /** Commands that wait together share one transaction and one flush; a promise resolves after `fdatasync` returned. */
 import { StoreUnavailable } from '#system/store/store.ts';
+import type { Use } from './room.ts';
 import { asTrouble } from './trouble.ts';
 
 /** A command as the transaction runs it. It does not throw: what could be wrong with a command was looked at before. */
 export type Job<T> = () => T;
 export type GroupCommitOptions = {
   readonly commit: (jobs: readonly (() => void)[]) => void;
+  /** Asked before each group: which uses are refused, and with what. */
+  readonly refusal: () => ((use: Use) => StoreUnavailable | undefined) | undefined;
   /** Told once: nothing will be written any more. */
   readonly onLost?: ((trouble: StoreUnavailable) => void) | undefined;
   /** A group is closed by the job that reaches it. */
   readonly weightPerGroupMax: number;
 };
-type Waiting = { readonly run: () => void; readonly weight: number; readonly done: () => void; readonly fail: (error: unknown) => void };
+type Waiting = { readonly run: () => void; readonly weight: number; readonly use: Use; readonly done: () => void; readonly fail: (error: unknown) => void };
 
-export type GroupCommit = { readonly submit: <T>(job: Job<T>, weight?: number) => Promise<T>; readonly close: () => Promise<void> };
+/** A weight of 1 and `growing` by default. */
+export type Submitting = { readonly weight?: number; readonly use?: Use };
+export type GroupCommit = { readonly submit: <T>(job: Job<T>, how?: Submitting) => Promise<T>; readonly close: () => Promise<void> };
 
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   let queue: Waiting[] = [];
@@ -47,10 +52,21 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     return group;
   }
 
+  /** Without those that there is no room for. */
+  function admitted(group: readonly Waiting[]): readonly Waiting[] {
+    const refusalOf = options.refusal();
+    if (refusalOf === undefined) return group;
+    return group.filter(({ use, fail }) => {
+      const refusal = refusalOf(use);
+      if (refusal !== undefined) fail(refusal);
+      return refusal === undefined;
+    });
+  }
+
   function runGroup(): void {
-    const group = nextGroup();
+    const group = admitted(nextGroup());
     try {
-      commit(group);
+      if (group.length > 0) commit(group);
       for (const job of group) job.done();
     } catch (trouble) {
       // Who waits behind a failed flush is refused too, rather than kept until the next one has failed as well.
@@ -64,7 +80,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   }
 
   return {
-    submit: <T>(job: Job<T>, weight = 1) =>
+    submit: <T>(job: Job<T>, { weight = 1, use = 'growing' }: Submitting = {}) =>
       new Promise<T>((resolve, reject) => {
         if (closed) return reject(new StoreUnavailable('closed', 'The store was closed.'));
         let result: T;
@@ -73,6 +89,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
             result = job();
           },
           weight,
+          use,
           done: () => resolve(result),
           fail: reject,
         });

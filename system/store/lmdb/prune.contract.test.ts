@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { partitionCount, partitionOf } from '#system/store/store.ts';
-import { type DirectStore, openDirectStore } from './direct-store.ts';
+import { type DirectOptions, type DirectStore, openDirectStore } from './direct-store.ts';
 import { openTables, readHead, type Tables } from './tables.ts';
 
 const hourMs = 3_600_000;
@@ -22,13 +22,21 @@ beforeEach(() => {
   Object.assign(clocks, { uptimeMs: 0, wallMs: 0 });
   folder = mkdtempSync(join(tmpdir(), 'prune-'));
   tables = openTables(folder, true);
-  store = openDirectStore(tables, { folder, dedupeHours: 25, hotWindowHours: 24, eventsPerRun: 1000, durability: 'memory' }, { machine });
+  store = openOnce();
 });
 afterEach(async () => {
   await store.close();
   await tables.root.close();
   rmSync(folder, { recursive: true, force: true });
 });
+
+const openOnce = (more: Partial<DirectOptions> = {}): DirectStore =>
+  openDirectStore(tables, { folder, dedupeHours: 25, hotWindowHours: 24, eventsPerRun: 1000, durability: 'memory', ...more }, { machine });
+
+/** What the timer does: everything that may go, by and by. */
+async function tidyUp(): Promise<void> {
+  for (let rounds = 0; await store.tidy(); rounds++) if (rounds > 10_000) throw new Error('there is always something to tidy up');
+}
 
 async function send(from: number, records: number): Promise<void> {
   for (let i = from; i < from + records; i++) {
@@ -139,5 +147,88 @@ it('an answer under its key is known for its day, wherever the wall clock is put
   for (const hours of [72, -72, -72, 72]) {
     clocks.wallMs += hours * hourMs;
     expect(await ask()).toMatchObject({ kind: 'replayed' });
+  }
+});
+
+it('what is old goes by itself, where nothing more is sent: records, what dedupe knew of them, and answers', async () => {
+  const idempotency = { key: 'k', digest: 'd', note: 'n' };
+  await store.append({ account: 'a', device: 'd', receivedAtMs: 0, rejectedCount: 0, events: [], idempotency });
+  await send(0, 600);
+  await stepOver();
+  pass(23 * hourMs);
+  await tidyUp();
+  expect([readHead(tables).floor, [...tables.seen.getKeys()].length > 0]).toEqual([1, true]);
+  pass(50 * hourMs);
+  await tidyUp();
+  // The last record stays, and costs nothing that matters.
+  expect(readHead(tables)).toMatchObject({ sequence: 600, floor: 600 });
+  expect([...tables.log.getKeys()]).toHaveLength(1);
+  expect([...tables.seen.getKeys()]).toEqual([]);
+  expect(await exported()).toEqual(await history());
+  pass(25 * hourMs);
+  await tidyUp();
+  expect(tables.answers.flatMap((table) => [...table.getKeys()])).toEqual([]);
+  expect(await store.tidy()).toBe(false);
+});
+
+it('what the pipeline has not stepped over stays, however old, and the pipeline may step over it', async () => {
+  await send(0, 600);
+  pass(50 * hourMs);
+  await tidyUp();
+  expect(await exported()).toHaveLength(6000);
+  await stepOver();
+  await tidyUp();
+  expect(readHead(tables).floor).toBe(600);
+});
+
+it('of what was forgotten all processes begin the same dedupe anew', async () => {
+  const other = openOnce();
+  const ids = (from: number, count: number) => Array.from({ length: count }, (_, i) => ({ id: `n${from + i}`, bytes: Buffer.from('{}') }));
+  const sendBy = (sender: DirectStore, from: number, count: number) =>
+    sender.append({ account: 'a', device: 'd', receivedAtMs: machine.wallMs(), rejectedCount: 0, events: ids(from, count) });
+  // Half of a run in memory, known to both.
+  await sendBy(store, 0, 1500);
+  await sendBy(other, 1500, 400);
+  await stepOver();
+  pass(50 * hourMs);
+  await tidyUp();
+  expect(await sendBy(store, 0, 1500)).toMatchObject({ accepted: 1500, duplicate: 0 });
+  expect(await sendBy(other, 1000, 900)).toMatchObject({ accepted: 400, duplicate: 500 });
+  for (let from = 2000; from < 6000; from += 200) await sendBy(from % 400 === 0 ? store : other, from, 200);
+  const third = openOnce();
+  for (const sender of [store, other, third])
+    for (let from = 2000; from < 6000; from += 500) expect(await sendBy(sender, from, 500)).toMatchObject({ accepted: 0, duplicate: 500 });
+  for (const sender of [other, third]) await sender.close();
+});
+
+it('a store that is full is not full any more once what was in it is old, as often as it is filled', async () => {
+  await store.close();
+  store = openOnce({ mapSizeBytes: 8 * 2 ** 20 });
+  const note = Buffer.from(JSON.stringify({ note: 'x'.repeat(12_000) }));
+  let sent = 0;
+  const fill = async (): Promise<number> => {
+    const before = sent;
+    for (let refused = false; !refused && sent < before + 5000; ) {
+      const events = [{ id: `f${sent}`, bytes: note }];
+      const sending = store.append({ account: 'a', device: 'd', receivedAtMs: machine.wallMs(), rejectedCount: 0, events });
+      refused = await sending.then(
+        () => false,
+        (error: { trouble: string }) => error.trouble === 'full',
+      );
+      if (!refused) sent++;
+    }
+    return sent - before;
+  };
+  const first = await fill();
+  expect(first).toBeGreaterThan(300);
+  for (let round = 0; round < 6; round++) {
+    expect(await store.readTrouble?.()).toBe('full');
+    await stepOver();
+    pass(50 * hourMs);
+    await tidyUp();
+    expect(await store.readTrouble?.()).toBeUndefined();
+    // Nearly all of it: half of the free pages are believed to be of use.
+    expect(await fill()).toBeGreaterThan(first / 3);
+    expect((await history()).at(-1)).toBe(`f${sent - 1}`);
   }
 });

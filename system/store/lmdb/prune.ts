@@ -25,22 +25,28 @@ export type PruneInput = {
 
 /** Inside the write transaction. Returns the new floor: the first record that is still there. */
 export function prune({ tables, time, head, sealedThrough, beforeMs, isArchived }: PruneInput): number {
-  const receivedOf = (sequence: number, record: Buffer): number => storeTimeOf(tables, time, { sequence, receivedAtMs: receivedAtOf(record) });
   let floor = head.floor;
-  const end = Math.min(
-    head.floor + recordsAtOnce,
-    sealedThrough + 1,
-    steppedThrough(tables, head) + 1,
-    isArchived ? archivedRecords(tables) + 1 : Number.POSITIVE_INFINITY,
-  );
+  const end = Math.min(head.floor + recordsAtOnce, endOf({ tables, time, head, sealedThrough, beforeMs, isArchived }));
   const aged = agedThrough(tables, beforeMs);
   for (; floor < end; floor++) {
-    const record = tables.log.getBinary(sequenceKey(floor));
-    if (floor > aged && record !== undefined && receivedOf(floor, record) >= beforeMs) break;
+    if (floor > aged && !isOld({ tables, time, beforeMs }, floor)) break;
     tables.log.removeSync(sequenceKey(floor));
   }
   if (floor > head.floor) pruneReasons(tables, floor);
   return floor;
+}
+
+/** Costs no write. */
+export const hasOldRecords = (input: PruneInput): boolean => input.head.floor < endOf(input) && isOld(input, input.head.floor);
+
+/** Before it everything may go that is old. The last record stays, so that a log that had something is never empty. */
+const endOf = ({ tables, head, sealedThrough, isArchived }: PruneInput): number =>
+  Math.min(head.sequence, sealedThrough + 1, steppedThrough(tables, head) + 1, isArchived ? archivedRecords(tables) + 1 : Number.POSITIVE_INFINITY);
+
+/** One that is not there is. */
+function isOld({ tables, time, beforeMs }: Pick<PruneInput, 'tables' | 'time' | 'beforeMs'>, sequence: number): boolean {
+  const record = tables.log.getBinary(sequenceKey(sequence));
+  return record === undefined || storeTimeOf(tables, time, { sequence, receivedAtMs: receivedAtOf(record) }) < beforeMs;
 }
 
 /** The last record that the pipeline has left behind in every partition. */

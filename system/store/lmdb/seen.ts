@@ -10,6 +10,7 @@
  */
 import { digestBytes } from '#system/store/digest.ts';
 import type { StoreTime } from '#system/store/store-time.ts';
+import { storeTimeOf } from './ages.ts';
 import { receivedAtOf, sequenceKey, visitDigests } from './codec.ts';
 import { createDigestTable, type DigestTable, isAt, markOf, marksOf } from './digest-table.ts';
 import { type Tables, writeRow } from './tables.ts';
@@ -30,13 +31,24 @@ export type Seen = {
   readonly beforeCommit: (record: { readonly sequence: number; readonly receivedAtMs: number } | undefined) => void;
   readonly afterCommit: () => void;
   readonly rollBack: () => void;
-  /** Records up to this one may be pruned: their digests stand in a run. */
+  /** Whether something is older than dedupe remembers, and `dropAged` takes it. `last`: the newest record's number. Costs no write. */
+  readonly hasAged: (last: number) => boolean;
+  /** Inside the write transaction, after `catchUp`. */
+  readonly dropAged: (last: number) => void;
+  /** Records up to this one may be pruned: their digests stand in a run, or nobody asks for them any more. */
   readonly sealedThrough: () => number;
 };
 
 /** `endedAtMs`: of the store's time, when it was published. */
 type RunRow = { readonly run: number; readonly through: number; readonly slots: number; readonly endedAtMs: number };
-type SeenRow = { readonly runs: readonly RunRow[]; readonly sealedThrough: number };
+type SeenRow = {
+  readonly runs: readonly RunRow[];
+  readonly sealedThrough: number;
+  /** Digests of records up to this one that were in no run are forgotten: nothing was accepted for as long as dedupe remembers. */
+  readonly forgottenThrough?: number;
+  /** The number of the youngest run that there was. */
+  readonly lastRun?: number;
+};
 type Full = { readonly row: RunRow; readonly table: DigestTable; readonly written: number; readonly mine: boolean };
 type Run = { readonly row: RunRow; readonly marks: Uint16Array };
 
@@ -103,6 +115,8 @@ export function openSeen(tables: Tables, { dedupeHours, time, eventsPerRun = eve
       for (let at = noted.length - 4; at >= 0; at -= 4) state.open.removeLast(...(noted.slice(at, at + 4) as unknown as Digest));
       noted = [];
     },
+    hasAged: (last) => expiredRuns(state).length > 0 || isAllAged(state, last),
+    dropAged: (last) => dropAged(state, last),
     sealedThrough: () => state.row.sealedThrough,
   };
 }
@@ -125,6 +139,8 @@ function catchUp(state: State, last: number): void {
 /** Takes over what a process, this one too, published. */
 function adopt(state: State, bytes: Buffer): void {
   const row = JSON.parse(bytes.toString()) as SeenRow;
+  // What this process gathered of them is no part of the table that all begin anew.
+  if ((row.forgottenThrough ?? 0) > (state.row.forgottenThrough ?? 0)) beginAfter(state, row.sealedThrough);
   state.runs = row.runs.map((each) => {
     const present = state.runs.find(({ row: { run } }) => run === each.run);
     const own = state.full.find(({ row: { run } }) => run === each.run);
@@ -133,8 +149,13 @@ function adopt(state: State, bytes: Buffer): void {
   state.rowBytes = bytes;
   state.row = row;
   state.full = state.full.filter(({ row: { through } }) => through > row.sealedThrough);
-  if (state.known >= row.sealedThrough) return;
-  state.known = row.sealedThrough;
+  if (state.known < row.sealedThrough) beginAfter(state, row.sealedThrough);
+}
+
+/** With an open table that knows nothing: what stands in the log behind it is read again. */
+function beginAfter(state: State, sequence: number): void {
+  state.full = [];
+  state.known = sequence;
   state.open = createDigestTable(state.slots);
   state.openSinceMs = undefined;
 }
@@ -145,12 +166,14 @@ function absorb(state: State, sequence: number, receivedAtMs: number, mine: bool
   state.openSinceMs ??= receivedAtMs;
   // Either way: a wall clock that was put back would keep the table open until it is where it was.
   if (state.open.size() < state.eventsPerRun && Math.abs(receivedAtMs - state.openSinceMs) < runAgeMaxMs) return;
-  const run = (state.full.at(-1)?.row.run ?? state.row.runs.at(-1)?.run ?? 0) + 1;
+  const run = youngestRun(state) + 1;
   const row = { run, through: sequence, slots: state.slots, endedAtMs: receivedAtMs };
   state.full = [...state.full, { row, table: state.open, written: 0, mine }];
   state.open = createDigestTable(state.slots);
   state.openSinceMs = undefined;
 }
+
+const youngestRun = ({ full, row }: State): number => full.at(-1)?.row.run ?? Math.max(row.runs.at(-1)?.run ?? 0, row.lastRun ?? 0);
 
 type Digest = readonly [a: number, b: number, c: number, d: number];
 
@@ -171,14 +194,45 @@ function seal(state: State, { row: sealing, table, written }: Full): () => void 
   }
   tables.seen.putSync(marksKey(sealing.run), Buffer.from(marksOf(table.words).buffer));
   const endedAtMs = state.time.nowMs();
-  const expired = row.runs.filter((run) => endedAtMs - run.endedAtMs >= state.dedupeHours * 3_600_000).slice(0, runsDroppedAtOnce);
+  const expired = expiredRuns(state);
   for (const run of expired) dropRun(tables, run);
   const kept = row.runs.filter((run) => !expired.includes(run));
-  writeRow(tables.rows, seenKey, { runs: [...kept, { ...sealing, endedAtMs }], sealedThrough: sealing.through } satisfies SeenRow);
+  writeRow(tables.rows, seenKey, { ...row, runs: [...kept, { ...sealing, endedAtMs }], sealedThrough: sealing.through } satisfies SeenRow);
   // The row is adopted by the next catchUp, here as in every other process.
   return () => undefined;
 }
 
+function expiredRuns({ row, time, dedupeHours }: State): readonly RunRow[] {
+  const beforeMs = time.nowMs() - dedupeHours * hourMs;
+  return row.runs.filter(({ endedAtMs }) => endedAtMs <= beforeMs).slice(0, runsDroppedAtOnce);
+}
+
+/** Records that are in no run, and the youngest of them older than dedupe remembers. */
+function isAllAged({ tables, time, dedupeHours, row }: State, last: number): boolean {
+  const record = row.sealedThrough < last ? tables.log.getBinary(sequenceKey(last)) : undefined;
+  if (record === undefined) return false;
+  return storeTimeOf(tables, time, { sequence: last, receivedAtMs: receivedAtOf(record) }) < time.nowMs() - dedupeHours * hourMs;
+}
+
+/** Every process takes it over with its next `catchUp`, so that all begin the same table anew. */
+function dropAged(state: State, last: number): void {
+  const { tables, row } = state;
+  const expired = expiredRuns(state);
+  const isAll = isAllAged(state, last);
+  if (expired.length === 0 && !isAll) return;
+  for (const run of expired) dropRun(tables, run);
+  const published = Math.max(row.runs.at(-1)?.run ?? 0, row.lastRun ?? 0);
+  const kept = { ...row, runs: row.runs.filter((run) => !expired.includes(run)), lastRun: published };
+  writeRow(tables.rows, seenKey, (isAll ? { ...kept, ...forgotten(state, last) } : kept) satisfies SeenRow);
+}
+
+/** Tables that ended and are no run yet go too, with what was written of them. */
+function forgotten(state: State, last: number): Pick<SeenRow, 'sealedThrough' | 'forgottenThrough' | 'lastRun'> {
+  for (const { row } of state.full) dropRun(state.tables, row);
+  return { sealedThrough: last, forgottenThrough: last, lastRun: youngestRun(state) };
+}
+
+const hourMs = 3_600_000;
 const seenKey = Buffer.from('seen');
 const wordsAt = (bytes: Buffer, at: number): Digest => [
   bytes.readUInt32LE(at),

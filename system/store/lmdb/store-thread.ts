@@ -4,6 +4,7 @@ import { type Store, StoreUnavailable } from '#system/store/store.ts';
 import { type DirectStore, openDirectStore } from './direct-store.ts';
 import type { Failure, FromThread, RunningCompanion, StartCompanion, ThreadData, ToThread } from './messages.ts';
 import { openTables } from './tables.ts';
+import { startTidying } from './tidy.ts';
 import { asTrouble } from './trouble.ts';
 
 const port = parentPort;
@@ -20,19 +21,28 @@ async function serve(): Promise<void> {
   const tables = openTables(data.folder, data.durability === 'memory');
   const store = openDirectStore(tables, data, { onLost: (trouble) => say({ kind: 'lost', failure: failureOf(trouble) }) });
   const companion = await startCompanion(store);
+  const tidying = startTidying(store.tidy, { everyMs: data.tidyEveryMs, onTrouble: sayTrouble('old data stay for now') });
   port?.on('message', (message: ToThread) => {
     if (message.kind === 'close') return void close();
     const answered = message.kind === 'read' ? answerRead(store, message) : answer(store, message).then((reply) => say(reply));
     answered.catch((error: unknown) => say({ kind: 'failed', id: message.id, failure: failureOf(error) }));
   });
   const close = async (): Promise<void> => {
-    await companion?.stop();
+    await Promise.all([companion?.stop(), tidying.stop()]);
     await store.close();
     await tables.root.close();
     port?.close();
   };
   say({ kind: 'opened', anchor: store.anchor });
 }
+
+/** Of what runs on this thread by itself. */
+const sayTrouble =
+  (what: string) =>
+  (error: unknown): void => {
+    const { trouble, text } = failureOf(error);
+    say({ kind: 'companion-trouble', failure: { trouble, text: `${what}: ${text}` } });
+  };
 
 async function startCompanion(store: Store): Promise<RunningCompanion | undefined> {
   if (data.companion === undefined) return undefined;
@@ -41,7 +51,7 @@ async function startCompanion(store: Store): Promise<RunningCompanion | undefine
     store,
     data: data.companion.data,
     tell: (news) => say({ kind: 'companion-says', news }),
-    onTrouble: (error) => say({ kind: 'companion-trouble', failure: failureOf(error) }),
+    onTrouble: sayTrouble('the pipeline pauses'),
   });
 }
 

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { filtersOff } from '#system/pipeline/settings.ts';
 import type { Store } from '#system/store/store.ts';
 import { sequenceKey } from './codec.ts';
 import { type LmdbStoreOptions, openLmdbStore } from './lmdb-store.ts';
@@ -86,6 +87,39 @@ it('says full on a full disk, and what it acknowledged is there after reopening'
     const again = await open({ folder: mounted });
     expect(await ids(again)).toEqual(acknowledged);
     await again.close();
+  } finally {
+    execFileSync('umount', ['-l', mounted]);
+  }
+});
+
+it('a full disk has room again by itself once what is there is old, with the pipeline beside it', { timeout: 120_000 }, async () => {
+  const mounted = join(folder, 'disk');
+  mkdirSync(mounted);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', mounted]);
+  const data = { owner: 'w', presenceTimeoutMs: 60_000, filters: filtersOff };
+  const companion = { module: import.meta.resolve('#system/pipeline/companion.ts'), data };
+  const send = (store: Store, id: string): ReturnType<Store['append']> => {
+    const event = { id, type: 'battery', recorded_at: '2026-11-25T10:00:00Z', data: { note: 'x'.repeat(15_000) } };
+    return store.append({ account: 'a', device: 'd', receivedAtMs: Date.now(), rejectedCount: 0, events: [{ id, bytes: Buffer.from(JSON.stringify(event)) }] });
+  };
+  try {
+    const full = await open({ folder: mounted, companion });
+    let sent = 0;
+    for (let refused = false; !refused; ) {
+      refused = await send(full, `${sent++}`).then(
+        () => false,
+        (error: { trouble: string }) => error.trouble === 'full',
+      );
+      expect(sent).toBeLessThan(1000);
+    }
+    expect(await full.readTrouble?.()).toBe('full');
+    // What was accepted is gone through all the same.
+    await expect.poll(async () => (await full.readBacklog()).pending, { timeout: 60_000 }).toBe(0);
+    await full.close();
+    const healing = await open({ folder: mounted, companion, hotWindowHours: 0, dedupeHours: 0, tidyEveryMs: 100 });
+    await expect.poll(() => healing.readTrouble?.(), { timeout: 60_000 }).toBeUndefined();
+    for (let i = 0; i < sent / 3; i++) expect(await send(healing, `later ${i}`)).toMatchObject({ accepted: 1 });
+    await healing.close();
   } finally {
     execFileSync('umount', ['-l', mounted]);
   }

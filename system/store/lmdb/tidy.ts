@@ -1,0 +1,66 @@
+/** What goes with time goes without a write that brings it along: at a full disk there is none, and nothing else makes room. */
+import { createPause } from '#system/clock.ts';
+import type { StoreTime } from '#system/store/store-time.ts';
+import { forgetOldAnswers, hasOldAnswers } from './answers.ts';
+import { hasOldRecords, type PruneInput, prune } from './prune.ts';
+import type { Seen } from './seen.ts';
+import { readHead, type Tables, writeRow } from './tables.ts';
+
+export type TidyInput = {
+  readonly tables: Tables;
+  readonly seen: Seen;
+  readonly time: StoreTime;
+  readonly dedupeHours: number;
+  readonly hotWindowMs: number;
+  readonly isArchived: boolean;
+};
+
+const pruneInputOf = ({ tables, time, seen, hotWindowMs, isArchived }: TidyInput): PruneInput => {
+  const head = readHead(tables);
+  return { tables, time, head, sealedThrough: seen.sealedThrough(), beforeMs: time.nowMs() - hotWindowMs, isArchived };
+};
+
+/** Costs no write. */
+export const isTidyingDue = (input: TidyInput): boolean =>
+  hasOldRecords(pruneInputOf(input)) || input.seen.hasAged(readHead(input.tables).sequence) || hasOldAnswers(input);
+
+/** Inside the write transaction: a little of what may go. */
+export function tidy(input: TidyInput): void {
+  const { tables, seen } = input;
+  const head = readHead(tables);
+  seen.catchUp(head.sequence);
+  seen.dropAged(head.sequence);
+  forgetOldAnswers(input);
+  const floor = prune(pruneInputOf(input));
+  if (floor !== head.floor) writeRow(tables.rows, 'head', { ...head, floor });
+}
+
+const tidyEveryMs = 20_000;
+
+export type Tidying = { readonly stop: () => Promise<void> };
+
+/** `tidyOnce` resolves with whether it did something: then there may be more, and it is asked again at once. */
+export function startTidying(
+  tidyOnce: () => Promise<boolean>,
+  { onTrouble, everyMs = tidyEveryMs }: { onTrouble: (error: unknown) => void; everyMs?: number | undefined },
+): Tidying {
+  const pause = createPause();
+  let stopping = false;
+  const run = async (): Promise<void> => {
+    while (!stopping) {
+      const isBusy = await tidyOnce().catch((error: unknown) => {
+        onTrouble(error);
+        return false;
+      });
+      if (!isBusy && !stopping) await pause.for(everyMs);
+    }
+  };
+  const running = run();
+  return {
+    stop: () => {
+      stopping = true;
+      pause.end();
+      return running;
+    },
+  };
+}
