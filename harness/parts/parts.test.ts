@@ -195,7 +195,7 @@ describe('a part that is built', () => {
 
 test('without more those that npm test needs are wanted, and nothing of those is built', () => {
   const namesOf = (asked: Parameters<typeof wantedParts>[1]): readonly string[] => wantedParts(parts, asked).map(({ name }) => name);
-  expect(namesOf({ names: [], all: false })).toEqual(['chromium', 'haproxy', 'prometheus', 'promtool']);
+  expect(namesOf({ names: [], all: false })).toEqual(['chromium', 'haproxy', 'nginx', 'prometheus', 'promtool']);
   expect(wantedParts(parts, { names: [], all: false }).every(({ go }) => go === undefined)).toBe(true);
   expect(namesOf({ names: [], all: true })).toEqual(parts.map(({ name }) => name));
   expect(namesOf({ names: ['k6'], all: false })).toEqual(['k6']);

@@ -69,6 +69,14 @@ export const parts = [
     go: { module: 'kubeconform', package: 'github.com/yannh/kubeconform/cmd/kubeconform' },
   },
   {
+    name: 'nginx',
+    purpose: 'stands before the service in tests as it comes and as it is tuned',
+    costs: { megabytes: 5, minutes: 0.2 },
+    variable: 'HEADROOM_NGINX',
+    commands: ['nginx', '/usr/sbin/nginx'],
+    packages: { 'apt-get': ['nginx-light'], dnf: ['nginx'], apk: ['nginx'], pacman: ['nginx'], brew: ['nginx'] },
+  },
+  {
     name: 'prometheus',
     purpose: 'scrapes the service and runs our rules in tests',
     costs: { megabytes: 94, minutes: 0.5 },
