@@ -233,6 +233,53 @@ function forget(table: OrderedTable, digest: Buffer, log: LogRow, beforeMs: numb
   return { ...log, floor };
 }
 
+export type TidyLogs = {
+  /** The principal that was looked at last; undefined: begin with the first. */
+  readonly after: Buffer | undefined;
+  readonly principals: number;
+  readonly retention: Retention;
+  /** A deletion is told until it lies `retention.deletionsMs` before this. */
+  readonly nowMs: number;
+};
+/** Of one principal, so that a long log does not keep the others waiting. */
+const tidyRoundsMax = 32;
+const digestBytes = 16;
+
+/** Inside a transaction: what a change would compact and forget, without a change. `after` undefined: that was the last principal. */
+export function tidyLogs(
+  table: OrderedTable,
+  { after, principals, retention, nowMs }: TidyLogs,
+): { readonly after: Buffer | undefined; readonly changed: boolean } {
+  const beforeMs = nowMs - retention.deletionsMs;
+  let last = after;
+  let changed = false;
+  for (let i = 0; i < principals; i++) {
+    const digest = principalAfter(table, last);
+    if (digest === undefined) return { after: undefined, changed };
+    let rounds = 0;
+    while (rounds < tidyRoundsMax && tidyLog(table, digest, { wholeChanges: retention.wholeChanges, beforeMs })) rounds++;
+    changed ||= rounds > 0;
+    // There is more of it: it is looked at again.
+    if (rounds === tidyRoundsMax) break;
+    last = digest;
+  }
+  return { after: last, changed };
+}
+
+function tidyLog(table: OrderedTable, digest: Buffer, bounds: { readonly wholeChanges: number; readonly beforeMs: number }): boolean {
+  const log = readLog(table, digest);
+  const kept = forget(table, digest, compact(table, digest, log, bounds), bounds.beforeMs);
+  const isLess = kept.compacted !== log.compacted || kept.floor !== log.floor;
+  if (isLess) writeJson(table, rowKey(digest, 'L'), kept);
+  return isLess;
+}
+
+function principalAfter(table: OrderedTable, last: Buffer | undefined): Buffer | undefined {
+  const start = last === undefined ? Buffer.alloc(digestBytes) : Buffer.concat([last, Buffer.from([0xff])]);
+  for (const { key } of table.range({ start, end: Buffer.alloc(digestBytes + 1, 0xff), limit: 1 })) return Buffer.from(key.subarray(0, digestBytes));
+  return undefined;
+}
+
 export function readChangesPage(table: OrderedTable, query: LogKey & { readonly after: ChangePosition; readonly limit: number }, epoch: string): ChangesPage {
   const digest = principalDigest(query);
   const log = readLog(table, digest);

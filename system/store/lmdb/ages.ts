@@ -14,6 +14,7 @@ const marksRemovedAtOnce = 256;
 
 const anchorKey = 'time';
 const keyOf = (sequence: number): Buffer => Buffer.from(`age/${String(sequence).padStart(16, '0')}`);
+const begin = Buffer.from('age/');
 const end = Buffer.from('age0');
 
 export type OpenTime = {
@@ -62,7 +63,7 @@ function createAges(tables: Tables, time: StoreTime, keepTime: () => void): Ages
 }
 
 function lastMark(tables: Tables): Mark | undefined {
-  for (const { value } of tables.rows.getRange({ start: end, end: keyOf(0), reverse: true, limit: 1 })) return JSON.parse(value.toString()) as Mark;
+  for (const { value } of tables.rows.getRange({ start: end, end: begin, reverse: true, limit: 1 })) return JSON.parse(value.toString()) as Mark;
   return undefined;
 }
 
@@ -89,6 +90,6 @@ export function storeTimeOf(tables: Tables, time: StoreTime, { sequence, receive
 }
 
 function marksFrom(tables: Tables, sequence: number, reverse: boolean): readonly Mark[] {
-  const range = reverse ? { start: keyOf(sequence), end: keyOf(0), reverse } : { start: keyOf(sequence), end };
+  const range = reverse ? { start: keyOf(sequence), end: begin, reverse } : { start: keyOf(sequence), end };
   return [...tables.rows.getRange({ ...range, limit: 1 })].map(({ value }) => JSON.parse(value.toString()) as Mark);
 }

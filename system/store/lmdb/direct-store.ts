@@ -19,7 +19,7 @@ import { diskFreeBytes, hasRoomFor, refusalOf, roomOf } from './room.ts';
 import { openSeen } from './seen.ts';
 import { beginStepTallies, expire, lease, noteClock, release, type StepContext, step } from './steps.ts';
 import { leaseQuota, readHead, readRow, settle, settled, type Tables, writeRow } from './tables.ts';
-import { isTidyingDue, tidy } from './tidy.ts';
+import { createTidier } from './tidy.ts';
 
 export type DirectOptions = {
   readonly folder: string;
@@ -99,7 +99,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
   seen.catchUp(readHead(tables).sequence);
   const migration = settleStart(tables, options, settleTime);
   const hotWindowMs = (options.hotWindowHours ?? limits.hotWindowHours) * 3_600_000;
-  const { dedupeHours, isArchived = false } = options;
+  const { dedupeHours, isArchived = false, retention = retentionDefault } = options;
   const sharing = { tables, seen, marks, ages, time, dedupeHours, hotWindowMs, isArchived };
   let shared = shareTransaction(sharing);
   let closed = false;
@@ -128,6 +128,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
   });
   const appendBatch = appendBatchTo(commits, () => shared);
   const tidying = { use: 'tidying' } as const;
+  const tidier = createTidier({ ...sharing, retention });
 
   return {
     ...storeReads(tables, () => closed),
@@ -150,9 +151,10 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
     settle: async (settling) => settled(tables, settling.name) ?? commits.submit(() => settle(tables, settling)),
     readTrouble: async () => (hasRoomFor('growing', roomOf(tables, options)) ? undefined : 'full'),
     tidy: async () => {
-      if (closed || !isTidyingDue(sharing)) return false;
-      await commits.submit(() => tidy(sharing), tidying);
-      return true;
+      if (closed) return false;
+      const { changed, isRound } = await commits.submit(tidier.run, tidying);
+      // At a full disk all is looked at in one go.
+      return changed || (!isRound && !hasRoomFor('growing', roomOf(tables, options)));
     },
     leaseQuota: (wanted) => commits.submit(() => leaseQuota(tables, wanted)),
     expire: (command) => commits.submit(() => expire(tables, command, time), tidying),
@@ -161,7 +163,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
     ...deviceCommands(tables, time, (job) => commits.submit(job)),
     putMetered: (metered) => commits.submit(() => putMetered(ordered(tables.usage), metered)),
     backup: (to) => backUp(tables, to),
-    ...changeCommands(tables, { submit: (job) => commits.submit(job), retention: options.retention ?? retentionDefault }),
+    ...changeCommands(tables, { submit: (job) => commits.submit(job), retention }),
     close: async () => {
       if (closed) return;
       closed = true;

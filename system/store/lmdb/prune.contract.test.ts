@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { positionText } from '#system/store/ordered-changes.ts';
 import { partitionCount, partitionOf } from '#system/store/store.ts';
 import { type DirectOptions, type DirectStore, openDirectStore } from './direct-store.ts';
 import { openTables, readHead, type Tables } from './tables.ts';
@@ -231,4 +232,49 @@ it('a store that is full is not full any more once what was in it is old, as oft
     expect(await fill()).toBeGreaterThan(first / 3);
     expect((await history()).at(-1)).toBe(`f${sent - 1}`);
   }
+});
+
+it('a log of changes that nobody writes any more is compacted, and its deletions are forgotten, by the store’s time', async () => {
+  await store.close();
+  store = openOnce({ retention: { wholeChanges: 1000, deletionsMs: 24 * hourMs } });
+  const change = (principal: string, key: string, bytes: Uint8Array | undefined) =>
+    store.change({ account: 'a', principal, channel: 'sync:c', key, atMs: machine.wallMs(), bytes, condition: { kind: 'any' } });
+  const principals = Array.from({ length: 600 }, (_, i) => `user:${i}`);
+  for (const principal of principals) {
+    for (const text of ['1', '2']) await change(principal, 'kept', Buffer.from(text));
+    await change(principal, 'gone', Buffer.from('3'));
+    await change(principal, 'gone', undefined);
+  }
+  for (let i = 0; i < 900; i++) await change('user:busy', 'kept', Buffer.from(String(i)));
+  const rows = (): number => [...tables.sync.getKeys()].length;
+  const before = rows();
+  pass(23 * hourMs);
+  clocks.wallMs += 100 * hourMs;
+  await tidyUp();
+  expect(rows()).toBe(before);
+  clocks.wallMs -= 100 * hourMs;
+  pass(2 * hourMs);
+  await tidyUp();
+  for (let rounds = 0; rounds < 4; rounds++) await store.tidy();
+  // Of each a log, an item, and its last change.
+  expect(rows()).toBe((principals.length + 1) * 3);
+  const key = { account: 'a', principal: 'user:7' };
+  expect(await store.readSnapshot({ ...key, channel: 'sync:c', afterKey: '', limit: 10 })).toMatchObject({ items: [{ key: 'kept', version: 2 }] });
+  expect(await store.readChanges({ ...key, after: positionText(1), limit: 10 })).toMatchObject({ kind: 'expired' });
+  expect(await change('user:7', 'kept', Buffer.from('4'))).toMatchObject({ kind: 'changed', version: 3 });
+});
+
+it('a first record that came by a clock that was wrong is no older for it once the clock is put right', async () => {
+  clocks.wallMs = 1e12;
+  await send(0, 1);
+  clocks.wallMs += 72 * hourMs;
+  await tidyUp();
+  const repeat = await store.append({
+    account: 'a',
+    device: 'd',
+    receivedAtMs: machine.wallMs(),
+    rejectedCount: 0,
+    events: [{ id: 'e0-0', bytes: Buffer.from('{}') }],
+  });
+  expect(repeat).toMatchObject({ accepted: 0, duplicate: 1 });
 });
