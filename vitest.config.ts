@@ -8,6 +8,7 @@ import { defineConfig } from 'vitest/config';
 // x.long.e2e.test.ts takes minutes by its nature, and so does x.long.test.ts on virtual time: both are left to `npm run test:long`.
 const named = (kind: string) => [`{system,harness,scenarios,dashboards}/**/*.${kind}.test.ts`];
 const everyKind = ['contract', 'simulation', 'e2e', 'long'].flatMap(named);
+const packages = '**/node_modules/**';
 const everyOtherE2e = ['measure.e2e', 'long.e2e'].flatMap(named);
 
 // Files that start processes mostly wait for them: more of them than cores keep the cores busy.
@@ -23,7 +24,14 @@ const inTurn = { fileParallelism: false, maxWorkers: 1, maxConcurrency: 1 };
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: named('').map(() => '{system,harness,scenarios,dashboards}/**/*.test.ts'), exclude: everyKind, testTimeout: 120_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: named('').map(() => '{system,harness,scenarios,dashboards}/**/*.test.ts'),
+          exclude: [...everyKind, packages],
+          testTimeout: 120_000,
+        },
+      },
       { test: { name: 'contract', include: named('contract'), ...contractTimeouts } },
       { test: { name: 'simulation', include: named('simulation'), testTimeout: 120_000 } },
       {
