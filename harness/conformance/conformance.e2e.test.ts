@@ -62,6 +62,8 @@ test.concurrent.each(firstTwins)('twin %s breaks what it is for', { timeout: one
 /** Each of the twins that show a part of a rule red, with what that part says. */
 const parts = [
   ['R8', 'keeps-bombs', 'bytes more memory'],
+  ['R29', 'refuses-event-sources', '200 for an event stream'],
+  ['R29', 'bye-without-retry', 'a retry: line'],
   ['R33', 'forgets-deletions', 'bye kick'],
   ['R45', 'forgets-the-end', 'after the stream’s end'],
   ['R46', 'forgets-deletions', "401 for a deleted device's token"],

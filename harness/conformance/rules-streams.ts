@@ -2,11 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamReader } from '#harness/topology/stream-reader.ts';
 import type { Client } from './client.ts';
+import { eventStream, holdsRetry, isSentOn } from './event-stream-goodbye.ts';
 import { readMetrics } from './reading.ts';
 import { hold, type Rule } from './rule.ts';
 import { arrived, changesOf, eventually, lastCursor, newUser, shownChanges, soon } from './user.ts';
 
 const heartbeatMs = 1000;
+/** Of the streams that a drain ends. */
+const eventStreams = 10;
 
 const heartbeats: Rule = {
   id: 'R22',
@@ -220,20 +223,23 @@ const drain: Rule = {
     'A service that is told to stop says within a second that it is not ready, takes no new streams, and says goodbye to those it has, spread',
     'over its window.',
     'What is written until a goodbye is on that stream, and its cursor leads on.',
+    'An EventSource is not ended for good: the goodbye of an event stream has a retry: line that leads past the window, and one that comes',
+    'meanwhile is answered with 200, a goodbye and the end.',
   ],
   how: [
-    'Fifty streams listen to a service with a window of 2 s, which then gets SIGTERM while five changes are written.',
-    'A new stream has to be 503, all fifty have to end with bye drain and a cursor in time, over more than a quarter of the window.',
+    'Fifty streams, ten of them event streams, listen to a service with a window of 2 s, which then gets SIGTERM while five changes are written.',
+    'A new stream has to be 503, a new event stream 200 with a goodbye, all fifty have to end with bye drain and a cursor in time, over more than a quarter of the window.',
     'Each has to have read a gapless begin of what was written.',
   ],
-  redBy: ['drops-at-drain'],
+  redBy: ['drops-at-drain', 'refuses-event-sources', 'bye-without-retry'],
   needs: ['own service'],
   check: async (context) => {
     const { service, name, holdTime, neededNoStop } = context;
     const windowMs = 2000;
     await service?.withService({ env: { HEADROOM_DRAIN_WINDOW_MS: String(windowMs) } }, async ({ client, account, stop }) => {
       const user = await newUser(client, account, name('user'));
-      const readers = await Promise.all(Array.from({ length: 50 }, () => user.listen('ch=sync:trips')));
+      const listen = (headers = {}) => user.listen('ch=sync:trips', headers);
+      const readers = await Promise.all(Array.from({ length: 50 }, (_, i) => listen(i < eventStreams ? eventStream : {})));
       const begunMs = performance.now();
       const stopping = stop();
       // Who does not answer any more is not ready either.
@@ -244,6 +250,8 @@ const drain: Rule = {
         );
       await soon(context, { what: 'readyz 503', statedMs: 1000, holds: isNotReady });
       const refused = await user.open('ch=sync:trips');
+      const late = await user.open('ch=sync:trips', eventStream);
+      const answeredAtMs = performance.now();
       const written: string[] = [];
       for (let i = 0; i < 5; i++) {
         const { status } = await user.put('trips', `d${i}`, {}).catch(() => ({ status: 0 }));
@@ -252,8 +260,12 @@ const drain: Rule = {
       const ends = await Promise.all(readers.map(({ ended }) => ended.then(() => performance.now() - begunMs)));
       for (const { frames } of readers) hold(frames.at(-1)?.code === 'drain' && frames.at(-1)?.c !== undefined, 'bye drain with a cursor', frames.at(-1));
       // Asked late, it finds nobody: the drain was over.
-      if (refused.status() === undefined) neededNoStop('to ask for a stream while others are drained', windowMs / 4);
+      if (refused.status() === undefined || late.status() === undefined) neededNoStop('to ask for a stream while others are drained', windowMs / 4);
       hold(refused.status() === 503, '503 for a new stream', refused.status());
+      // The drain began later than this clock, and what left it came later: both only shorten what is left.
+      const windowEndsMs = begunMs + windowMs;
+      await isSentOn({ reader: late, windowEndsMs, answeredAtMs });
+      for (const reader of readers.slice(0, eventStreams)) holdsRetry({ reader, windowEndsMs });
       holdTime({ what: 'all streams to be gone', tookMs: Math.max(...ends), statedMs: windowMs + 1500 });
       const spreadMs = Math.max(...ends) - Math.min(...ends);
       if (spreadMs <= windowMs / 4) neededNoStop('goodbyes that are spread over the window', windowMs / 4);

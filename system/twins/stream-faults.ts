@@ -170,6 +170,27 @@ export const streamFaults: readonly Fault[] = [
     about: 'ends without a goodbye',
     apply: withHub((hub) => ({ drain: async () => hub.close() })),
   },
+  {
+    name: 'refuses-event-sources',
+    breaks: ['R29'],
+    about: 'answers an event stream that comes during a drain as any other, with 503',
+    apply: (deps) => ({
+      ...deps,
+      customise: (app) => {
+        app.addHook('onRequest', (request, _, done) => {
+          if (deps.isDraining()) delete request.headers.accept;
+          done();
+        });
+      },
+    }),
+  },
+  {
+    name: 'bye-without-retry',
+    breaks: ['R29'],
+    about: 'says goodbye to an event stream without a time to come back',
+    // A comment of the same length, as its chunk's length stands before it.
+    apply: withWrites((bytes) => (bytes.includes('"t":"bye"') ? Buffer.from(bytes.toString().replace(/^retry/m, ':etry')) : bytes)),
+  },
   { name: 'loses-pokes', breaks: [], about: 'hears of news by the position check only: a condition of R30, not a fault', apply: deaf },
   {
     name: 'deaf',
