@@ -52,7 +52,7 @@ ${verdictSection(result, verdict)}
 ${thresholdsSection(verdict)}
 ${totalsSection(result, verdict)}
 <section aria-labelledby="over-time"><h2 id="over-time">Over time</h2>
-${shadeLegend(shades)}
+${shadeLegend(shades, result)}
 <noscript><p>The plots need JavaScript; everything in the tables does not.</p></noscript>
 <div class="plots">${before.map((plot) => timeFigure(plot))}
 ${curves.length === 0 ? undefined : percentileFigure(curves, first)}
@@ -85,8 +85,13 @@ function percentileFigure(curves: ReturnType<typeof percentileCurves>, first: nu
 <div class="choice" role="group" aria-label="Phase and operation">${buttons}</div><div class="plot" data-plot="percentiles"></div><p class="about" id="curve-note">${curves[first]?.note ?? ''}</p></figure>`;
 }
 
-function shadeLegend(shades: readonly Shade[]): Html {
-  if (shades.length === 0)
-    return html`<p class="about">No second of this run shows trouble of the generator or the machine: no stop of its own, no long garbage collection, no steal, no lag.</p>`;
+/** Of a generator whose threads tell nothing of themselves (k6) it is not known whether it stood still. */
+const untroubled = ({ workers, streams, webhooks }: RunResult): string =>
+  [workers, streams?.processes, webhooks?.processes].every((threads) => (threads ?? []).length === 0)
+    ? 'No second of this run shows steal by the machine; whether the generator stood still is not known.'
+    : 'No second of this run shows trouble of the generator or the machine: no stop of its own, no long garbage collection, no steal, no lag.';
+
+function shadeLegend(shades: readonly Shade[], result: RunResult): Html {
+  if (shades.length === 0) return html`<p class="about">${untroubled(result)}</p>`;
   return html`<ul class="shades" aria-label="Shaded seconds">${shades.map(({ kind, label, seconds }) => html`<li><span class="swatch" style="${raw(`background:var(--c-${kind})`)}" aria-hidden="true"></span>${label} <span class="faint">${seconds.length} s</span></li>`)}</ul>`;
 }

@@ -134,6 +134,12 @@ describe('the page', () => {
     expect(indexHtml(result, judge(result, []), assets)).toContain('<dt>spike: ingest fired</dt>');
     expect(indexHtml(result, judge(result, [thresholdOf('response_ms{operation:authenticate}', 'p(99)<100')]), assets)).toContain('authenticate fired</dt>');
   });
+  test('of a generator that tells nothing of itself nobody says that it did not stand still', () => {
+    expect(indexHtml(good.result, good.verdict, assets)).toContain('no stop of its own');
+    const page = indexHtml({ ...good.result, workers: [] }, good.verdict, assets);
+    expect(page).toContain('whether the generator stood still is not known');
+    expect(page).not.toContain('no stop of its own');
+  });
   test('text from outside cannot become an element', () => {
     const sly: RunResult = { ...good.result, run: { ...good.result.run, target: { ...good.result.run.target, url: '<img src=x onerror=alert(1)>' } } };
     expect(indexHtml(sly, good.verdict, assets)).not.toContain('<img');
