@@ -19,6 +19,7 @@ import type { FoundRoute } from './admission/gate.ts';
 import { type LaneName, laneOf } from './admission/lanes.ts';
 import type { Metered } from './admission/metering.ts';
 import { limitText } from './admission/quotas.ts';
+import { laneShed } from './admission/refusal.ts';
 import { createRouteTable, type RouteTable } from './admission/routes.ts';
 import { createHistory } from './archive/history.ts';
 import type { Vault } from './archive/vault.ts';
@@ -206,7 +207,7 @@ export async function buildApp(given: PlainDeps, tls?: TlsFiles): Promise<Fastif
   const accept = acceptOf(deps, admission);
   const { hasFront = deps.customise === undefined } = deps;
   const plain = createPlainIngest({ ...deps, identify: callers.identify, admission, accept, onCall: metering.call, newRequestId, server: app.server });
-  app.decorate('front', hasFront ? createFront({ http: app.server, answer: plain }) : noFront(app.server));
+  app.decorate('front', noticed(hasFront ? createFront({ http: app.server, answer: plain }) : noFront(app.server), admission));
   const history = createHistory({ store: deps.store, vault: deps.vault });
   await app.register(async (scope) => {
     ingestRoutes(scope, { ...deps, accept });
@@ -241,6 +242,14 @@ async function describe(app: FastifyInstance): Promise<void> {
       components: { securitySchemes: { basic: { type: 'http', scheme: 'basic' }, bearer: { type: 'http', scheme: 'bearer' } } },
     },
   });
+}
+
+function noticed(front: Front, { connectionCame }: Admission): Front {
+  const take: Front['take'] = (socket) => {
+    connectionCame();
+    front.take(socket);
+  };
+  return { ...front, take };
 }
 
 type Identified = ReturnType<Accounts['identify']>;
@@ -449,18 +458,10 @@ type Refusing = {
 function refuse({ request, response, route, isLast, retryAfter, cors }: Refusing): void {
   const given = request.headers['x-request-id'];
   const requestId = typeof given === 'string' && /^[\x21-\x7e]{1,200}$/.test(given) ? given : newRequestId();
-  const { name: lane } = route.lane;
-  const detail = `The lane "${lane}" is shed: come back after ${retryAfter} s.`;
   const instance = (request.url ?? '/').split('?', 1)[0] ?? '/';
-  const body = JSON.stringify(problemDocument({ code: 'lane-shed', detail, instance, requestId, extra: { lane, retry_after: retryAfter } }));
-  response.writeHead(503, {
-    'content-type': 'application/problem+json; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-    'retry-after': String(retryAfter),
-    'x-request-id': requestId,
-    ...corsHeaders(cors, { origin: request.headers.origin, method: request.method ?? 'GET', policy: route.cors }),
-    ...(isLast ? { connection: 'close' } : {}),
-  });
+  const { headers, body } = laneShed({ lane: route.lane.name, instance, requestId, retryAfter });
+  const allowed = corsHeaders(cors, { origin: request.headers.origin, method: request.method ?? 'GET', policy: route.cors });
+  response.writeHead(503, { ...headers, ...allowed, ...(isLast ? { connection: 'close' } : {}) });
   response.end(body);
 }
 

@@ -8,9 +8,10 @@ import type { Accounts, Caller } from './accounts/accounts.ts';
 import type { Admission } from './admission/admission.ts';
 import { laneOf } from './admission/lanes.ts';
 import { limitText } from './admission/quotas.ts';
+import { laneShed } from './admission/refusal.ts';
 import type { Clock } from './clock.ts';
-import type { PlainAnswer } from './edge/front.ts';
-import { type PlainRequest, readPlainRequest } from './edge/plain-request.ts';
+import type { FrontOptions, PlainAnswer } from './edge/front.ts';
+import { type PlainRequest, readPlainRequest, startsPlainly } from './edge/plain-request.ts';
 import type { Accept, ReadBatch } from './ingest/accept.ts';
 import { parseBatch } from './ingest/validate.ts';
 import type { Counts } from './telemetry/counts.ts';
@@ -19,7 +20,7 @@ export const ingestAnswerType = 'application/json; charset=utf-8';
 
 export type PlainIngestOptions = {
   readonly identify: (authorization: string) => ReturnType<Accounts['identify']>;
-  readonly admission: Pick<Admission, 'admit' | 'spend'>;
+  readonly admission: Pick<Admission, 'add' | 'admit' | 'spend' | 'retryAfterSeconds'>;
   readonly accept: Accept;
   readonly clock: Clock;
   readonly counts: Counts | undefined;
@@ -35,10 +36,37 @@ type Asked = { readonly request: PlainRequest; readonly caller: Device; readonly
 
 const ingestLane = laneOf('ingest');
 
-export function createPlainIngest(options: PlainIngestOptions): (bytes: Buffer) => Promise<PlainAnswer | undefined> | undefined {
-  const { identify, admission, isClosing } = options;
+/** Its client has gone. */
+const unheard: PlainAnswer = { text: '', isLast: true };
+
+export function createPlainIngest(options: PlainIngestOptions): FrontOptions['answer'] {
+  const { admission, counts, isClosing } = options;
+  const begin = beginWith(options);
+  const refused = <T>(answer: T): T => {
+    counts?.record(ingestLane.name, 503, 0);
+    return answer;
+  };
+  return (bytes, isGone) => {
+    if (isClosing() || !startsPlainly(bytes)) return undefined;
+    return new Promise((resolve) =>
+      admission.add(ingestLane, {
+        isGone,
+        run: () => resolve(begin(bytes)),
+        drop: () => resolve(refused(unheard)),
+        refuse: () => {
+          const request = readPlainRequest(bytes);
+          resolve(request && refused(refusal(options, request)));
+        },
+      }),
+    );
+  };
+}
+
+/** Undefined where it is not plain, or has to be refused by the framework. */
+function beginWith(options: PlainIngestOptions): (bytes: Buffer) => Promise<PlainAnswer | undefined> | undefined {
+  const { identify, admission } = options;
   return (bytes) => {
-    const request = isClosing() ? undefined : readPlainRequest(bytes);
+    const request = readPlainRequest(bytes);
     if (request === undefined) return undefined;
     const caller = identify(request.authorization);
     if (caller === undefined || caller instanceof Promise || caller.kind !== 'device') return undefined;
@@ -51,7 +79,7 @@ export function createPlainIngest(options: PlainIngestOptions): (bytes: Buffer) 
 
 /** Undefined where the quota is exceeded. */
 async function answer(options: PlainIngestOptions, { request, caller, batch }: Asked): Promise<PlainAnswer | undefined> {
-  const { admission, accept, clock, counts, onCall, isClosing } = options;
+  const { admission, accept, clock, counts, onCall } = options;
   const begunMs = clock.monotonicMs();
   const { account, device } = caller;
   const spending = admission.spend({ lane: 'ingest', account, device });
@@ -62,13 +90,25 @@ async function answer(options: PlainIngestOptions, { request, caller, batch }: A
   counts?.record(ingestLane.name, 202, clock.monotonicMs() - begunMs);
   onCall(account);
   const quotas = metered === undefined ? '' : `ratelimit-policy: ${metered.policies}\r\nratelimit: ${limitText(metered.tightest)}\r\n`;
-  const isLast = isClosing();
-  const kept = isLast ? 'Connection: close' : `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(options.server.keepAliveTimeout / 1000)}`;
   const head = `HTTP/1.1 202 Accepted\r\n${quotas}content-type: ${ingestAnswerType}\r\nx-request-id: ${request.requestId ?? options.newRequestId()}`;
   // The text is ASCII but for what stands in ids of rejected events.
   const length = Buffer.byteLength(text);
   const sent = length === text.length ? text : Buffer.from(text).toString('latin1');
-  return { text: `${head}\r\ncontent-length: ${length}\r\nDate: ${httpDate()}\r\n${kept}\r\n\r\n${sent}`, isLast };
+  return finished(options, `${head}\r\ncontent-length: ${length}`, sent);
+}
+
+/** With the headers that the HTTP server puts behind all others. */
+function finished({ isClosing, server }: PlainIngestOptions, head: string, body: string): PlainAnswer {
+  const isLast = isClosing();
+  const kept = isLast ? 'Connection: close' : `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(server.keepAliveTimeout / 1000)}`;
+  return { text: `${head}\r\nDate: ${httpDate()}\r\n${kept}\r\n\r\n${body}`, isLast };
+}
+
+function refusal(options: PlainIngestOptions, { requestId = options.newRequestId() }: PlainRequest): PlainAnswer {
+  const retryAfter = options.admission.retryAfterSeconds(0);
+  const { headers, body } = laneShed({ lane: ingestLane.name, instance: '/v1/events', requestId, retryAfter });
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return finished(options, ['HTTP/1.1 503 Service Unavailable', ...lines].join('\r\n'), body);
 }
 
 let dated = { second: -1, text: '' };

@@ -7,6 +7,7 @@ import { createMetering, type Metering, type MeteringOptions, type QuotaSettings
 import { createPlaces } from './places.ts';
 import { createPressure, type Pressure, tickMs } from './pressure.ts';
 import { budgetShare, createSignals, type SignalLimits, type SignalSource, sampleMs } from './signals.ts';
+import { createTurns, type Turns } from './turns.ts';
 
 export type AdmissionSettings = SignalLimits &
   QuotaSettings & {
@@ -41,6 +42,7 @@ export type AdmissionOptions = Pick<GateOptions, 'routeOf' | 'refuse' | 'onRefus
 
 export type Admission = Metering &
   Pick<SignalSource, 'appendBegan'> &
+  Pick<Turns, 'add' | 'connectionCame'> &
   Gate & {
     /** Seconds after which to come back, jittered: those refused together do not come back together. */
     readonly retryAfterSeconds: (waitMs: number) => number;
@@ -51,7 +53,9 @@ export function createAdmission({ leaseQuota, clock, settings, quota, routeOf, r
   const pressure = createPressure();
   const sampling = setInterval(signals.sample, sampleMs).unref();
   const timer = setInterval(() => pressure.tick(signals.read(gate.pendingBytes())), tickMs).unref();
+  const turns = createTurns({ monotonicMs: clock.monotonicMs, busyMs: loopBusyMs, soon: setImmediate });
   const gate = createGate({
+    turns,
     places: createPlaces(settings.placesMax),
     pressure: { ...pressure, ...overrides },
     routeOf,
@@ -64,14 +68,19 @@ export function createAdmission({ leaseQuota, clock, settings, quota, routeOf, r
     ...createMetering({ source: { leaseQuota, ...clock }, settings, quota }),
     ...gate,
     appendBegan: signals.appendBegan,
+    add: turns.add,
+    connectionCame: turns.connectionCame,
     retryAfterSeconds: (waitMs) => retryAfterSeconds(waitMs, Math.random),
     close: () => {
       clearInterval(timer);
       clearInterval(sampling);
+      turns.close();
       gate.close();
     },
   };
 }
+
+const loopBusyMs = (): number => performance.eventLoopUtilization().active;
 
 const holdMsDefault = 250;
 const jitterSecondsMin = 5;
@@ -83,7 +92,12 @@ export function retryAfterSeconds(waitMs: number, random: () => number): number 
 
 /** As /v1/limits tells it. */
 export const publishedAdmission = (settings: AdmissionSettings) => ({
-  lanes: lanes.map(({ name, sharePercent, ceilingPercent }) => ({ lane: name, share_percent: sharePercent, ceiling_percent: ceilingPercent })),
+  lanes: lanes.map(({ name, sharePercent, ceilingPercent, waitsMs }) => ({
+    lane: name,
+    share_percent: sharePercent,
+    ceiling_percent: ceilingPercent,
+    waits_ms: waitsMs,
+  })),
   requests_in_work_max: settings.placesMax,
   ingest_budget_ms: settings.ingestBudgetMs,
   lower_lanes_yield_ms: settings.ingestBudgetMs * budgetShare,

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createGate, type Gate } from './gate.ts';
 import { laneOf } from './lanes.ts';
 import { createPlaces, type Places } from './places.ts';
+import { createTurns } from './turns.ts';
 
 let server: Server;
 let gate: Gate;
@@ -24,6 +25,7 @@ beforeEach(async () => {
   gate = createGate({
     places,
     pressure: { letIn: () => part, takeShare: () => shares-- > 0 },
+    turns: createTurns({ monotonicMs: () => performance.now(), busyMs: () => performance.now(), soon: setImmediate }),
     routeOf: (_, url) => ({ lane: laneOf(url.slice(1)), url, cors: 'open' }),
     onRefused: () => refused++,
     refuse: (_, response, __, isLast) => response.writeHead(503, isLast ? { connection: 'close' } : {}).end(),

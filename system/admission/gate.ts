@@ -4,6 +4,7 @@ import type { CorsPolicy } from '#system/protocol/headers/cors.ts';
 import type { Lane } from './lanes.ts';
 import type { Places } from './places.ts';
 import type { Pressure } from './pressure.ts';
+import type { Job, Turns } from './turns.ts';
 
 /** `url`: of the route that a request is for, `none` where there is none. `cors`: whose pages may read what it answers. */
 export type FoundRoute = { readonly lane: Lane; readonly url: string; readonly cors: CorsPolicy };
@@ -11,6 +12,7 @@ export type FoundRoute = { readonly lane: Lane; readonly url: string; readonly c
 export type GateOptions = {
   readonly places: Places;
   readonly pressure: Pick<Pressure, 'letIn' | 'takeShare'>;
+  readonly turns: Pick<Turns, 'add'>;
   readonly routeOf: (method: string, url: string) => FoundRoute;
   /** Head and body of a refusal. */
   readonly refuse: (request: IncomingMessage, response: ServerResponse, route: FoundRoute, isLast: boolean) => void;
@@ -42,7 +44,7 @@ type Body = { readonly bytes: number; readonly readBefore: number };
 const holdTickMs = 50;
 const heldMax = 4096;
 
-export function createGate({ places, pressure, routeOf, refuse, onRefused, random, holdMs }: GateOptions): Gate {
+export function createGate({ places, pressure, turns, routeOf, refuse, onRefused, random, holdMs }: GateOptions): Gate {
   const refusals = createHeldRefusals(holdMs, (refusal, isLast) => {
     onRefused(refusal.route);
     if (isGone(refusal.request)) refusal.request.socket.destroy();
@@ -85,14 +87,19 @@ export function createGate({ places, pressure, routeOf, refuse, onRefused, rando
           return;
         }
         enter(request, response, route);
-        if (part === 1) return goOn();
-        // By then it is known who closed behind his request.
-        setImmediate(() => {
-          if (!isGone(request)) return goOn();
+        const endWith = (end: () => void) => (): void => {
           leave(request);
           onRefused(route);
-          request.socket.destroy();
-        });
+          end();
+        };
+        const job: Job = {
+          run: goOn,
+          isGone: () => isGone(request),
+          drop: endWith(() => request.socket.destroy()),
+          refuse: endWith(() => refuse(request, response, route, false)),
+        };
+        // Under pressure in the next turn at the earliest: by then it is known who closed behind his request.
+        turns.add(route.lane, job, part < 1);
       });
     },
   };

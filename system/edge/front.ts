@@ -7,16 +7,16 @@ import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 
-/** The bytes of an answer as latin1; `isLast`: the connection ends with it. */
+/** The bytes of an answer as latin1, none where nobody is there any more; `isLast`: the connection ends with it. */
 export type PlainAnswer = { readonly text: string; readonly isLast: boolean };
 
 export type FrontOptions = {
   readonly http: HttpServer;
   /**
    * Undefined at once: no plain request. Undefined later, or a rejection: nothing was answered, and the HTTP server is
-   * to do it all.
+   * to do it all. `isGone` is asked where the request had to wait.
    */
-  readonly answer: (bytes: Buffer) => Promise<PlainAnswer | undefined> | undefined;
+  readonly answer: (bytes: Buffer, isGone: () => boolean) => Promise<PlainAnswer | undefined> | undefined;
 };
 
 export type Front = {
@@ -83,7 +83,7 @@ class Visitor {
   };
 
   #serve(bytes: Buffer): void {
-    const answering = this.#socket.writableNeedDrain ? undefined : this.#options.answer(bytes);
+    const answering = this.#socket.writableNeedDrain ? undefined : this.#options.answer(bytes, this.#isGone);
     if (answering === undefined) return this.#handOver(bytes);
     this.#isBusy = true;
     answering.then(
@@ -102,6 +102,9 @@ class Visitor {
     if (answer.isLast) this.#socket.end();
     else this.#goOn(next);
   }
+
+  /** Whoever has closed his half does not wait for an answer that was not begun. */
+  #isGone = (): boolean => this.#socket.destroyed || this.#socket.readableEnded;
 
   #goOn(next: Buffer | undefined): void {
     const { keepAliveTimeout, keepAliveTimeoutBuffer } = this.#options.http;

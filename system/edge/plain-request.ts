@@ -47,6 +47,9 @@ const known: Readonly<Record<string, RegExp>> = {
   'idempotency-key': /^\S{1,200}$/,
 };
 
+/** What a plain request begins with; whether it is one is known once it was read. */
+export const startsPlainly = (bytes: Buffer): boolean => bytes.toString('latin1', 0, startLine.length) === startLine;
+
 export function readPlainRequest(bytes: Buffer): PlainRequest | undefined {
   const end = bytes.indexOf(headEnd);
   if (end < 0 || end > headBytesMax) return undefined;

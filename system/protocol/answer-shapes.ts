@@ -50,7 +50,7 @@ export const LimitsShape = Type.Object(
     durability: Type.Union([Type.Literal('fsync'), Type.Literal('memory')]),
     events_per_batch_max: Whole,
     event_bytes_max: Whole,
-    lanes: Type.Array(closed({ lane: Text, share_percent: Type.Number(), ceiling_percent: Type.Number() })),
+    lanes: Type.Array(closed({ lane: Text, share_percent: Type.Number(), ceiling_percent: Type.Number(), waits_ms: Type.Number() })),
   },
   { additionalProperties: Type.Union([Type.Number(), Type.Array(Type.Number()), Type.Record(Text, Type.Number())]) },
 );

@@ -1,0 +1,134 @@
+import { expect, test } from 'vitest';
+import { type LaneName, laneOf, lanes } from './lanes.ts';
+import { createTurns, type Job } from './turns.ts';
+
+/** A loop on its own clock: each job takes so long, at once or in the turn behind it. */
+function loop({ jobMs = 1 } = {}) {
+  let nowMs = 0;
+  let next: (() => void)[] = [];
+  const told: string[] = [];
+  const gone = new Set<string>();
+  const turns = createTurns({ monotonicMs: () => nowMs, busyMs: () => nowMs, soon: (callback) => void next.push(callback) });
+  const ask = (lane: LaneName, name: string, isLater = false): void => {
+    const tell = (what: string) => (): void => {
+      told.push(`${name} ${what}`);
+      if (what === 'run') nowMs += jobMs;
+    };
+    const job: Job = { run: tell('run'), refuse: tell('refused'), drop: tell('dropped'), isGone: () => gone.has(name) };
+    turns.add(laneOf(lane), job, isLater);
+  };
+  const turn = (): number => {
+    const before = told.length;
+    const due = next;
+    next = [];
+    for (const callback of due) callback();
+    return told.length - before;
+  };
+  /** Until a job's cost is known. */
+  const settle = (): void => {
+    for (let i = 0; i < 100; i++) {
+      ask('ingest', 'first');
+      turn();
+    }
+    told.length = 0;
+  };
+  const pass = (ms: number): void => {
+    nowMs += ms;
+  };
+  return { turns, ask, turn, settle, told, gone, pass };
+}
+
+test('what comes while there is room begins at once, and a turn begins as many as four milliseconds of work', () => {
+  const { ask, turn, settle, told, turns } = loop({ jobMs: 0.5 });
+  settle();
+  for (let i = 0; i < 30; i++) ask('ingest', `i${i}`);
+  expect(told).toEqual(Array.from({ length: 8 }, (_, i) => `i${i} run`));
+  expect([turns.waiting(), turn(), turn(), turn(), turns.waiting()]).toEqual([22, 8, 8, 6, 0]);
+  expect(told.at(-1)).toBe('i29 run');
+});
+
+test('while connections come a turn begins hardly more than one, so that each brings the next connection sooner', () => {
+  const { ask, turn, settle, turns } = loop({ jobMs: 0.5 });
+  settle();
+  for (let i = 0; i < 30; i++) ask('ingest', `i${i}`);
+  turns.connectionCame();
+  expect([turn(), turn()]).toEqual([1, 8]);
+});
+
+test('the highest lane is next, and of each that waits one has its turn', () => {
+  const { ask, turn, settle, told } = loop();
+  settle();
+  for (let i = 0; i < 4; i++) ask('read', `first${i}`);
+  told.length = 0;
+  for (const lane of ['export', 'registration', 'read', 'ingest'] as const) for (let i = 0; i < 3; i++) ask(lane, `${lane}${i}`);
+  expect(told).toEqual([]);
+  turn();
+  expect(told).toEqual(['ingest0 run', 'read0 run', 'registration0 run', 'export0 run']);
+  told.length = 0;
+  turn();
+  expect(told).toEqual(['ingest1 run', 'read1 run', 'registration1 run', 'export1 run']);
+});
+
+test('health never waits', () => {
+  const { ask, settle, told } = loop({ jobMs: 10 });
+  settle();
+  for (let i = 0; i < 10; i++) ask('ingest', `i${i}`);
+  ask('health', 'h');
+  expect(told).toEqual(['i0 run', 'h run']);
+});
+
+test('in a crowd that stays the newest is next, and who waited too long is refused', () => {
+  const { ask, turn, settle, told, pass } = loop({ jobMs: 4 });
+  settle();
+  for (let i = 0; i < 4; i++) ask('registration', `r${i}`);
+  pass(150);
+  turn();
+  expect(told).toEqual(['r0 run', 'r3 run']);
+  pass(laneOf('registration').waitsMs);
+  turn();
+  turn();
+  expect(told).toEqual(['r0 run', 'r3 run', 'r1 refused', 'r2 refused']);
+});
+
+test('nothing is done for who has gone while he waited', () => {
+  const { ask, turn, settle, told, gone } = loop({ jobMs: 4 });
+  settle();
+  for (let i = 0; i < 3; i++) ask('read', `r${i}`);
+  gone.add('r1');
+  turn();
+  turn();
+  expect(told).toEqual(['r0 run', 'r1 dropped', 'r2 run']);
+});
+
+test('what is to wait for the next turn does, though there is room', () => {
+  const { ask, turn, told } = loop();
+  ask('read', 'r', true);
+  expect(told).toEqual([]);
+  turn();
+  expect(told).toEqual(['r run']);
+});
+
+test('every one that came is run, refused or dropped once, whatever comes in whatever order', () => {
+  let seed = 7;
+  const random = (): number => {
+    seed = (seed * 16_807) % 2_147_483_647;
+    return seed / 2_147_483_647;
+  };
+  const { ask, turn, told, gone, pass, turns } = loop({ jobMs: 0.3 });
+  const names: string[] = [];
+  for (let round = 0; round < 400; round++) {
+    for (let i = Math.floor(random() * 40); i > 0; i--) {
+      const name = `n${names.length}`;
+      names.push(name);
+      if (random() < 0.1) gone.add(name);
+      ask((lanes[Math.floor(random() * lanes.length)] as (typeof lanes)[number]).name, name, random() < 0.1);
+    }
+    if (random() < 0.1) turns.connectionCame();
+    if (random() < 0.05) pass(300);
+    turn();
+  }
+  turns.close();
+  expect(turns.waiting()).toBe(0);
+  expect(told.map((text) => text.split(' ')[0]).sort()).toEqual(names.sort());
+  expect(['run', 'refused', 'dropped'].every((what) => told.some((text) => text.endsWith(what)))).toBe(true);
+});
