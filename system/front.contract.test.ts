@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { AdmissionOverrides } from './admission/admission.ts';
 import { buildApp, type PlainDeps } from './app.ts';
 import { depsAlone } from './deps-alone.ts';
 import { StoreUnavailable } from './store/store.ts';
@@ -191,6 +192,40 @@ test('a store in trouble is 503 by both ways, and no event is told as kept', asy
   const said = await saidBy(front);
   expect(said).toMatch(/^HTTP\/1\.1 503 /);
   expect(said).toBe(await saidBy(framework));
+});
+
+test('who waited too long for his turn is refused alike, and is let in again', async () => {
+  const refusing = (): Partial<PlainDeps> => {
+    let asked = 0;
+    return { admissionOverrides: { add: (_lane, job) => (asked++ === 1 ? job.refuse() : job.run()) } };
+  };
+  const [front, framework] = await Promise.all([openWay(true, refusing()), openWay(false, refusing())]);
+  const jitter = (said: string) => said.replaceAll(/(retry-after: |"retry_after":|come back after )\d/g, '$1n');
+  const saidBy = async (way: Way) => jitter(await speak(way, [bytesOf(way.deps, {}), bytesOf(way.deps, { body: '[{' }), bytesOf(way.deps, {}), last]));
+  const said = await saidBy(front);
+  expect(said.match(/(?<=HTTP\/1\.1 )\d+/g)).toEqual(['202', '503', '202', '404']);
+  expect(said).toBe(await saidBy(framework));
+  expect(framework.framework.requests - front.framework.requests).toBe(2);
+});
+
+test('nothing is done for who has gone while he waited for his turn', async () => {
+  const waiting: Parameters<NonNullable<AdmissionOverrides['add']>>[1][] = [];
+  const { store } = depsAlone();
+  let appends = 0;
+  const append: typeof store.append = (command) => {
+    appends++;
+    return store.append(command);
+  };
+  const way = await openWay(true, { store: { ...store, append }, admissionOverrides: { add: (_lane, job) => void waiting.push(job) } });
+  const socket = connect({ port: way.port, host: '127.0.0.1' });
+  socket.write(bytesOf(way.deps, {}));
+  await expect.poll(() => waiting.length).toBe(1);
+  const [job] = waiting;
+  expect(job?.isGone()).toBe(false);
+  socket.destroy();
+  await expect.poll(() => job?.isGone()).toBe(true);
+  job?.drop();
+  expect(appends).toBe(0);
 });
 
 test('a worker that ends says so on its next answer, and what was being answered is answered', async () => {

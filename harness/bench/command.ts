@@ -17,6 +17,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   memory: async () => (await import('./memory.ts')).memoryBench,
   'noisy-verdicts': async () => (await import('./noisy-verdicts.ts')).noisyVerdictsBench,
   overload: async () => (await import('./overload.ts')).overloadBench,
+  impatient: async () => (await import('./impatient.ts')).impatientBench,
   soak: async () => (await import('./soak.ts')).soakBench,
   'spike-cost': async () => (await import('./spike-cost.ts')).spikeCostBench,
 };

@@ -17,6 +17,8 @@ export type StormPlan = {
   readonly onRefusal: 'give-up' | 'honour' | 'hammer';
   /** An answer that comes later than this is worth nothing, and a client that waited so long to be sent has gone. */
   readonly patienceMs: number;
+  /** Whoever waited so long for his answer closes the connection, and the next one opens another. */
+  readonly cutsOff?: boolean;
 };
 
 export type Stormed = {
@@ -33,6 +35,8 @@ export type Stormed = {
 };
 
 type Arrival = { readonly i: number; readonly plannedMs: number; readonly attempt: number };
+/** In the order in which they were sent, which is about that in which their patience ends. */
+type Patience = { readonly noteSent: (line: Line) => void; readonly cutOff: (nowMs: number) => void };
 type Line = { readonly socket: Socket; readonly parser: ResponseParser; arrival: Arrival | undefined; isUp: boolean };
 
 const tickMs = 4;
@@ -76,12 +80,31 @@ function createBook({ patienceMs }: StormPlan): Book {
   };
 }
 
+function createPatience({ patienceMs, cutsOff = false }: StormPlan): Patience {
+  let sent: { readonly line: Line; readonly arrival: Arrival }[] = [];
+  let next = 0;
+  return {
+    noteSent: (line) => {
+      if (cutsOff && line.arrival !== undefined) sent.push({ line, arrival: line.arrival });
+    },
+    cutOff: (nowMs) => {
+      for (let one = sent[next]; one !== undefined && nowMs - one.arrival.plannedMs > patienceMs; one = sent[++next]) {
+        if (one.line.arrival === one.arrival) one.line.socket.destroy();
+      }
+      if (next < sent.length / 2) return;
+      sent = sent.slice(next);
+      next = 0;
+    },
+  };
+}
+
 export async function driveStorm(plan: StormPlan): Promise<Stormed> {
   const { hostname, port } = new URL(plan.url);
   const waiting: Arrival[] = [];
   const idle: Line[] = [];
   const lines = new Set<Line>();
   const { totals, fail, settle, close } = createBook(plan);
+  const patience = createPatience(plan);
   const beganMs = performance.now();
   const endMs = beganMs + plan.seconds * 1000;
   let finishedMs = 0;
@@ -107,6 +130,7 @@ export async function driveStorm(plan: StormPlan): Promise<Stormed> {
     if (arrival === undefined && plan.ratePerSecond === undefined && !isOver()) arrival = { i: totals.planned++, plannedMs: performance.now(), attempt: 1 };
     if (arrival === undefined) return void idle.push(line);
     line.arrival = arrival;
+    patience.noteSent(line);
     line.parser.reset();
     line.socket.write(plan.requestOf(arrival.i));
   };
@@ -124,7 +148,7 @@ export async function driveStorm(plan: StormPlan): Promise<Stormed> {
     line.socket.on('error', () => undefined);
     line.socket.on('close', () => {
       lines.delete(line);
-      if (line.arrival !== undefined) fail('cut');
+      if (line.arrival !== undefined) fail(plan.cutsOff === true ? 'cut off' : 'cut');
       line.arrival = undefined;
       const at = idle.indexOf(line);
       if (at >= 0) idle.splice(at, 1);
@@ -141,6 +165,7 @@ export async function driveStorm(plan: StormPlan): Promise<Stormed> {
   for (;;) {
     const nowMs = performance.now();
     fire(nowMs);
+    patience.cutOff(nowMs);
     if (isOver()) finishedMs ||= nowMs;
     // What is on its way has its patience, and no more.
     if (finishedMs > 0 && (nowMs >= finishedMs + plan.patienceMs || [...lines].every(({ arrival }) => arrival === undefined))) break;

@@ -1,4 +1,5 @@
 /** Lanes, pressure and quotas of one worker, put together. */
+import { performance } from 'node:perf_hooks';
 import type { Clock } from '#system/clock.ts';
 import type { QuotaStore } from '#system/store/store.ts';
 import { createGate, type Gate, type GateOptions } from './gate.ts';
@@ -30,7 +31,12 @@ export const admissionDefaults: AdmissionSettings = {
 };
 
 /** For twins. */
-export type AdmissionOverrides = { readonly letIn?: Pressure['letIn']; readonly takeShare?: Pressure['takeShare']; readonly holdMs?: number };
+export type AdmissionOverrides = {
+  readonly letIn?: Pressure['letIn'];
+  readonly takeShare?: Pressure['takeShare'];
+  readonly add?: Turns['add'];
+  readonly holdMs?: number;
+};
 
 export type AdmissionOptions = Pick<GateOptions, 'routeOf' | 'refuse' | 'onRefused'> &
   QuotaStore & {
@@ -53,7 +59,8 @@ export function createAdmission({ leaseQuota, clock, settings, quota, routeOf, r
   const pressure = createPressure();
   const sampling = setInterval(signals.sample, sampleMs).unref();
   const timer = setInterval(() => pressure.tick(signals.read(gate.pendingBytes())), tickMs).unref();
-  const turns = createTurns({ monotonicMs: clock.monotonicMs, busyMs: loopBusyMs, soon: setImmediate });
+  const ownTurns = createTurns({ monotonicMs: clock.monotonicMs, busyMs: loopBusyMs, soon: setImmediate });
+  const turns = { ...ownTurns, add: overrides.add ?? ownTurns.add };
   const gate = createGate({
     turns,
     places: createPlaces(settings.placesMax),

@@ -69,11 +69,12 @@ export function createTurns({ monotonicMs, busyMs, soon }: TurnsOptions): Turns 
 
   const turn = (): void => {
     isSoon = false;
-    room = Math.max(1, Math.round((isCrowded ? crowdedTurnMs : turnMs) / costMs(begun)));
+    const nowMs = monotonicMs();
+    const isShort = isCrowded && !lineOf.ingest.isStanding(nowMs);
+    room = Math.max(1, Math.round((isShort ? crowdedTurnMs : turnMs) / costMs(begun)));
     isCrowded = false;
     begun = 0;
     if (waiting === 0) return;
-    const nowMs = monotonicMs();
     // One of each, whatever waits above it: no lane starves.
     for (const line of lines) take(line, nowMs);
     for (const line of lines) while (begun < room && take(line, nowMs));
@@ -122,6 +123,7 @@ function createCost(busyMs: () => number): (begun: number) => number {
 
 type Line = {
   readonly add: (waiting: Waiting) => void;
+  readonly isStanding: (nowMs: number) => boolean;
   readonly take: (nowMs: number) => { readonly job: Job; readonly isLate: boolean } | undefined;
 };
 
@@ -133,6 +135,7 @@ function createLine(waitsMs: number): Line {
   let first = 0;
   return {
     add: (waiting) => void all.push(waiting),
+    isStanding: (nowMs) => nowMs - (all[first]?.sinceMs ?? nowMs) > standingMs,
     take: (nowMs) => {
       const oldest = all[first];
       if (oldest === undefined) return undefined;

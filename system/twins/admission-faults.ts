@@ -32,7 +32,7 @@ let records = 0;
 let readings = 0;
 /** Of R49's storm; a suite that asks its other rules stays below. */
 const manyRegistrations = 2000;
-const inWorkMax = 128;
+const inWorkMax = 48;
 const tiredAfter = 60;
 /** No machine is so slow by itself, and whoever asks waits for half a minute. */
 const slowMs = 12_000;
