@@ -2,12 +2,13 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '#system/clock.ts';
 import type { QuotaStore } from '#system/store/store.ts';
+import { createAppendRoom } from './append-room.ts';
 import { createGate, type Gate, type GateOptions } from './gate.ts';
 import { lanes } from './lanes.ts';
 import { createMetering, type Metering, type MeteringOptions, type QuotaSettings } from './metering.ts';
 import { createPlaces } from './places.ts';
 import { createPressure, type Pressure, tickMs } from './pressure.ts';
-import { budgetShare, createSignals, type SignalLimits, type SignalSource, sampleMs } from './signals.ts';
+import { budgetShare, createSignals, type SignalLimits, sampleMs } from './signals.ts';
 import { createTurns, type Turns } from './turns.ts';
 
 export type AdmissionSettings = SignalLimits &
@@ -47,9 +48,10 @@ export type AdmissionOptions = Pick<GateOptions, 'routeOf' | 'refuse' | 'onRefus
   };
 
 export type Admission = Metering &
-  Pick<SignalSource, 'appendBegan'> &
   Pick<Turns, 'add' | 'connectionCame'> &
   Gate & {
+    /** Until what it returns is called, an append of so many events is in work. */
+    readonly appendBegan: (events: number) => () => void;
     /** Seconds after which to come back, jittered: those refused together do not come back together. */
     readonly retryAfterSeconds: (waitMs: number) => number;
   };
@@ -59,7 +61,13 @@ export function createAdmission({ leaseQuota, clock, settings, quota, routeOf, r
   const pressure = createPressure();
   const sampling = setInterval(signals.sample, sampleMs).unref();
   const timer = setInterval(() => pressure.tick(signals.read(gate.pendingBytes())), tickMs).unref();
-  const ownTurns = createTurns({ monotonicMs: clock.monotonicMs, busyMs: loopBusyMs, soon: setImmediate });
+  const room = createAppendRoom(clock.monotonicMs);
+  const ownTurns = createTurns({
+    monotonicMs: clock.monotonicMs,
+    busyMs: loopBusyMs,
+    soon: setImmediate,
+    hasRoom: ({ name }) => name !== 'ingest' || room.isFree(),
+  });
   const turns = { ...ownTurns, add: overrides.add ?? ownTurns.add };
   const gate = createGate({
     turns,
@@ -74,7 +82,13 @@ export function createAdmission({ leaseQuota, clock, settings, quota, routeOf, r
   return {
     ...createMetering({ source: { leaseQuota, ...clock }, settings, quota }),
     ...gate,
-    appendBegan: signals.appendBegan,
+    appendBegan: (events) => {
+      const ends = [signals.appendBegan(), room.began(events)];
+      return () => {
+        for (const end of ends) end();
+        ownTurns.wake();
+      };
+    },
     add: turns.add,
     connectionCame: turns.connectionCame,
     retryAfterSeconds: (waitMs) => retryAfterSeconds(waitMs, Math.random),

@@ -25,7 +25,7 @@ beforeEach(async () => {
   gate = createGate({
     places,
     pressure: { letIn: () => part, takeShare: () => shares-- > 0 },
-    turns: createTurns({ monotonicMs: () => performance.now(), busyMs: () => performance.now(), soon: setImmediate }),
+    turns: createTurns({ monotonicMs: () => performance.now(), busyMs: () => performance.now(), hasRoom: () => true, soon: setImmediate }),
     routeOf: (_, url) => ({ lane: laneOf(url.slice(1)), url, cors: 'open' }),
     onRefused: () => refused++,
     refuse: (_, response, __, isLast) => response.writeHead(503, isLast ? { connection: 'close' } : {}).end(),

@@ -5,10 +5,16 @@ import { createTurns, type Job } from './turns.ts';
 /** A loop on its own clock: each job takes so long, at once or in the turn behind it. */
 function loop({ jobMs = 1 } = {}) {
   let nowMs = 0;
+  const full = new Set<LaneName>();
   let next: (() => void)[] = [];
   const told: string[] = [];
   const gone = new Set<string>();
-  const turns = createTurns({ monotonicMs: () => nowMs, busyMs: () => nowMs, soon: (callback) => void next.push(callback) });
+  const turns = createTurns({
+    monotonicMs: () => nowMs,
+    busyMs: () => nowMs,
+    hasRoom: ({ name }) => !full.has(name),
+    soon: (callback) => void next.push(callback),
+  });
   const ask = (lane: LaneName, name: string, isLater = false): void => {
     const tell = (what: string) => (): void => {
       told.push(`${name} ${what}`);
@@ -35,7 +41,7 @@ function loop({ jobMs = 1 } = {}) {
   const pass = (ms: number): void => {
     nowMs += ms;
   };
-  return { turns, ask, turn, settle, told, gone, pass };
+  return { turns, ask, turn, settle, told, gone, full, pass };
 }
 
 test('what comes while there is room begins at once, and a turn begins as many as four milliseconds of work', () => {
@@ -77,17 +83,30 @@ test('health never waits', () => {
   expect(told).toEqual(['i0 run', 'h run']);
 });
 
-test('in a crowd that stays the newest is next, and who waited too long is refused', () => {
+test('the oldest is next as long as nobody leaves, and who waited too long is refused', () => {
   const { ask, turn, settle, told, pass } = loop({ jobMs: 4 });
   settle();
   for (let i = 0; i < 4; i++) ask('registration', `r${i}`);
   pass(150);
   turn();
-  expect(told).toEqual(['r0 run', 'r3 run']);
+  expect(told).toEqual(['r0 run', 'r1 run']);
   pass(laneOf('registration').waitsMs);
   turn();
+  expect(told).toEqual(['r0 run', 'r1 run', 'r2 refused', 'r3 refused']);
+});
+
+test('where some have left the newest is next, once the others wait for long', () => {
+  const { ask, turn, settle, told, gone, pass } = loop({ jobMs: 4 });
+  settle();
+  for (let i = 0; i < 8; i++) ask('registration', `r${i}`);
+  for (const name of ['r1', 'r2', 'r3']) gone.add(name);
   turn();
-  expect(told).toEqual(['r0 run', 'r3 run', 'r1 refused', 'r2 refused']);
+  pass(50);
+  turn();
+  pass(100);
+  turn();
+  turn();
+  expect(told).toEqual(['r0 run', 'r1 dropped', 'r2 dropped', 'r3 dropped', 'r4 run', 'r5 run', 'r7 run', 'r6 run']);
 });
 
 test('nothing is done for who has gone while he waited', () => {
@@ -98,6 +117,25 @@ test('nothing is done for who has gone while he waited', () => {
   turn();
   turn();
   expect(told).toEqual(['r0 run', 'r1 dropped', 'r2 run']);
+});
+
+test('without room a lane waits, late ones are refused, and nobody turns the loop for it', () => {
+  const { ask, turn, settle, told, full, pass, turns } = loop();
+  settle();
+  full.add('ingest');
+  ask('ingest', 'a');
+  ask('read', 'r');
+  expect([turn(), told, turn(), turn()]).toEqual([1, ['r run'], 0, 0]);
+  turns.wake();
+  expect(turn()).toBe(0);
+  pass(laneOf('ingest').waitsMs + 1);
+  ask('ingest', 'b');
+  turn();
+  expect(told).toEqual(['r run', 'a refused']);
+  full.clear();
+  turns.wake();
+  turn();
+  expect(told.at(-1)).toBe('b run');
 });
 
 test('what is to wait for the next turn does, though there is room', () => {

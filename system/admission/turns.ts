@@ -18,9 +18,11 @@ export type Turns = {
   readonly add: (lane: Lane, job: Job, isLater?: boolean) => void;
   /** One was accepted: others may wait for the turns to come. */
   readonly connectionCame: () => void;
+  /** There may be room again. */
+  readonly wake: () => void;
   /** How many wait. */
   readonly waiting: () => number;
-  /** Runs all that wait. */
+  /** Refuses all that wait. */
   readonly close: () => void;
 };
 
@@ -28,57 +30,75 @@ export type TurnsOptions = {
   readonly monotonicMs: () => number;
   /** How long the loop has been at work in all, without its waiting. */
   readonly busyMs: () => number;
+  /** Whether what a lane needs beside the loop's time is there. Where it is not, all of that lane wait for it, until they are late. */
+  readonly hasRoom: (lane: Lane) => boolean;
   /** Calls back in the next turn. */
   readonly soon: (callback: () => void) => void;
 };
 
 /** What a turn is to take, with all that is begun in it and that goes on. */
 const turnMs = 4;
-/** While connections come: a turn then accepts one for each request or two that it begins. */
+/** While connections come, of which a turn accepts one: they are not to wait for dear work. */
 const crowdedTurnMs = 0.5;
+/** Of those who have gone or are late, in each lane and turn: none of them is worth much. */
+const endedMax = 64;
+/** Where all who come in have gone by then, the others wait too long before they are accepted: nothing else is worth its time. */
+const aliveMin = 0.05;
 /** Of what a request takes: the weight of what was before this turn. */
 const memory = 0.9;
-/** Who waits for longer than this waits in a crowd that does not go away: then the newest is next, whose client is there for the longest time to come. */
+/**
+ * Where some wait for longer than this and others have left, the newest is next, whose client is there for the longest time to come.
+ * Where nobody leaves it is the oldest: patient clients are all served, each as late as the others.
+ */
 const standingMs = 100;
+const aliveUsual = 0.9;
 
 type Waiting = { readonly job: Job; readonly sinceMs: number };
 
-export function createTurns({ monotonicMs, busyMs, soon }: TurnsOptions): Turns {
-  const lines = lanes.map((lane) => createLine(lane.waitsMs));
+export function createTurns({ monotonicMs, busyMs, hasRoom, soon }: TurnsOptions): Turns {
+  const lines = lanes.map(createLine);
   const lineOf = Object.fromEntries(lanes.map(({ name }, i) => [name, lines[i]])) as Record<LaneName, Line>;
   const costMs = createCost(busyMs);
   /** How many may still begin in this turn. */
   let room = 1;
   let begun = 0;
+  /** Of those that came to their end or their turn lately, how many were still there. */
+  let alive = 1;
   let isCrowded = false;
   let isSoon = false;
   let waiting = 0;
 
   /** The next of a line; false where nobody waits in it. */
   const take = (line: Line, nowMs: number): boolean => {
-    const taken = line.take(nowMs);
+    const taken = line.take(nowMs, { hasRoom: hasRoom(line.lane), areLeaving: alive < aliveUsual });
     if (taken === undefined) return false;
     waiting--;
-    begun++;
     const { job, isLate } = taken;
-    if (job.isGone()) job.drop();
+    const isGone = job.isGone();
+    alive = alive * memory + (isGone ? 0 : 1 - memory);
+    if (isGone) job.drop();
     else if (isLate) job.refuse();
-    else job.run();
+    else {
+      begun++;
+      job.run();
+    }
     return true;
   };
 
   const turn = (): void => {
     isSoon = false;
-    const nowMs = monotonicMs();
-    const isShort = isCrowded && !lineOf.ingest.isStanding(nowMs);
-    room = Math.max(1, Math.round((isShort ? crowdedTurnMs : turnMs) / costMs(begun)));
+    const cost = costMs(begun);
+    // What is dear begins in every so many turns of a crowd, and one at least in each of the others.
+    room = isCrowded ? Math.min(1, room - begun) + (crowdedTurnMs * Math.max(aliveMin, alive)) / cost : Math.max(1, turnMs / cost);
     isCrowded = false;
     begun = 0;
     if (waiting === 0) return;
+    const nowMs = monotonicMs();
     // One of each, whatever waits above it: no lane starves.
-    for (const line of lines) take(line, nowMs);
-    for (const line of lines) while (begun < room && take(line, nowMs));
-    later();
+    for (const line of lines) for (let i = 0; i < endedMax && line.isOver(nowMs); i++) take(line, nowMs);
+    if (room >= 1) for (const line of lines) take(line, nowMs);
+    for (const line of lines) while (begun + 1 <= room && take(line, nowMs));
+    wake();
   };
 
   const later = (): void => {
@@ -87,7 +107,12 @@ export function createTurns({ monotonicMs, busyMs, soon }: TurnsOptions): Turns 
     soon(turn);
   };
 
+  const wake = (): void => {
+    if (lines.some((line) => line.waiting() > 0 && hasRoom(line.lane))) later();
+  };
+
   return {
+    wake,
     waiting: () => waiting,
     connectionCame: () => {
       isCrowded = true;
@@ -95,7 +120,8 @@ export function createTurns({ monotonicMs, busyMs, soon }: TurnsOptions): Turns 
     add: (lane, job, isLater = false) => {
       if (lane.waitsMs === 0) return job.run();
       later();
-      if (!isLater && waiting === 0 && begun < room) {
+      // By the next turn it is known who connected, asked and went.
+      if (!isLater && !isCrowded && waiting === 0 && begun + 1 <= room && hasRoom(lane)) {
         begun++;
         return job.run();
       }
@@ -103,7 +129,7 @@ export function createTurns({ monotonicMs, busyMs, soon }: TurnsOptions): Turns 
       lineOf[lane.name].add({ job, sinceMs: monotonicMs() });
     },
     close: () => {
-      for (const line of lines) while (take(line, Number.NEGATIVE_INFINITY));
+      for (const line of lines) while (take(line, Number.POSITIVE_INFINITY));
     },
   };
 }
@@ -117,31 +143,45 @@ function createCost(busyMs: () => number): (begun: number) => number {
     tookMs = tookMs * memory + nowMs - beforeMs;
     jobs = jobs * memory + begun;
     beforeMs = nowMs;
-    return tookMs / jobs;
+    return jobs === 0 ? Number.POSITIVE_INFINITY : tookMs / jobs;
   };
 }
 
 type Line = {
+  readonly lane: Lane;
+  readonly waiting: () => number;
   readonly add: (waiting: Waiting) => void;
-  readonly isStanding: (nowMs: number) => boolean;
-  readonly take: (nowMs: number) => { readonly job: Job; readonly isLate: boolean } | undefined;
+  /** Whether the oldest has gone, or is late. */
+  readonly isOver: (nowMs: number) => boolean;
+  /** Undefined where nobody waits; without room, where nobody is late. */
+  readonly take: (
+    nowMs: number,
+    now: { readonly hasRoom: boolean; readonly areLeaving: boolean },
+  ) => { readonly job: Job; readonly isLate: boolean } | undefined;
 };
 
 const compactFrom = 1024;
 
 /** Those who wait in one lane, the oldest at `first`. */
-function createLine(waitsMs: number): Line {
+function createLine(lane: Lane): Line {
   let all: Waiting[] = [];
   let first = 0;
   return {
+    lane,
+    waiting: () => all.length - first,
     add: (waiting) => void all.push(waiting),
-    isStanding: (nowMs) => nowMs - (all[first]?.sinceMs ?? nowMs) > standingMs,
-    take: (nowMs) => {
+    isOver: (nowMs) => {
+      const oldest = all[first];
+      return oldest !== undefined && (nowMs - oldest.sinceMs > lane.waitsMs || oldest.job.isGone());
+    },
+    take: (nowMs, { hasRoom, areLeaving }) => {
       const oldest = all[first];
       if (oldest === undefined) return undefined;
       const waitedMs = nowMs - oldest.sinceMs;
-      const isLate = waitedMs > waitsMs;
-      const isNewest = !isLate && waitedMs > standingMs;
+      const isLate = waitedMs > lane.waitsMs;
+      const isOver = isLate || oldest.job.isGone();
+      if (!isOver && !hasRoom) return undefined;
+      const isNewest = !isOver && areLeaving && waitedMs > standingMs;
       const { job } = isNewest ? (all.pop() as Waiting) : oldest;
       if (!isNewest) first++;
       if (first >= all.length || (first >= compactFrom && first * 2 >= all.length)) {

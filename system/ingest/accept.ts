@@ -11,8 +11,8 @@ export type AcceptOptions = {
   readonly store: Pick<Store, 'append' | 'ackLevel'>;
   readonly clock: Clock;
   readonly clocks: Clocks;
-  /** Until what it returns is called, an append is in work. */
-  readonly appendBegan: () => () => void;
+  /** Until what it returns is called, an append of so many events is in work. */
+  readonly appendBegan: (events: number) => () => void;
   /** Told how long an append took, its flush included. */
   readonly onAppended: (elapsedMs: number) => void;
 };
@@ -52,7 +52,7 @@ export function createAccept(options: AcceptOptions): Accept {
     const { events, rejected, sentAtMs } = batch;
     const shownRejected = rejected.length === 0 ? '[]' : JSON.stringify(rejected);
     const begunMs = clock.monotonicMs();
-    const appended = appendBegan();
+    const appended = appendBegan(events.length);
     const result = await store
       .append({
         account,
