@@ -42,7 +42,7 @@ test('one that is slow, or that flushes slowly, still has a thousand', () => {
 });
 
 test('one whose flush takes a fraction of that is given all that it can take', () => {
-  expect(underwayAtMost({ eventsPerSecond: 100_000, flushMs: 30 }) / 100_000).toBeGreaterThan(0.05);
+  expect(underwayAtMost({ eventsPerSecond: 100_000, flushMs: 30 }) / 100_000).toBeGreaterThan(0.04);
 });
 
 test('what comes slowly changes nothing, and room comes back as appends end', () => {
