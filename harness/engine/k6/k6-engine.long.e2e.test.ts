@@ -5,7 +5,9 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { arrivalState, type EngineInput } from '#harness/engine/engine.ts';
-import { foldCells } from '#harness/metrics/fold.ts';
+import { foldCells, timesOf } from '#harness/metrics/fold.ts';
+import { quantileMicros } from '#harness/metrics/histogram.ts';
+import { thinkMsOf } from '#harness/pacing/think-time.ts';
 import { requirePart } from '#harness/parts/find.ts';
 import type { CellCounts, SecondDelta, Verdict } from '#harness/run-result.ts';
 import { ended, said, startScenario, startTwin } from '#harness/scenario-child.ts';
@@ -19,21 +21,23 @@ afterEach(() => {
 const answer = JSON.stringify({ accepted: 1, duplicate: 0, rejected: [], position: '1', durability: 'none' });
 
 /** Not ours: notes every event's id, and answers after `delayMs`. */
-async function startServer(delayMs = 0): Promise<{ readonly port: number; readonly ids: string[] }> {
+async function startServer(delayMs = 0): Promise<{ readonly port: number; readonly ids: string[]; readonly atMs: number[] }> {
   const ids: string[] = [];
+  const atMs: number[] = [];
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk: Buffer) => {
       body += chunk;
     });
     request.on('end', () => {
+      atMs.push(performance.now());
       ids.push((JSON.parse(body) as { id: string }[])[0]?.id ?? '');
       setTimeout(() => response.writeHead(202).end(answer), delayMs);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   closers.push(() => server.close().closeAllConnections());
-  return { port: (server.address() as AddressInfo).port, ids };
+  return { port: (server.address() as AddressInfo).port, ids, atMs };
 }
 
 const phase = (name: string, durationSeconds: number, rate: EngineInput['phases'][number]['rate']): EngineInput['phases'][number] => ({
@@ -101,6 +105,21 @@ describe('k6', () => {
     expect(outcome.k6?.processes).toBe(3);
   });
 
+  it('thinks between two steps for at least as long as the plan draws, and none of it is in the time of a chain', async () => {
+    const server = await startServer();
+    const thinkTime = { kind: 'uniform', fromMs: 1000, untilMs: 2000 } as const;
+    const visits = { ...phase('visits', 2, { kind: 'constant', ratePerSecond: 25 }), traffic: [{ chain: 'visit', weight: 1 }] };
+    const input = inputOf(server.port, { chains: { visit: ['ingest', 'ingest'] }, thinkTimes: { visit: { 1: thinkTime } }, phases: [visits] });
+    const { cells, total } = await runOne(input);
+    expect([total('good'), new Set(server.ids).size]).toEqual([100, 50]);
+    const gapsMs = [...Map.groupBy(server.ids.keys(), (place) => server.ids[place]).values()].map(
+      ([first = 0, second = 0]) => (server.atMs[second] ?? 0) - (server.atMs[first] ?? 0),
+    );
+    const drawnMs = Array.from({ length: 50 }, (_, arrival) => thinkMsOf(thinkTime, { seed: input.seed, arrival, step: 1 })).sort((a, b) => a - b);
+    const early = gapsMs.sort((a, b) => a - b).filter((gapMs, index) => gapMs < (drawnMs[index] ?? 0) - 1);
+    expect(early).toEqual([]);
+    expect(quantileMicros(timesOf(cells, 'chain'), 0)).toBeLessThan(1_000_000);
+  });
   it('drops what finds no free VU, and says so', async () => {
     const { port } = await startServer(3000);
     const { outcome, total } = await runOne(inputOf(port, { phases: [phase('load', 2, { kind: 'constant', ratePerSecond: 100 })] }));
