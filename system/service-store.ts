@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from './config.ts';
 import { isArchiveOn } from './config-archive.ts';
 import { filtersOf } from './config-filters.ts';
+import { webhookSettingsOf } from './config-webhooks.ts';
 import type { CompanionData } from './pipeline/companion.ts';
 import { restoreBackup } from './store/lmdb/backup.ts';
 import { fileNames } from './store/lmdb/data-file.ts';
@@ -57,6 +58,7 @@ export function openServiceStore({ config, log, onLost, onDeviceNews, flush, pip
     dedupeHours: 24,
     durability: config.durability,
     isArchived: isArchiveOn(config),
+    outwardBounds: webhookSettingsOf(config).bounds,
     retention: { wholeChanges: config.wholeChanges, deletionsMs: config.deletionsSeconds * 1000 },
     companion: { module: pipeline ?? import.meta.resolve('./pipeline/companion.ts'), data },
     onCompanionSays: (news) => onDeviceNews?.(news as readonly DeviceRef[]),

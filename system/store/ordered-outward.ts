@@ -18,6 +18,7 @@ import {
   type Enqueued,
   endpointsPerAccountMax,
   type Happening,
+  type OutwardBounds,
   type OutwardCommands,
   type OutwardEvent,
   outwardBodyBytesMax,
@@ -147,6 +148,15 @@ export function enqueueEvent(
   writeJson(table, idKey(account, event.id), number);
   writeJson(table, countKey(account), { last: number, oldest: forget(table, account, { oldest, last: number }, { ...bounds, nowMs }) });
   return { kind: 'queued', endpoints: queued.length, dropped: receivers.length - queued.length };
+}
+
+/** Inside a transaction: what time alone takes of an account's events, with their deliveries; the youngest stays. True where something went. */
+export function forgetOutward(table: OrderedTable, account: string, { bounds, nowMs }: { readonly bounds: OutwardBounds; readonly nowMs: number }): boolean {
+  const count = readJson<Count>(table, countKey(account));
+  if (count === undefined) return false;
+  const oldest = forget(table, account, count, { ...bounds, nowMs });
+  if (oldest > count.oldest) writeJson(table, countKey(account), { ...count, oldest } satisfies Count);
+  return oldest > count.oldest;
 }
 
 type Forgetting = { readonly eventsMax: number; readonly retentionMs: number; readonly nowMs: number };

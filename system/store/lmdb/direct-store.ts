@@ -2,6 +2,8 @@
 import { limits } from '#system/protocol/limits.ts';
 import { type Retention, retentionDefault } from '#system/store/ordered-changes.ts';
 import { putMetered } from '#system/store/ordered-usage.ts';
+import type { OutwardBounds } from '#system/store/outward.ts';
+import { outwardBoundsDefault } from '#system/store/outward-event.ts';
 import { type AccountRow, type AppendResult, type Store, StoreUnavailable } from '#system/store/store.ts';
 import { createMachineClock, type MachineClock, type TimeAnchor } from '#system/store/store-time.ts';
 import { openTime } from './ages.ts';
@@ -32,6 +34,8 @@ export type DirectOptions = {
   readonly mapSizeBytes?: number | undefined;
   /** Whether records stay until they are archived. */
   readonly isArchived?: boolean | undefined;
+  /** How long events are kept for webhooks, and how many; the same that they are told with. Default: a week, 100,000. */
+  readonly outwardBounds?: OutwardBounds | undefined;
   /** Default: 20 s. */
   readonly tidyEveryMs?: number | undefined;
   readonly durability: 'fsync' | 'memory';
@@ -128,7 +132,7 @@ export function openDirectStore(tables: Tables, options: DirectOptions, { onLost
   });
   const appendBatch = appendBatchTo(commits, () => shared);
   const tidying = { use: 'tidying' } as const;
-  const tidier = createTidier({ ...sharing, retention });
+  const tidier = createTidier({ ...sharing, retention, outwardBounds: options.outwardBounds ?? outwardBoundsDefault });
 
   return {
     ...storeReads(tables, () => closed),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { positionText } from '#system/store/ordered-changes.ts';
-import { partitionCount, partitionOf } from '#system/store/store.ts';
+import { type Endpoint, partitionCount, partitionOf } from '#system/store/store.ts';
 import { type DirectOptions, type DirectStore, openDirectStore } from './direct-store.ts';
 import { openTables, readHead, type Tables } from './tables.ts';
 
@@ -277,4 +277,31 @@ it('a first record that came by a clock that was wrong is no older for it once t
     events: [{ id: 'e0-0', bytes: Buffer.from('{}') }],
   });
   expect(repeat).toMatchObject({ accepted: 0, duplicate: 1 });
+});
+
+it('events that webhooks were told of go after their week, where the account tells nothing more', async () => {
+  const account = 'acc1';
+  await store.putAccount({ account, name: 'x', secretDigest: '', publishableKeyDigest: '', quotas: {}, createdAtMs: 0 });
+  const row: Endpoint = {
+    version: 1,
+    account,
+    id: 'e1',
+    url: 'https://hooks.test/e1',
+    types: ['x.happened'],
+    state: { kind: 'active', sinceMs: 0 },
+    secrets: [{ secret: 'whsec_AAAA' }],
+    createdAtMs: 0,
+    handshake: { challenge: 'c', tokenDigest: 'd', expiresAtMs: 1000, used: true },
+  };
+  await store.putEndpoint({ expected: undefined, row, nowMs: 0 });
+  for (let i = 0; i < 40; i++)
+    await store.enqueueOutward({ account, event: { id: `e${i}`, type: 'x.happened', atMs: clocks.wallMs, body: '{}' }, nowMs: store.storeMs?.() ?? 0 });
+  const left = async (): Promise<readonly number[]> =>
+    (await store.readDeliveries({ account, endpoint: 'e1', before: undefined, limit: 100 })).map(({ number }) => number);
+  pass(6 * 24 * hourMs);
+  await tidyUp();
+  expect(await left()).toHaveLength(40);
+  pass(2 * 24 * hourMs);
+  await tidyUp();
+  expect(await left()).toEqual([40]);
 });

@@ -1,10 +1,13 @@
 /** What goes with time goes without a write that brings it along: at a full disk there is none, and nothing else makes room. */
 import { createPause } from '#system/clock.ts';
 import { type Retention, tidyLogs } from '#system/store/ordered-changes.ts';
+import { forgetOutward } from '#system/store/ordered-outward.ts';
+import type { OutwardBounds } from '#system/store/outward.ts';
 import type { StoreTime } from '#system/store/store-time.ts';
 import { forgetOldAnswers, hasOldAnswers } from './answers.ts';
 import { ordered } from './lmdb-changes.ts';
 import { hasOldRecords, type PruneInput, prune } from './prune.ts';
+import { accountRowKey } from './reads.ts';
 import type { Seen } from './seen.ts';
 import { readHead, type Tables, writeRow } from './tables.ts';
 
@@ -16,6 +19,7 @@ export type TidyInput = {
   readonly hotWindowMs: number;
   readonly isArchived: boolean;
   readonly retention: Retention;
+  readonly outwardBounds: OutwardBounds;
 };
 
 const pruneInputOf = ({ tables, time, seen, hotWindowMs, isArchived }: TidyInput): PruneInput => {
@@ -25,14 +29,16 @@ const pruneInputOf = ({ tables, time, seen, hotWindowMs, isArchived }: TidyInput
 
 /** Looked at in one transaction; each costs some 15 µs of the thread that writes. */
 const principalsAtOnce = 512;
+const accountsAtOnce = 512;
 
 export type Tidier = {
-  /** Inside the write transaction: a little of what may go. `changed`: something did; `isRound`: all principals were looked at since the last round. */
+  /** Inside the write transaction: a little of what may go. `changed`: something did; `isRound`: all principals and accounts were looked at since the last round. */
   readonly run: () => { readonly changed: boolean; readonly isRound: boolean };
 };
 
 export function createTidier(input: TidyInput): Tidier {
   let after: Buffer | undefined;
+  let account: string | undefined;
   return {
     run: () => {
       const { tables, time, retention } = input;
@@ -40,10 +46,23 @@ export function createTidier(input: TidyInput): Tidier {
       if (isDue) tidyRecords(input);
       // By the store's time, which no step of the wall clock moves.
       const logs = tidyLogs(ordered(tables.sync), { after, principals: principalsAtOnce, retention, nowMs: time.nowMs() });
-      after = logs.after;
-      return { changed: isDue || logs.changed, isRound: after === undefined };
+      const outward = tidyOutward(input, account);
+      [after, account] = [logs.after, outward.after];
+      return { changed: isDue || logs.changed || outward.changed, isRound: after === undefined && account === undefined };
     },
   };
+}
+
+type Walked = { /** Undefined: that was the last. */ readonly after: string | undefined; readonly changed: boolean };
+
+/** Of accounts behind `after`, what webhooks were told and may not be told again. */
+function tidyOutward({ tables, time, outwardBounds: bounds }: TidyInput, after: string | undefined): Walked {
+  const table = ordered(tables.outward);
+  const names = [...tables.rows.getKeys({ start: Buffer.from(`${accountRowKey(after ?? '')}\0`), end: Buffer.from('account0'), limit: accountsAtOnce })].map(
+    (key) => key.toString('utf8', accountRowKey('').length),
+  );
+  const gone = names.filter((name) => forgetOutward(table, name, { bounds, nowMs: time.nowMs() }));
+  return { after: names.length < accountsAtOnce ? undefined : names.at(-1), changed: gone.length > 0 };
 }
 
 /** Costs no write. */
