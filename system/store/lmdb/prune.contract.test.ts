@@ -255,7 +255,7 @@ it('a log of changes that nobody writes any more is compacted, and its deletions
   clocks.wallMs -= 100 * hourMs;
   pass(2 * hourMs);
   await tidyUp();
-  for (let rounds = 0; rounds < 4; rounds++) await store.tidy();
+  for (let rounds = 0; rounds < 12; rounds++) await store.tidy();
   // Of each a log, an item, and its last change.
   expect(rows()).toBe((principals.length + 1) * 3);
   const key = { account: 'a', principal: 'user:7' };
