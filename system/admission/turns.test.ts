@@ -61,6 +61,27 @@ test('while connections come a turn begins hardly more than one, so that each br
   expect([turn(), turn()]).toEqual([1, 8]);
 });
 
+test('in a crowd that does not end one begins for every sixteen connections, however dear', () => {
+  const { ask, turn, settle, turns } = loop({ jobMs: 20 });
+  settle();
+  for (let i = 0; i < 30; i++) ask('ingest', `i${i}`);
+  let began = 0;
+  for (let i = 0; i < 160; i++) {
+    turns.connectionCame();
+    began += turn();
+  }
+  expect(began).toBeGreaterThanOrEqual(9);
+  expect(began).toBeLessThanOrEqual(11);
+});
+
+test('what the loop does while nobody asks is nobody’s cost', () => {
+  const { ask, turn, settle, turns, pass } = loop({ jobMs: 1 });
+  settle();
+  pass(60_000);
+  for (let i = 0; i < 12; i++) ask('ingest', `i${i}`);
+  expect([turn(), turn(), turns.waiting()]).toEqual([4, 4, 0]);
+});
+
 test('the highest lane is next, and of each that waits one has its turn', () => {
   const { ask, turn, settle, told } = loop();
   settle();

@@ -40,6 +40,8 @@ export type TurnsOptions = {
 const turnMs = 4;
 /** While connections come, of which a turn accepts one: they are not to wait for dear work. */
 const crowdedTurnMs = 0.5;
+/** However dear: a crowd of so many connections lets one begin. */
+const crowdedTurnsMax = 16;
 /** Of those who have gone or are late, in each lane and turn: none of them is worth much. */
 const endedMax = 64;
 /** Where all who come in have gone by then, the others wait too long before they are accepted: nothing else is worth its time. */
@@ -58,7 +60,7 @@ type Waiting = { readonly job: Job; readonly sinceMs: number };
 export function createTurns({ monotonicMs, busyMs, hasRoom, soon }: TurnsOptions): Turns {
   const lines = lanes.map(createLine);
   const lineOf = Object.fromEntries(lanes.map(({ name }, i) => [name, lines[i]])) as Record<LaneName, Line>;
-  const costMs = createCost(busyMs);
+  const cost = createCost(busyMs);
   /** How many may still begin in this turn. */
   let room = 1;
   let begun = 0;
@@ -87,9 +89,10 @@ export function createTurns({ monotonicMs, busyMs, hasRoom, soon }: TurnsOptions
 
   const turn = (): void => {
     isSoon = false;
-    const cost = costMs(begun);
+    const costMs = cost.take(begun);
     // What is dear begins in every so many turns of a crowd, and one at least in each of the others.
-    room = isCrowded ? Math.min(1, room - begun) + (crowdedTurnMs * Math.max(aliveMin, alive)) / cost : Math.max(1, turnMs / cost);
+    const crowdedRoom = Math.max(1 / crowdedTurnsMax, (crowdedTurnMs * Math.max(aliveMin, alive)) / costMs);
+    room = isCrowded ? Math.max(0, Math.min(1, room - begun)) + crowdedRoom : Math.max(1, turnMs / costMs);
     isCrowded = false;
     begun = 0;
     if (waiting === 0) return;
@@ -103,6 +106,7 @@ export function createTurns({ monotonicMs, busyMs, hasRoom, soon }: TurnsOptions
 
   const later = (): void => {
     if (isSoon) return;
+    if (waiting === 0) cost.begin();
     isSoon = true;
     soon(turn);
   };
@@ -134,16 +138,28 @@ export function createTurns({ monotonicMs, busyMs, hasRoom, soon }: TurnsOptions
   };
 }
 
-/** What one that is begun takes of the loop in all, by the turns before: everything else that the loop does counts as theirs. */
-function createCost(busyMs: () => number): (begun: number) => number {
+type Cost = {
+  /** Nobody waited until now: what the loop did meanwhile was for others. */
+  readonly begin: () => void;
+  /** Milliseconds of each that began, told how many did since the last time. */
+  readonly take: (begun: number) => number;
+};
+
+/** What one that is begun takes of the loop in all, by the turns before: everything else that the loop does in them counts as theirs. */
+function createCost(busyMs: () => number): Cost {
   let beforeMs = busyMs();
   let [tookMs, jobs] = [0, 0];
-  return (begun) => {
-    const nowMs = busyMs();
-    tookMs = tookMs * memory + nowMs - beforeMs;
-    jobs = jobs * memory + begun;
-    beforeMs = nowMs;
-    return jobs === 0 ? Number.POSITIVE_INFINITY : tookMs / jobs;
+  return {
+    begin: () => {
+      beforeMs = busyMs();
+    },
+    take: (begun) => {
+      const nowMs = busyMs();
+      tookMs = tookMs * memory + nowMs - beforeMs;
+      jobs = jobs * memory + begun;
+      beforeMs = nowMs;
+      return jobs === 0 ? Number.POSITIVE_INFINITY : tookMs / jobs;
+    },
   };
 }
 
