@@ -2,9 +2,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { CorsPolicy } from '#system/protocol/headers/cors.ts';
 import type { Lane } from './lanes.ts';
+import type { Job } from './line.ts';
 import type { Places } from './places.ts';
 import type { Pressure } from './pressure.ts';
-import type { Job, Turns } from './turns.ts';
+import type { Turns } from './turns.ts';
 
 /** `url`: of the route that a request is for, `none` where there is none. `cors`: whose pages may read what it answers. */
 export type FoundRoute = { readonly lane: Lane; readonly url: string; readonly cors: CorsPolicy };

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { type LaneName, laneOf, lanes } from './lanes.ts';
-import { createTurns, type Job } from './turns.ts';
+import type { Job } from './line.ts';
+import { createTurns } from './turns.ts';
 
 /** A loop on its own clock: each job takes so long, at once or in the turn behind it. */
 function loop({ jobMs = 1 } = {}) {
@@ -128,6 +129,30 @@ test('where some have left the newest is next, once the others wait for long', (
   turn();
   turn();
   expect(told).toEqual(['r0 run', 'r1 dropped', 'r2 dropped', 'r3 dropped', 'r4 run', 'r5 run', 'r7 run', 'r6 run']);
+});
+
+test('where clients leave, those after them are refused after half the time that these gave, until nobody has left for long', () => {
+  const { ask, turn, settle, told, gone, pass } = loop({ jobMs: 4 });
+  settle();
+  ask('registration', 'now');
+  for (const name of ['x', 'y', 'z']) {
+    ask('registration', name);
+    gone.add(name);
+  }
+  pass(230);
+  ask('registration', 'a');
+  turn();
+  expect(told.splice(0)).toEqual(['now run', 'x dropped', 'y dropped', 'z dropped', 'a run']);
+  // The turn took 4 ms, and those who left had given 230.
+  for (const name of ['b', 'c', 'd', 'e']) ask('registration', name);
+  pass(119);
+  turn();
+  expect(told.splice(0)).toEqual(['b refused', 'c refused', 'd refused', 'e refused']);
+  pass(6000);
+  for (const name of ['f', 'g', 'h']) ask('registration', name);
+  pass(119);
+  turn();
+  expect(told.splice(0)).not.toContain('f refused');
 });
 
 test('nothing is done for who has gone while he waited', () => {

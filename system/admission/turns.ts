@@ -3,15 +3,7 @@
  * turn), timers are on time, and the highest lane is next: what waits, waits here, where it can be looked at, and not in sockets.
  */
 import { type Lane, type LaneName, lanes } from './lanes.ts';
-
-export type Job = {
-  readonly run: () => void;
-  /** Instead, where it has waited for as long as its lane does. */
-  readonly refuse: () => void;
-  /** Instead, where whoever asked has gone while it waited. */
-  readonly drop: () => void;
-  readonly isGone: () => boolean;
-};
+import { createLine, type Job, type Line } from './line.ts';
 
 export type Turns = {
   /** Runs it at once where this turn has room and nobody waits, and in one of the next turns otherwise. `isLater`: in any case. */
@@ -48,14 +40,8 @@ const endedMax = 64;
 const aliveMin = 0.05;
 /** Of what a request takes: the weight of what was before this turn. */
 const memory = 0.9;
-/**
- * Where some wait for longer than this and others have left, the newest is next, whose client is there for the longest time to come.
- * Where nobody leaves it is the oldest: patient clients are all served, each as late as the others.
- */
-const standingMs = 100;
+/** Where fewer than this were still there, clients are leaving. */
 const aliveUsual = 0.9;
-
-type Waiting = { readonly job: Job; readonly sinceMs: number };
 
 export function createTurns({ monotonicMs, busyMs, hasRoom, soon }: TurnsOptions): Turns {
   const lines = lanes.map(createLine);
@@ -75,8 +61,7 @@ export function createTurns({ monotonicMs, busyMs, hasRoom, soon }: TurnsOptions
     const taken = line.take(nowMs, { hasRoom: hasRoom(line.lane), areLeaving: alive < aliveUsual });
     if (taken === undefined) return false;
     waiting--;
-    const { job, isLate } = taken;
-    const isGone = job.isGone();
+    const { job, isLate, isGone } = taken;
     alive = alive * memory + (isGone ? 0 : 1 - memory);
     if (isGone) job.drop();
     else if (isLate) job.refuse();
@@ -159,52 +144,6 @@ function createCost(busyMs: () => number): Cost {
       jobs = jobs * memory + begun;
       beforeMs = nowMs;
       return jobs === 0 ? Number.POSITIVE_INFINITY : tookMs / jobs;
-    },
-  };
-}
-
-type Line = {
-  readonly lane: Lane;
-  readonly waiting: () => number;
-  readonly add: (waiting: Waiting) => void;
-  /** Whether the oldest has gone, or is late. */
-  readonly isOver: (nowMs: number) => boolean;
-  /** Undefined where nobody waits; without room, where nobody is late. */
-  readonly take: (
-    nowMs: number,
-    now: { readonly hasRoom: boolean; readonly areLeaving: boolean },
-  ) => { readonly job: Job; readonly isLate: boolean } | undefined;
-};
-
-const compactFrom = 1024;
-
-/** Those who wait in one lane, the oldest at `first`. */
-function createLine(lane: Lane): Line {
-  let all: Waiting[] = [];
-  let first = 0;
-  return {
-    lane,
-    waiting: () => all.length - first,
-    add: (waiting) => void all.push(waiting),
-    isOver: (nowMs) => {
-      const oldest = all[first];
-      return oldest !== undefined && (nowMs - oldest.sinceMs > lane.waitsMs || oldest.job.isGone());
-    },
-    take: (nowMs, { hasRoom, areLeaving }) => {
-      const oldest = all[first];
-      if (oldest === undefined) return undefined;
-      const waitedMs = nowMs - oldest.sinceMs;
-      const isLate = waitedMs > lane.waitsMs;
-      const isOver = isLate || oldest.job.isGone();
-      if (!isOver && !hasRoom) return undefined;
-      const isNewest = !isOver && areLeaving && waitedMs > standingMs;
-      const { job } = isNewest ? (all.pop() as Waiting) : oldest;
-      if (!isNewest) first++;
-      if (first >= all.length || (first >= compactFrom && first * 2 >= all.length)) {
-        all = all.slice(first);
-        first = 0;
-      }
-      return { job, isLate };
     },
   };
 }
