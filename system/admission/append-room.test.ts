@@ -28,11 +28,11 @@ function underwayAtMost({
   return most;
 }
 
-test('a disk has about as many events on their way as it takes in 60 ms and a quarter more', () => {
+test('a disk has about as many events on their way as it takes in 100 ms and a quarter more', () => {
   for (const eventsPerSecond of [30_000, 75_000, 400_000]) {
     const seconds = underwayAtMost({ eventsPerSecond }) / eventsPerSecond;
-    expect(seconds).toBeGreaterThan(0.06);
-    expect(seconds).toBeLessThan(0.1);
+    expect(seconds).toBeGreaterThan(0.1);
+    expect(seconds).toBeLessThan(0.16);
   }
 });
 
@@ -42,7 +42,7 @@ test('one that is slow, or that flushes slowly, still has a thousand', () => {
 });
 
 test('one whose flush takes a fraction of that is given all that it can take', () => {
-  expect(underwayAtMost({ eventsPerSecond: 100_000, flushMs: 30 }) / 100_000).toBeGreaterThan(0.04);
+  expect(underwayAtMost({ eventsPerSecond: 100_000, flushMs: 30 }) / 100_000).toBeGreaterThan(0.06);
 });
 
 test('what comes slowly changes nothing, and room comes back as appends end', () => {

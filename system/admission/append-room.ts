@@ -1,5 +1,5 @@
 /**
- * How many events may be on their way to the disk at once: as many as it takes in some 60 ms, by what it took lately. More would
+ * How many events may be on their way to the disk at once: as many as it takes in some 100 ms, by what it took lately. More would
  * only wait there, where nobody looks whether its client is still there. Pure but for its own counts.
  */
 
@@ -9,7 +9,7 @@ export type AppendRoom = {
   readonly isFree: () => boolean;
 };
 
-const aheadMs = 60;
+const aheadMs = 100;
 /** So many are let on their way whatever the disk says: one that flushes slowly takes more only where it is given more. */
 const eventsMin = 1000;
 /** Before anything is known of it. */
