@@ -13,7 +13,8 @@ import { arrived, eventually } from './user.ts';
 type Asked = Pick<RuleContext, 'client'>;
 type Event = { readonly id: string } & Readonly<Record<string, unknown>>;
 
-const patienceMs = 30_000;
+/** For what hangs: a service that is killed takes its time to start on a machine that is slow and busy. */
+const patienceMs = 120_000;
 
 async function newSender({ client, account, name }: Pick<RuleContext, 'client' | 'account' | 'name'>, what: string): Promise<Device> {
   const device = name(what);

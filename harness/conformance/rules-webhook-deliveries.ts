@@ -256,7 +256,7 @@ const survives: Rule = {
         await other.kill();
         isKilled = true;
         await withWebhooks({ service }, { env, receiver, data: other.data }, async () => {
-          await eventually('every event', () => missing().length === 0, 30_000).catch(() => hold(false, 'every event after the kill', missing()));
+          await eventually('every event', () => missing().length === 0, 120_000).catch(() => hold(false, 'every event after the kill', missing()));
           for (const [device, hits] of Map.groupBy(told('/killed'), deviceOf))
             hold(
               new Set(hits.map(({ id, body }) => id + body)).size === 1,
