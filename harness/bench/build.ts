@@ -17,6 +17,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 /** `name` is what the bench calls it, `folder` where its `package.json` is. */
 export type Build = { readonly name: string; readonly folder: string };
 
+/** What a build is compared with where nobody says: the last commit before admission, the front and the group wait of today. */
+export const baseDefault = '341bc4d';
+
 export const thisBuild: Build = { name: 'this', folder: root };
 
 /** Rejects with a sentence where there is no such revision. The folder is gone when `use` is done. */

@@ -12,11 +12,9 @@ import { median } from '#harness/metrics/growth.ts';
 import { createAccount } from '#harness/topology/accounts.ts';
 import { provisionFleet } from '#harness/topology/provision.ts';
 import { startService } from '#harness/topology/service-process.ts';
-import { atLeast, type Bench, type BenchResult, round } from './bench.ts';
-import { type Build, thisBuild, withBuildOf } from './build.ts';
+import { atLeast, type Bench, type BenchOptions, type BenchResult, round } from './bench.ts';
+import { type Build, baseDefault, thisBuild, withBuildOf } from './build.ts';
 
-/** The last commit before the work that this bench was made for. */
-const baseDefault = '341bc4d';
 const devices = 64;
 const eventsPerBatch = 100;
 const peakConnections = 64;
@@ -32,12 +30,11 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 type Measured = { readonly peakPerSecond: number; readonly goodPerSecond: number; readonly refusedShare: number };
 
-async function measure(build: Build, seconds: number): Promise<Measured> {
+async function measure(build: Build, { seconds, signal }: Pick<BenchOptions, 'seconds' | 'signal'>): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), 'headroom-bench-'));
   const service = await startService({ workers: 1, folder, entry: join(relative(root, build.folder), 'system/main.ts') });
   try {
     const account = await createAccount(service.adminUrl, service.adminToken, 'bench', { device_ingest_per_second: 100_000 });
-    const { signal } = new AbortController();
     const fleet = await provisionFleet({ url: service.url, accounts: [account], run: 'bench', devices, withTokens: true, onProgress: () => undefined, signal });
     const drive = (name: string, change: Partial<StormPlan>): Promise<Stormed> =>
       driveStorm({
@@ -83,8 +80,8 @@ export const impatientBench: Bench = {
       const own: Measured[] = [];
       const before: Measured[] = [];
       for (let run = 0; run < runs && !signal.aborted; run++) {
-        own.push(await measure(thisBuild, seconds));
-        before.push(await measure(build, seconds));
+        own.push(await measure(thisBuild, { seconds, signal }));
+        before.push(await measure(build, { seconds, signal }));
         say(`round ${run + 1} of ${runs}: base ${lineOf(before.at(-1) as Measured)}; this ${lineOf(own.at(-1) as Measured)}`);
       }
       return resultOf(base, { base: before, this: own });

@@ -9,10 +9,8 @@ import { median } from '#harness/metrics/growth.ts';
 import type { Verdict } from '#harness/run-result.ts';
 import { defineScenario } from '#harness/scenario.ts';
 import { atLeast, atMost, type Bench, type BenchOptions, type BenchResult, round } from './bench.ts';
-import { askBuild, type Build, thisBuild, withBuildOf } from './build.ts';
+import { askBuild, type Build, baseDefault, thisBuild, withBuildOf } from './build.ts';
 
-/** The last commit before the work that this bench was made for. */
-const baseDefault = '341bc4d';
 const ratePerSecondDefault = 10_000;
 const warmSeconds = 10;
 /** Below it the rate was not held, and what a request cost says nothing. */

@@ -82,8 +82,8 @@ export function createTurns({ monotonicMs, busyMs, hasRoom, soon }: TurnsOptions
     begun = 0;
     if (waiting === 0) return;
     const nowMs = monotonicMs();
-    // One of each, whatever waits above it: no lane starves.
     for (const line of lines) for (let i = 0; i < endedMax && line.isOver(nowMs); i++) take(line, nowMs);
+    // One of each, whatever waits above it: no lane starves.
     if (room >= 1) for (const line of lines) take(line, nowMs);
     for (const line of lines) while (begun + 1 <= room && take(line, nowMs));
     wake();
