@@ -66,7 +66,8 @@ export const arrivalState = {
 
 /**
  * Added to an arrival's state: when it was sent, the arrival before it of the same device (number − devices) had been
- * acknowledged, so the service must show them in that order. With this bit a byte an arrival is enough to judge order.
+ * acknowledged and no later one of the device had been sent, so the service must show that one before this and all
+ * later ones. With this bit a byte an arrival is enough to judge order.
  */
 export const afterAcknowledged = 0x10;
 

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { afterAcknowledged, arrivalState } from '#harness/engine/engine.ts';
+import { ArrivalStates } from '#harness/engine/native/arrival-states.ts';
 import { Audit } from './audit.ts';
 
 const { acknowledged, refused, unknown, notFired, notPlanned } = arrivalState;
@@ -62,6 +64,30 @@ test('order counts exactly where the acknowledgement came before the next send',
   const concurrent = audit([acknowledged, acknowledged, acknowledged], { devices: 1 });
   for (const id of ['r-2-0', 'r-0-0', 'r-1-0']) concurrent.see(id);
   expect(concurrent.finish().reordered).toBe(0);
+});
+
+/** A random history of one device: every arrival goes out at some step, is stored at a later one and acknowledged at a still later one. */
+const histories = fc.array(fc.tuple(fc.nat(40), fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 8 })), { minLength: 2, maxLength: 12 });
+
+test('in whatever order a device’s arrivals go out, a service that stores each between its request and its answer is accused of nothing', () => {
+  const acknowledging = { kind: 'good', acknowledged: 1, duplicate: 0 } as const;
+  fc.assert(
+    fc.property(histories, (arrivals) => {
+      const states = new Uint8Array(arrivals.length);
+      const kept = new ArrivalStates(states, 1);
+      const stored: string[] = [];
+      const steps = arrivals.flatMap(([sentAt, toStore, toAnswer], arrival) => [
+        { at: sentAt, run: () => kept.sending(arrival, true) },
+        { at: sentAt + toStore, run: () => void stored.push(`r-${arrival}-0`) },
+        { at: sentAt + toStore + toAnswer, run: () => kept.answered(arrival, acknowledging, 202) },
+      ]);
+      for (const { run } of steps.sort((one, other) => one.at - other.at)) run();
+      const book = audit([...states], { devices: 1 });
+      for (const id of stored) book.see(id);
+      expect(book.finish()).toMatchObject({ acknowledged: arrivals.length, lost: 0, reordered: 0 });
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test('events of one batch keep the batch’s order', () => {

@@ -89,6 +89,13 @@ test('every arrival once: planned, fired, good, acknowledged, and its response f
   expect(states).toEqual([3, 3, ...Array(6).fill(arrivalState.acknowledged | afterAcknowledged)]);
 });
 
+test('one that goes out behind a later one of its device says nothing of their order', () => {
+  const { states } = folded(all.map((sample, arrival) => (arrival === 2 ? sampleOf(arrival, { afterMs: 2500 }) : sample)));
+  const inOrder = arrivalState.acknowledged | afterAcknowledged;
+  // The fourth and the sixth of the first device were sent while the second had still to go out.
+  expect(states).toEqual([3, 3, arrivalState.acknowledged, inOrder, arrivalState.acknowledged, inOrder, inOrder, inOrder]);
+});
+
 test('in any order of processes the ledger is the same', () => {
   expect(folded([...all].reverse()).states).toEqual(folded(all).states);
 });

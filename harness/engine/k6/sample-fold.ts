@@ -2,7 +2,7 @@
  * k6's samples into the same cells, evenness and ledger that the embedded engine writes. An arrival's instants follow from its number by
  * the plan; what k6 dropped, and what never came back as a sample, is load that was not delivered.
  */
-import { afterAcknowledged, arrivalState, secondAcknowledged } from '#harness/engine/engine.ts';
+import { afterAcknowledged, arrivalState, deviceOfArrival, secondAcknowledged } from '#harness/engine/engine.ts';
 import { type CellRecord, CellRecorder, timeIndex } from '#harness/engine/native/cell-recorder.ts';
 import { EvennessRecorder } from '#harness/engine/native/evenness-recorder.ts';
 import { chainOfArrival } from '#harness/pacing/arrivals.ts';
@@ -283,11 +283,18 @@ export class SampleFold {
     return thinkMsOfChain(thinkTimes, this.#chainNameOf(phase, arrival), (time, step) => thinkMsOf(time, { seed, arrival, step }));
   }
 
-  /** When an arrival was sent, had the one before it of the same device been acknowledged? */
+  /** When an arrival was sent, had the one before it of the same device been acknowledged, and no later one been sent? From the end on, so that the later ones are known. */
   #judgeOrder(): void {
-    for (let arrival = this.#input.plan.deviceCount; arrival < this.states.length; arrival++) {
-      const before = this.#acknowledgedMs[arrival - this.#input.plan.deviceCount] as number;
-      if (before < (this.#sentMs[arrival] as number)) this.states[arrival] = (this.states[arrival] ?? 0) | afterAcknowledged;
+    const { deviceCount } = this.#input.plan;
+    const laterSentMs = new Float64Array(deviceCount).fill(Number.POSITIVE_INFINITY);
+    for (let arrival = this.states.length - 1; arrival >= deviceCount; arrival--) {
+      const device = deviceOfArrival(arrival, deviceCount);
+      const sentMs = this.#sentMs[arrival] as number;
+      const later = laterSentMs[device] as number;
+      const before = this.#acknowledgedMs[arrival - deviceCount] as number;
+      // Neither holds of one that was not sent: its instant is no number.
+      if (before < sentMs && sentMs <= later) this.states[arrival] = (this.states[arrival] ?? 0) | afterAcknowledged;
+      if (sentMs < later) laterSentMs[device] = sentMs;
     }
   }
 }

@@ -31,6 +31,20 @@ test('whether the one before was acknowledged is decided by an arrival’s first
   expect([...states]).toEqual([arrivalState.acknowledged, arrivalState.acknowledged, arrivalState.inFlight | afterAcknowledged]);
 });
 
+test('an arrival that goes out behind a later one of its device says nothing of their order', () => {
+  const states = new Uint8Array(6);
+  const kept = new ArrivalStates(states, 2);
+  const acknowledging: Judgement = { kind: 'good', acknowledged: 1, duplicate: 0 };
+  // Of the first device the third overtakes the second, which waited for a connection when a new phase began.
+  for (const arrival of [0, 4, 2, 1, 3, 5]) {
+    kept.sending(arrival, true);
+    kept.answered(arrival, acknowledging, 202);
+  }
+  const { acknowledged } = arrivalState;
+  const inOrder = acknowledged | afterAcknowledged;
+  expect([...states]).toEqual([acknowledged, acknowledged, acknowledged, inOrder, acknowledged, inOrder]);
+});
+
 test('a token is no acknowledgement of the events that its chain has yet to send', () => {
   const states = new Uint8Array(1);
   new ArrivalStates(states, 1).answered(0, good, 200);

@@ -1,5 +1,5 @@
 /** The ledger's bytes as one worker writes them: what became of each of its arrivals. */
-import { afterAcknowledged, arrivalState, secondAcknowledged } from '#harness/engine/engine.ts';
+import { afterAcknowledged, arrivalState, deviceOfArrival, secondAcknowledged } from '#harness/engine/engine.ts';
 import type { Judgement } from '#harness/target/operation.ts';
 
 const stateBits = 0x0f;
@@ -9,13 +9,16 @@ export const isRefusal = (status: number): boolean => (status >= 400 && status <
 export class ArrivalStates {
   readonly #states: Uint8Array;
   readonly #deviceCount: number;
+  /** By device: the furthest of its arrivals that was sent. A later phase's arrival may go out before what waits of an earlier one. */
+  readonly #furthest: Float64Array;
 
   constructor(states: Uint8Array, deviceCount: number) {
     this.#states = states;
     this.#deviceCount = deviceCount;
+    this.#furthest = new Float64Array(deviceCount).fill(-1);
   }
 
-  /** A request goes out. Whether the arrival before it of its device had been acknowledged is decided by the arrival's first one. */
+  /** A request goes out. Whether it has a place in its device's order (`afterAcknowledged`) is decided by the arrival's first one. */
   sending(arrival: number, isFirst: boolean): void {
     // Another try, and a later step, go out when others of its device may have been sent meanwhile: in the order of arrivals only the first ones go.
     const bit = isFirst ? this.#orderBit(arrival) : this.#states[arrival]! & afterAcknowledged;
@@ -46,6 +49,9 @@ export class ArrivalStates {
   }
 
   #orderBit(arrival: number): number {
+    const device = deviceOfArrival(arrival, this.#deviceCount);
+    if ((this.#furthest[device] as number) > arrival) return 0;
+    this.#furthest[device] = arrival;
     const before = arrival - this.#deviceCount;
     const state = before >= 0 ? this.#states[before]! & stateBits : arrivalState.notPlanned;
     return state === arrivalState.acknowledged ? afterAcknowledged : 0;
