@@ -3,7 +3,7 @@ import type { ArrivalPhase } from '#harness/pacing/plan.ts';
 import { peakPerSecond } from '#harness/pacing/rate.ts';
 import type { Cell, MachineSecond } from '#harness/run-result.ts';
 import { cannotHoldText } from './unfit-text.ts';
-import { type Holding, judgeCost, judgeWarmUp, type WarmUpSecond, warmUpSeconds } from './warm-up.ts';
+import { type Holding, isSteady, judgeBacklog, judgeCost, judgeWarmUp, type WarmUpSecond, warmUpSeconds } from './warm-up.ts';
 
 export type FitCheckInput = {
   /** What to type where it cannot. */
@@ -68,11 +68,13 @@ export function createFitCheck(input: FitCheckInput): FitCheck {
       cells: seen.cells().filter((cell) => cell.phase === seen.phase),
       untilSecond: (seen.nowMs - handedOverMs) / 1000,
     });
-    const holding = judgeWarmUp(seconds, { besideOthers: mean(recent) > othersShareMin * coresOfMachine });
-    const last = holding.kind === 'holds' && seen.over ? costOf(input, { seen, seconds, used: used.slice(-costSeconds) }) : holding;
-    if (last.kind === 'holds') return undefined;
+    const beside = { besideOthers: mean(recent) > othersShareMin * coresOfMachine };
+    const judged = [judgeWarmUp(seconds, beside)];
+    if (seen.over) judged.push(judgeBacklog(seconds, beside), costOf(input, { seen, seconds, used: used.slice(-costSeconds) }));
+    const cannot = judged.find(({ kind }) => kind === 'cannot');
+    if (cannot?.kind !== 'cannot') return undefined;
     const planned = Math.max(...phases.map(peakPerSecond));
-    return cannotHoldText({ next: input.next, heldPerSecond: last.heldPerSecond, plannedPerSecond: planned, cores, othersCores: mean(recent) });
+    return cannotHoldText({ next: input.next, heldPerSecond: cannot.heldPerSecond, plannedPerSecond: planned, cores, othersCores: mean(recent) });
   };
 }
 
@@ -83,7 +85,7 @@ function costOf({ phases, cores, requestsAlone }: FitCheckInput, { seen, seconds
   const last = seconds.slice(-costSeconds);
   if (!requestsAlone || known.length < costSeconds || last.length < costSeconds) return { kind: 'holds' };
   const rates = last.map(({ planned }) => planned);
-  if (Math.max(...rates) > 1.1 * Math.min(...rates)) return { kind: 'holds' };
+  if (!isSteady(rates)) return { kind: 'holds' };
   const answered = mean(last.map((second) => second.answered));
   return judgeCost({ phases, warmUp: seen.phase, requestsPerSecond: answered, coresUsed: mean(known), cores });
 }

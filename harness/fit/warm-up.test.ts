@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { exampleCell } from '#harness/gates/example-run.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
-import { judgeCost, judgeWarmUp, type WarmUpSecond, warmUpSeconds } from './warm-up.ts';
+import { judgeBacklog, judgeCost, judgeWarmUp, type WarmUpSecond, warmUpSeconds } from './warm-up.ts';
 
 const seconds = (planned: number, ...answered: readonly number[]): readonly WarmUpSecond[] => answered.map((one) => ({ planned, answered: one }));
 const alone = { besideOthers: false };
@@ -50,6 +50,28 @@ describe('goes on', () => {
     ['with too few arrivals to say anything', steadily(20, 10, 20)],
   ])('%s', (_, warmUp) => {
     for (let until = 0; until <= warmUp.length; until++) expect(judgeWarmUp(warmUp.slice(0, until), alone)).toEqual({ kind: 'holds' });
+  });
+});
+
+describe("a queue that stands at a warm-up's end", () => {
+  test('and grew in each of its last seconds: what was answered in them is what the machine holds', () => {
+    expect(judgeBacklog(steadily(1000, 970, 12), alone)).toEqual({ kind: 'cannot', heldPerSecond: 970 });
+    expect(judgeWarmUp(steadily(1000, 970, 12), alone)).toEqual({ kind: 'holds' });
+  });
+  test.each<[string, readonly WarmUpSecond[]]>([
+    ['is small', steadily(1000, 970, 4)],
+    ['no longer grows', [...steadily(1000, 900, 6), ...steadily(1000, 1000, 3)]],
+    ['has begun to be worked off', [...steadily(1000, 900, 8), ...seconds(1000, 1010)]],
+    ['grows by less than chance', [...steadily(1000, 800, 3), ...steadily(1000, 996, 5)]],
+    ['belongs to a rate that has just risen', [...steadily(1000, 1000, 5), ...seconds(2000, 1500, 1900), ...seconds(3000, 2900)]],
+    ['is of a stop', [...steadily(1000, 1000, 5), ...seconds(1000, 200, 1000, 1000)]],
+  ])('is no sign where it %s', (_, warmUp) => {
+    expect(judgeBacklog(warmUp, alone)).toEqual({ kind: 'holds' });
+  });
+  test('beside other programs it has to have grown for twice as long', () => {
+    const late = [...steadily(1000, 1000, 5), ...steadily(1000, 900, 4)];
+    expect(judgeBacklog(late, alone)).toMatchObject({ kind: 'cannot' });
+    expect(judgeBacklog(late, { besideOthers: true })).toEqual({ kind: 'holds' });
   });
 });
 

@@ -62,6 +62,36 @@ function isBehind({ planned, answered }: WarmUpSecond, before: WarmUpSecond): bo
   return due >= plannedMin && answered < answeredShareMax * due;
 }
 
+/** Of a second's arrivals: fewer are on their way at any time. */
+const standingShareMin = 0.15;
+/** Of what was planned meanwhile: a queue that grows by less may be chance. */
+const grownShareMin = 0.01;
+
+/**
+ * At the end of a warm-up: a queue that stands and has grown in each of its last seconds, at a rate that is steady. It is too
+ * small to be seen before, and a phase of the same rate that lasts for longer would be told by it alone.
+ */
+export function judgeBacklog(seconds: readonly WarmUpSecond[], { besideOthers }: { readonly besideOthers: boolean }): Holding {
+  const window = besideOthers ? growingSecondsBesideOthers : growingSeconds;
+  const last = seconds.slice(coldSeconds).slice(-window);
+  const rates = last.map(({ planned }) => planned);
+  if (last.length < window || Math.min(...rates) < plannedMin || !isSteady(rates)) return holds;
+  const left = last.map((_, index) => unansweredOf(seconds.slice(0, seconds.length - window + index + 1)));
+  const before = unansweredOf(seconds.slice(0, -window));
+  const sum = sumOf(last);
+  const grows = [before, ...left].every((now, index, all) => index === 0 || now > (all[index - 1] as number));
+  const [first, end] = [before, left.at(-1) ?? 0];
+  const stands = end > (standingShareMin * sum.planned) / window && end - first > grownShareMin * sum.planned;
+  return grows && stands ? { kind: 'cannot', heldPerSecond: sum.answered / window } : holds;
+}
+
+export const isSteady = (rates: readonly number[]): boolean => Math.max(...rates) <= 1.1 * Math.min(...rates);
+
+function unansweredOf(seconds: readonly WarmUpSecond[]): number {
+  const { planned, answered } = sumOf(seconds);
+  return planned - answered;
+}
+
 /** The most that was answered over so many seconds in a row: a queue that has collapsed answers less than the machine can. */
 function bestOf(seconds: readonly WarmUpSecond[], window: number): number {
   const sums = seconds.slice(window - 1).map((_, index) => sumOf(seconds.slice(index, index + window)).answered);
