@@ -29,6 +29,11 @@ export type Line = {
  * Where nobody leaves it is the oldest: patient clients are all served, each as late as the others.
  */
 const standingMs = 100;
+/**
+ * A line that has been empty within this time is a burst, which is worked off: nobody is refused for it who has waited for less,
+ * since on a machine that others use even a small burst may take longer than a lane waits.
+ */
+const burstMs = 3000;
 /** Where clients leave, those who come after them are refused after this part of the time that they gave: a refusal keeps the connection. */
 const patienceShare = 0.5;
 /** So long after the last one left, the others may wait for twice as long again. */
@@ -38,6 +43,13 @@ const compactFrom = 1024;
 export function createLine(lane: Lane): Line {
   let all: Waiting[] = [];
   let first = 0;
+  /** When the line was empty last. */
+  let emptyMs = 0;
+  const limitMs = (nowMs: number): number => {
+    const waitsMs = patience.waitsMs(nowMs);
+    const isBurst = waitsMs === lane.waitsMs && nowMs - emptyMs < burstMs;
+    return isBurst ? Math.max(waitsMs, burstMs) : waitsMs;
+  };
   const patience = createPatience(lane.waitsMs);
   const remove = (isNewest: boolean): Waiting | undefined => {
     if (isNewest) return all.pop();
@@ -51,16 +63,19 @@ export function createLine(lane: Lane): Line {
   return {
     lane,
     waiting: () => all.length - first,
-    add: (waiting) => void all.push(waiting),
+    add: (waiting) => {
+      if (all.length === first) emptyMs = waiting.sinceMs;
+      all.push(waiting);
+    },
     isOver: (nowMs) => {
       const oldest = all[first];
-      return oldest !== undefined && (nowMs - oldest.sinceMs > patience.waitsMs(nowMs) || oldest.job.isGone());
+      return oldest !== undefined && (nowMs - oldest.sinceMs > limitMs(nowMs) || oldest.job.isGone());
     },
     take: (nowMs, { hasRoom, areLeaving }) => {
       const oldest = all[first];
       if (oldest === undefined) return undefined;
       const waitedMs = nowMs - oldest.sinceMs;
-      const isLate = waitedMs > patience.waitsMs(nowMs);
+      const isLate = waitedMs > limitMs(nowMs);
       const hasLeft = oldest.job.isGone();
       // Who had gone before he was here for long says how long others waited in the kernel, and nothing of the time here.
       if (hasLeft && areLeaving && waitedMs > standingMs) patience.left(nowMs, waitedMs);

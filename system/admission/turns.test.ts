@@ -105,16 +105,32 @@ test('health never waits', () => {
   expect(told).toEqual(['i0 run', 'h run']);
 });
 
-test('the oldest is next as long as nobody leaves, and who waited too long is refused', () => {
+test('the oldest is next as long as nobody leaves, and who waited too long in a line that stands is refused', () => {
   const { ask, turn, settle, told, pass } = loop({ jobMs: 4 });
   settle();
   for (let i = 0; i < 4; i++) ask('registration', `r${i}`);
-  pass(150);
+  pass(2000);
+  for (let i = 4; i < 8; i++) ask('registration', `r${i}`);
   turn();
   expect(told).toEqual(['r0 run', 'r1 run']);
+  pass(1000);
+  for (const name of ['late', 'later']) ask('registration', name);
+  turn();
+  expect(told.splice(0)).toEqual(['r0 run', 'r1 run', ...[2, 3, 4, 5, 6, 7].map((i) => `r${i} refused`), 'late run']);
   pass(laneOf('registration').waitsMs);
   turn();
-  expect(told).toEqual(['r0 run', 'r1 run', 'r2 refused', 'r3 refused']);
+  expect(told).toEqual(['later refused']);
+});
+
+test('a burst is worked off, however slowly', () => {
+  const { ask, turn, settle, told, turns, pass } = loop({ jobMs: 4 });
+  settle();
+  for (let i = 0; i < 80; i++) ask('registration', `r${i}`);
+  while (turns.waiting() > 0) {
+    pass(30);
+    turn();
+  }
+  expect(told).toEqual(Array.from({ length: 80 }, (_, i) => `r${i} run`));
 });
 
 test('where some have left the newest is next, once the others wait for long', () => {
@@ -174,7 +190,7 @@ test('without room a lane waits, late ones are refused, and nobody turns the loo
   expect([turn(), told, turn(), turn()]).toEqual([1, ['r run'], 0, 0]);
   turns.wake();
   expect(turn()).toBe(0);
-  pass(laneOf('ingest').waitsMs + 1);
+  pass(3001);
   ask('ingest', 'b');
   turn();
   expect(told).toEqual(['r run', 'a refused']);
