@@ -208,6 +208,25 @@ test('who waited too long for his turn is refused alike, and is let in again', a
   expect(framework.framework.requests - front.framework.requests).toBe(2);
 });
 
+test('who finds the lane full is refused alike, and his connection stays where it is', async () => {
+  const full = (): Partial<PlainDeps> => {
+    let asked = 0;
+    const letIn = ({ name }: { readonly name: string }): number => (name === 'ingest' && ++asked === 2 ? 0 : 1);
+    return { admissionOverrides: { letIn, takeShare: () => false, holdMs: 50 } };
+  };
+  const [front, framework] = await Promise.all([openWay(true, full()), openWay(false, full())]);
+  const jitter = (said: string) => said.replaceAll(/(retry-after: |"retry_after":|come back after )\d/g, '$1n');
+  const saidBy = async (way: Way) => {
+    const plain = ['e', 'f', 'g'].map((id) => bytesOf(way.deps, { body: JSON.stringify([event(id)]) }));
+    return jitter(await speak(way, [...plain, last]));
+  };
+  const said = await saidBy(front);
+  expect(said.match(/(?<=HTTP\/1\.1 )\d+/g)).toEqual(['202', '503', '202', '404']);
+  expect(said).toBe(await saidBy(framework));
+  expect(front.deps.counts?.requests['ingest shed']).toBe(1);
+  expect([front.framework.requests, framework.framework.requests]).toEqual([1, 3]);
+});
+
 test('nothing is done for who has gone while he waited for his turn', async () => {
   const waiting: Parameters<NonNullable<AdmissionOverrides['add']>>[1][] = [];
   const { store } = depsAlone();

@@ -1,7 +1,8 @@
 /**
  * Ingest without the framework, for requests that are plain: the same credentials, lane, quotas, judgement and store.
- * Only what is accepted is answered from here. Everything else (a credential, a body or a quota that is not right, a
- * store in trouble) goes to the framework whole, which answers it as it answers everybody.
+ * What is accepted is answered from here, and so is what finds the lane full: a connection that goes to the framework stays
+ * there, so a crowd that went there for its refusals would be dear from then on. Everything else (a credential, a body or a
+ * quota that is not right, a store in trouble) goes to the framework whole, which answers it as it answers everybody.
  */
 import type { Server } from 'node:http';
 import type { Accounts, Caller } from './accounts/accounts.ts';
@@ -20,7 +21,7 @@ export const ingestAnswerType = 'application/json; charset=utf-8';
 
 export type PlainIngestOptions = {
   readonly identify: (authorization: string) => ReturnType<Accounts['identify']>;
-  readonly admission: Pick<Admission, 'add' | 'admit' | 'spend' | 'retryAfterSeconds'>;
+  readonly admission: Pick<Admission, 'add' | 'admit' | 'hold' | 'spend' | 'retryAfterSeconds'>;
   readonly accept: Accept;
   readonly clock: Clock;
   readonly counts: Counts | undefined;
@@ -41,17 +42,25 @@ const unheard: PlainAnswer = { text: '', isLast: true };
 
 export function createPlainIngest(options: PlainIngestOptions): FrontOptions['answer'] {
   const { admission, counts, isClosing } = options;
-  const begin = beginWith(options);
   const refused = <T>(answer: T): T => {
     counts?.record(ingestLane.name, 503, 0);
     return answer;
+  };
+  const begin = (bytes: Buffer, isGone: () => boolean): Promise<PlainAnswer | undefined> | undefined => {
+    const asked = readAsked(options, bytes);
+    if (asked === undefined) return undefined;
+    const leave = admission.admit(ingestLane);
+    if (leave !== undefined) return answer(options, asked).finally(leave);
+    return new Promise((resolve) => {
+      admission.hold((isLast) => resolve(refused(isGone() ? unheard : refusal(options, asked.request, isLast))));
+    });
   };
   return (bytes, isGone) => {
     if (isClosing() || !startsPlainly(bytes)) return undefined;
     return new Promise((resolve) =>
       admission.add(ingestLane, {
         isGone,
-        run: () => resolve(begin(bytes)),
+        run: () => resolve(begin(bytes, isGone)),
         drop: () => resolve(refused(unheard)),
         refuse: () => {
           const request = readPlainRequest(bytes);
@@ -63,18 +72,13 @@ export function createPlainIngest(options: PlainIngestOptions): FrontOptions['an
 }
 
 /** Undefined where it is not plain, or has to be refused by the framework. */
-function beginWith(options: PlainIngestOptions): (bytes: Buffer) => Promise<PlainAnswer | undefined> | undefined {
-  const { identify, admission } = options;
-  return (bytes) => {
-    const request = readPlainRequest(bytes);
-    if (request === undefined) return undefined;
-    const caller = identify(request.authorization);
-    if (caller === undefined || caller instanceof Promise || caller.kind !== 'device') return undefined;
-    const batch = parseBatch(request.body);
-    if (batch.kind !== 'batch' || batch.events.length === 0) return undefined;
-    const leave = admission.admit(ingestLane);
-    return leave === undefined ? undefined : answer(options, { request, caller, batch }).finally(leave);
-  };
+function readAsked({ identify }: PlainIngestOptions, bytes: Buffer): Asked | undefined {
+  const request = readPlainRequest(bytes);
+  if (request === undefined) return undefined;
+  const caller = identify(request.authorization);
+  if (caller === undefined || caller instanceof Promise || caller.kind !== 'device') return undefined;
+  const batch = parseBatch(request.body);
+  return batch.kind === 'batch' && batch.events.length > 0 ? { request, caller, batch } : undefined;
 }
 
 /** Undefined where the quota is exceeded. */
@@ -98,17 +102,16 @@ async function answer(options: PlainIngestOptions, { request, caller, batch }: A
 }
 
 /** With the headers that the HTTP server puts behind all others. */
-function finished({ isClosing, server }: PlainIngestOptions, head: string, body: string): PlainAnswer {
-  const isLast = isClosing();
+function finished({ isClosing, server }: PlainIngestOptions, head: string, body: string, isLast = isClosing()): PlainAnswer {
   const kept = isLast ? 'Connection: close' : `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(server.keepAliveTimeout / 1000)}`;
   return { text: `${head}\r\nDate: ${httpDate()}\r\n${kept}\r\n\r\n${body}`, isLast };
 }
 
-function refusal(options: PlainIngestOptions, { requestId = options.newRequestId() }: PlainRequest): PlainAnswer {
+function refusal(options: PlainIngestOptions, { requestId = options.newRequestId() }: PlainRequest, isLast = false): PlainAnswer {
   const retryAfter = options.admission.retryAfterSeconds(0);
   const { headers, body } = laneShed({ lane: ingestLane.name, instance: '/v1/events', requestId, retryAfter });
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  return finished(options, ['HTTP/1.1 503 Service Unavailable', ...lines].join('\r\n'), body);
+  return finished(options, ['HTTP/1.1 503 Service Unavailable', ...lines].join('\r\n'), body, isLast || options.isClosing());
 }
 
 let dated = { second: -1, text: '' };

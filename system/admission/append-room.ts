@@ -12,8 +12,8 @@ export type AppendRoom = {
 const aheadMs = 100;
 /** So many are let on their way whatever the disk says: one that flushes slowly takes more only where it is given more. */
 const eventsMin = 1000;
-/** Before anything is known of it. */
-const eventsFirst = 4000;
+/** Before anything is known of it. Fewer than there are places: a disk that stops for a moment leaves those who come a line to wait in. */
+const eventsFirst = 2000;
 /** The rate is that of the last full window; a quarter more is tried, so that a rate that only followed the limit grows. */
 const windowMs = 500;
 const tries = 1.25;

@@ -27,8 +27,10 @@ export type GateOptions = {
 export type Gate = {
   /** Puts itself before the server's own listeners. */
   readonly guard: (server: Server) => void;
-  /** A place for a request that comes in by another door; undefined where this gate is to judge it. Left once. */
+  /** A place for a request that comes in by another door, to be left once; undefined: it is refused. */
   readonly admit: (lane: Lane) => (() => void) | undefined;
+  /** Calls back when such a refusal is to be answered; `isLast`: its connection ends with it. */
+  readonly hold: (answer: HeldAnswer) => void;
   /** Before its answer: what goes on without work of its own, as a stream. */
   readonly leave: (request: IncomingMessage) => void;
   /** Of bodies whose requests are in work: what has come of them. What was only announced has cost nothing yet, and may never come. */
@@ -46,11 +48,8 @@ const holdTickMs = 50;
 const heldMax = 4096;
 
 export function createGate({ places, pressure, turns, routeOf, refuse, onRefused, random, holdMs }: GateOptions): Gate {
-  const refusals = createHeldRefusals(holdMs, (refusal, isLast) => {
-    onRefused(refusal.route);
-    if (isGone(refusal.request)) refusal.request.socket.destroy();
-    else refuse(refusal.request, refusal.response, refusal.route, isLast);
-  });
+  const refusals = createHeldRefusals(holdMs);
+  const takePlace = (lane: Lane, part: number): boolean => (part === 1 || pressure.takeShare(lane) || random() < part) && places.take(lane);
   const leave = (request: IncomingMessage): void => (request as Placed)[held]?.();
   const bodies = new Map<IncomingMessage, Body>();
   const enter = (request: Placed, response: ServerResponse, route: FoundRoute): void => {
@@ -65,7 +64,8 @@ export function createGate({ places, pressure, turns, routeOf, refuse, onRefused
     response.once('close', () => leave(request));
   };
   return {
-    admit: (lane) => (pressure.letIn(lane) === 1 && places.take(lane) ? () => places.leave(lane) : undefined),
+    admit: (lane) => (takePlace(lane, pressure.letIn(lane)) ? () => places.leave(lane) : undefined),
+    hold: refusals.add,
     leave,
     pendingBytes: () => {
       let sum = 0;
@@ -83,8 +83,12 @@ export function createGate({ places, pressure, turns, routeOf, refuse, onRefused
         };
         const route = routeOf(request.method ?? 'GET', request.url ?? '/');
         const part = pressure.letIn(route.lane);
-        if ((part < 1 && !pressure.takeShare(route.lane) && random() >= part) || !places.take(route.lane)) {
-          refusals.add({ request, response, route });
+        if (!takePlace(route.lane, part)) {
+          refusals.add((isLast) => {
+            onRefused(route);
+            if (isGone(request)) request.socket.destroy();
+            else refuse(request, response, route, isLast);
+          });
           return;
         }
         enter(request, response, route);
@@ -109,18 +113,17 @@ export function createGate({ places, pressure, turns, routeOf, refuse, onRefused
 /** Node's server itself ends a connection whose client closed its half (`httpAllowHalfOpen`). */
 const isGone = ({ socket }: IncomingMessage): boolean => socket.destroyed || socket.readableEnded;
 
-type Refusal = { readonly request: IncomingMessage; readonly response: ServerResponse; readonly route: FoundRoute };
-
-type Answer = (refusal: Refusal, isLast: boolean) => void;
+type HeldAnswer = (isLast: boolean) => void;
+type HeldRefusals = { readonly add: (answer: HeldAnswer) => void; readonly close: () => void };
 
 /** A connection whose refusal waits asks nothing meanwhile. */
-function createHeldRefusals(holdMs: number, answer: Answer): { readonly add: (refusal: Refusal) => void; readonly close: () => void } {
-  let ticks: Refusal[][] = [];
+function createHeldRefusals(holdMs: number): HeldRefusals {
+  let ticks: HeldAnswer[][] = [];
   let count = 0;
   let timer: NodeJS.Timeout | undefined;
-  const answerAll = (due: readonly Refusal[]): void => {
+  const answerAll = (due: readonly HeldAnswer[]): void => {
     count -= due.length;
-    for (const refusal of due) answer(refusal, false);
+    for (const answer of due) answer(false);
   };
   const tick = (): void => {
     if (ticks.length * holdTickMs >= holdMs) answerAll(ticks.shift() ?? []);
@@ -131,13 +134,13 @@ function createHeldRefusals(holdMs: number, answer: Answer): { readonly add: (re
     ticks = [];
   };
   return {
-    add: (refusal) => {
-      if (holdMs === 0) return answer(refusal, false);
-      if (count >= heldMax) return answer(refusal, true);
+    add: (answer) => {
+      if (holdMs === 0) return answer(false);
+      if (count >= heldMax) return answer(true);
       count++;
       if (timer === undefined) timer = setInterval(tick, holdTickMs).unref();
       if (ticks.length === 0) ticks.push([]);
-      ticks.at(-1)?.push(refusal);
+      ticks.at(-1)?.push(answer);
     },
     close: () => {
       clearInterval(timer);
