@@ -61,7 +61,7 @@ export function createAdmission({ leaseQuota, clock, settings, quota, routeOf, r
   const pressure = createPressure();
   const sampling = setInterval(signals.sample, sampleMs).unref();
   const timer = setInterval(() => pressure.tick(signals.read(gate.pendingBytes())), tickMs).unref();
-  const room = createAppendRoom(clock.monotonicMs);
+  const room = createAppendRoom({ monotonicMs: clock.monotonicMs, idleMs: loopIdleMs });
   const ownTurns = createTurns({
     monotonicMs: clock.monotonicMs,
     busyMs: loopBusyMs,
@@ -102,6 +102,7 @@ export function createAdmission({ leaseQuota, clock, settings, quota, routeOf, r
 }
 
 const loopBusyMs = (): number => performance.eventLoopUtilization().active;
+const loopIdleMs = (): number => performance.eventLoopUtilization().idle;
 
 const holdMsDefault = 250;
 const jitterSecondsMin = 5;
