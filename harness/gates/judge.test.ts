@@ -426,6 +426,25 @@ describe('what makes a measurement invalid', () => {
     expect(judge(full, [thresholdOf('response_ms{phase:spike}', 'p(99)<500')]).verdict).toBe('pass');
   });
 
+  test('nor is it where its threads stood in line for a core, though the kernel and not the two had the rest', () => {
+    const seconds = [12, 13, 14, 15, 16];
+    const busy = (busyShare: number) => seconds.map((second) => ({ second, stealShare: 0, busyShare, cpuPressureShare: 0, throttledPeriods: 0 }));
+    const waiting = (ms: number) => {
+      const system = exampleProcess('system', 1_250_000);
+      return { ...system, seconds: system.seconds.map((one) => ({ ...one, runQueueWaitMs: ms })) };
+    };
+    const run = (busyShare: number, waitedMs: number): RunResult => ({
+      ...spikeOf({ clean: [[400, 1000]] }, { clean: [[400, 1000]] }),
+      processes: [exampleProcess('generator', 450_000), waiting(waitedMs)],
+      machine: busy(busyShare),
+    });
+    const crowded = judge(run(0.92, 1000), [p99]);
+    expect(codesOf(crowded)).toEqual(['machine-too-small', 'failure-not-trusted']);
+    expect(crowded.reasons[0]?.text).toContain('threads waited for one for 1.0 s of each second');
+    expect(judge(run(0.92, 200), [p99]).verdict).toBe('fail');
+    expect(judge(run(0.8, 1000), [p99]).verdict).toBe('fail');
+  });
+
   test('other programs that had the machine', () => {
     const machine = [12, 13, 14, 15, 16].map((second) => ({ second, stealShare: 0, busyShare: 0.99, cpuPressureShare: 0, throttledPeriods: 0 }));
     expect(codesOf(judge({ ...spikeOf({ clean: [[400, 1000]] }), machine }, [p99]))).toEqual(['machine-busy', 'failure-not-trusted']);

@@ -95,10 +95,11 @@ export function observeGrowth(data: Measured, selector: Readonly<Record<string, 
 export const measurableSeconds = (processes: readonly ProcessRecord[], role: string, seconds: ReadonlySet<number>): ReadonlyMap<number, number> =>
   new Map([...sumsOfRole(processes, role, 'cpuMicros')].filter(([second]) => seconds.has(second)));
 
-function sumsOfRole(
+/** By second: the sum over the role's processes; without the seconds in which one of them was not measurable. */
+export function sumsOfRole(
   processes: readonly ProcessRecord[],
   role: string,
-  figure: 'cpuMicros' | 'residentBytes' | 'ownBytes' | 'descriptors',
+  figure: 'cpuMicros' | 'residentBytes' | 'ownBytes' | 'descriptors' | 'runQueueWaitMs',
 ): ReadonlyMap<number, number> {
   const sums = new Map<number, number>();
   const unmeasured = new Set<number>();
