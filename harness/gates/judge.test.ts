@@ -239,7 +239,7 @@ describe('unknown arrivals are a bound', () => {
   });
 
   test('a second of steal, or of a stopped generator, spoils what its noise can have touched, and no more', () => {
-    const machine = [{ second: 14, stealShare: 0.11, busyShare: 0.5, cpuPressureShare: 0, throttledPeriods: 0 }];
+    const machine = [{ second: 14, stealShare: 0.11, busyShare: 0.2, cpuPressureShare: 0, throttledPeriods: 0 }];
     const lag = { worker: 0, second: 14, loopDelayMaxMs: 600, stopMsTotal: 600, gcMsTotal: 0, gcMsMax: 0, utilisation: 0.2 };
     const quick: CellParts = { clean: [[5, 1000]] };
     const slowOnes = (count: number): RunResult =>
@@ -275,7 +275,7 @@ describe('unknown arrivals are a bound', () => {
   });
 
   test('of the failures of a spoiled second as many may be the noise’s as it can have touched', () => {
-    const machine = [{ second: 12, stealShare: 0.11, busyShare: 0.5, cpuPressureShare: 0, throttledPeriods: 0 }];
+    const machine = [{ second: 12, stealShare: 0.11, busyShare: 0.2, cpuPressureShare: 0, throttledPeriods: 0 }];
     const quick: CellParts = { clean: [[5, 1000]] };
     const failing = (failed: number): RunResult => ({ ...spikeOf(quick, quick, { clean: [[5, 1000 - failed]], counts: { failed } }), machine });
     const none = thresholdOf('failed{phase:spike}', 'count==0');
@@ -447,7 +447,25 @@ describe('what makes a measurement invalid', () => {
 
   test('other programs that had the machine', () => {
     const machine = [12, 13, 14, 15, 16].map((second) => ({ second, stealShare: 0, busyShare: 0.99, cpuPressureShare: 0, throttledPeriods: 0 }));
-    expect(codesOf(judge({ ...spikeOf({ clean: [[400, 1000]] }), machine }, [p99]))).toEqual(['machine-busy', 'failure-not-trusted']);
+    expect(codesOf(judge({ ...spikeOf({ clean: [[400, 1000]] }), machine }, [p99]))).toEqual(['threshold-unknown', 'machine-busy']);
+  });
+
+  test('a program that had a core for a second may have made that second slow, and no other', () => {
+    const slow: CellParts = {
+      clean: [
+        [5, 900],
+        [400, 100],
+      ],
+    };
+    const quick: CellParts = { clean: [[5, 1000]] };
+    const beside = (busyShare: number) => [{ second: 14, stealShare: 0, busyShare, cpuPressureShare: 0, throttledPeriods: 0 }];
+    const at14 = spikeOf(quick, quick, slow, quick, quick);
+    expect(judge({ ...at14, machine: beside(0.7) }, [p99])).toMatchObject({ verdict: 'invalid', notes: [{ code: 'spoiled-seconds' }] });
+    expect(judge({ ...at14, machine: beside(0.2) }, [p99]).verdict).toBe('fail');
+    expect(judge({ ...spikeOf(quick, quick, quick, slow, quick), machine: beside(0.7) }, [p99]).verdict).toBe('fail');
+    // Of a service that runs elsewhere nobody knows who is beside it.
+    const elsewhere = at14.processes.filter(({ role }) => role !== 'system');
+    expect(judge({ ...at14, processes: elsewhere, machine: beside(0.7) }, [p99]).verdict).toBe('fail');
   });
 });
 

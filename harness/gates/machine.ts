@@ -1,7 +1,8 @@
 /** Is the machine big enough for generator and service together? If not, a broken promise says nothing of the service. */
 import type { PhaseRecord, RunResult } from '#harness/run-result.ts';
 import { usedShareMax } from './noise.ts';
-import { measurableSeconds, sumsOfRole } from './observe-single.ts';
+import { measurableSeconds } from './observe-single.ts';
+import { sumsOfRole } from './process-sums.ts';
 import { sumStreams } from './stream-samples.ts';
 import type { Fault } from './validity.ts';
 import { percent, shortNumber } from './wording.ts';

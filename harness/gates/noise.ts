@@ -1,10 +1,11 @@
 /**
- * What stops of the generator and stolen cores can have touched, and by how much. A stop delays what is sent and what is read, so what was answered
+ * What stops of the generator, stolen cores and other programs can have touched, and by how much. A stop delays what is sent and what is read, so what was answered
  * well is bounded by what was seen. How far that has to be raised, and how many a second's noise can have touched, is proven in `#harness/simulation`.
  */
 import { addHistograms } from '#harness/metrics/fold.ts';
 import { bucketIndexOf, bucketTopMicros, countOf, histogramMicrosMax, mergeHistograms, type SparseHistogram } from '#harness/metrics/histogram.ts';
 import type { Cell, CellCounts, RunResult, StreamCell, TimeHistograms, TimeName, WorkerLag } from '#harness/run-result.ts';
+import { othersShares } from './others.ts';
 import { takeSlowest } from './take-slowest.ts';
 
 export type JudgeLimits = {
@@ -12,8 +13,10 @@ export type JudgeLimits = {
   readonly stealShareMax: number;
   /** So is one in which a thread of the generator stood still longer than this: the same tenth. */
   readonly stopMsPerSecondMax: number;
+  /** And one in which other programs had more than this share of all cores' time. */
+  readonly othersShareMax: number;
 };
-export const defaultLimits: JudgeLimits = { stealShareMax: 0.1, stopMsPerSecondMax: 100 };
+export const defaultLimits: JudgeLimits = { stealShareMax: 0.1, stopMsPerSecondMax: 100, othersShareMax: 0.15 };
 
 /** Of all cores, with what the hypervisor took: beyond it requests wait for a core and not for the service, and the machine is too small. */
 export const usedShareMax = 0.9;
@@ -34,17 +37,27 @@ export type JudgedCell = Cell & { readonly atMost?: { readonly [name in TimeName
 /** `heldUpMs`: the longest stop that can have touched what the cell counts. */
 export type JudgedStreamCell = StreamCell & { readonly heldUpMs?: number };
 
-type Noisy = Pick<RunResult, 'machine' | 'workers' | 'streams' | 'webhooks'> & {
+/** Fuller, a second leaves its backlog to those after it. */
+const fullShare = 0.95;
+/** As much noise as can have touched one second. */
+const oneSecondMs = 1000 / touchedPerNoise;
+
+type Noisy = Pick<RunResult, 'machine' | 'workers' | 'streams' | 'webhooks' | 'processes'> & {
   readonly run: { readonly machine: Pick<RunResult['run']['machine'], 'cores'> };
 };
 
 /** Of workers and of the processes that hold streams or receive webhooks alike: who writes late makes changes late, and who reads late sees them late. */
-export function noiseOf({ machine, workers, streams, webhooks, run }: Noisy, limits: JudgeLimits): Noise {
+export function noiseOf({ machine, workers, streams, webhooks, processes, run }: Noisy, limits: JudgeLimits): Noise {
   const stoppedMs = longestStops([...workers, ...(streams?.processes ?? []), ...(webhooks?.processes ?? [])]);
   const noiseMs = new Map<number, number>();
   const spoil = (second: number, ms: number): void => void noiseMs.set(second, (noiseMs.get(second) ?? 0) + ms);
   for (const { second, stealShare = 0 } of machine) {
     if (stealShare > limits.stealShareMax) spoil(second, stealShare * run.machine.cores * 1000);
+  }
+  const others = othersShares({ processes, machine, run });
+  for (const { second, busyShare = 0 } of machine) {
+    const share = others.get(second) ?? 0;
+    if (share > limits.othersShareMax) spoil(second, busyShare > fullShare ? share * run.machine.cores * 1000 : oneSecondMs);
   }
   for (const [second, ms] of stoppedMs) if (ms > limits.stopMsPerSecondMax) spoil(second, ms);
   return { seconds: new Set(noiseMs.keys()), shares: touchedShares(noiseMs), stoppedMs };

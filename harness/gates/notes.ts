@@ -80,7 +80,7 @@ function heldUp(result: RunResult): readonly Saying[] {
 function stoodStill({ phases }: RunResult, spoiled: ReadonlySet<number>): readonly Saying[] {
   const measured = [...spoiled].filter((second) => phases.some((phase) => phase.measured && second + 1 > phase.startSeconds && second < phase.endSeconds));
   if (measured.length === 0) return [];
-  const text = `in ${measured.length} measured ${measured.length === 1 ? 'second' : 'seconds'} (${measured.slice(0, 10).join(', ')}${measured.length > 10 ? ', …' : ''}) the hypervisor took the processor or the generator stood still: what that can have touched may have been quicker than it was seen`;
+  const text = `in ${measured.length} measured ${measured.length === 1 ? 'second' : 'seconds'} (${measured.slice(0, 10).join(', ')}${measured.length > 10 ? ', …' : ''}) the hypervisor or other programs took the processor, or the generator stood still: what that can have touched may have been quicker than it was seen`;
   return [{ code: 'spoiled-seconds', text }];
 }
 

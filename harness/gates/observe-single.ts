@@ -1,8 +1,9 @@
 /** Figures that are not made of arrivals: the ledgers', the drain's, processor time, memory, what the service says of itself. */
 import { growthOf } from '#harness/metrics/growth.ts';
-import type { ProcessRecord, ProcessSecond } from '#harness/run-result.ts';
+import type { ProcessRecord } from '#harness/run-result.ts';
 import { systemPrefix } from './catalogue.ts';
 import type { ItemField, LedgerField } from './metric.ts';
+import { sumsOfRole } from './process-sums.ts';
 import { type Figure, type JudgedData, phasesOf, type SampledFigure } from './samples.ts';
 import { mostLive, selectStreamCells, sumStreams } from './stream-samples.ts';
 import type { ParsedThreshold } from './threshold.ts';
@@ -94,24 +95,6 @@ export function observeGrowth(data: Measured, selector: Readonly<Record<string, 
 /** Microseconds of processor time of a role by second; a second in which one of its processes could not be measured is left out. */
 export const measurableSeconds = (processes: readonly ProcessRecord[], role: string, seconds: ReadonlySet<number>): ReadonlyMap<number, number> =>
   new Map([...sumsOfRole(processes, role, 'cpuMicros')].filter(([second]) => seconds.has(second)));
-
-/** By second: the sum over the role's processes; without the seconds in which one of them was not measurable. */
-export function sumsOfRole(
-  processes: readonly ProcessRecord[],
-  role: string,
-  figure: 'cpuMicros' | 'residentBytes' | 'ownBytes' | 'descriptors' | 'runQueueWaitMs',
-): ReadonlyMap<number, number> {
-  const sums = new Map<number, number>();
-  const unmeasured = new Set<number>();
-  const add = (one: ProcessSecond): void => {
-    const value = one[figure];
-    if (value === undefined) unmeasured.add(one.second);
-    else sums.set(one.second, (sums.get(one.second) ?? 0) + value);
-  };
-  for (const process of processes) if (process.role === role) process.seconds.forEach(add);
-  for (const second of unmeasured) sums.delete(second);
-  return sums;
-}
 
 /**
  * `max` is the largest sample, `last` and `value` the last scrape's. Where several series match, counters (`…_total`) add up and of
