@@ -116,7 +116,7 @@ function resultOf(cells: readonly Cell[], { generator, stolenMs }: Noise): RunRe
     .filter(({ fromMs, untilMs }) => untilMs - fromMs > spoiledAboveMs)
     .map(({ fromMs, untilMs }) => ({ second: Math.floor(untilMs / 1000), stopMsTotal: untilMs - fromMs }))
     .map((stop) => ({ worker: 0, loopDelayMaxMs: stop.stopMsTotal, gcMsTotal: 0, gcMsMax: 0, utilisation: 0, ...stop }));
-  const machine = stolenMs.map((ms, second) => ({ second, stealShare: ms / (cores * 1000), busyShare: 1, cpuPressureShare: 0, throttledPeriods: 0 }));
+  const machine = stolenMs.map((ms, second) => ({ second, stealShare: ms / (cores * 1000), busyShare: undefined, cpuPressureShare: 0, throttledPeriods: 0 }));
   return exampleRun({ cells, workers, machine }, scenario);
 }
 
