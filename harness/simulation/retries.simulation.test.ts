@@ -70,6 +70,40 @@ describe('what tries do to the books', () => {
   });
 });
 
+describe('an answer that would be the same again', () => {
+  const refused = (atMs: number): readonly Act[] => [bytesAt(atMs + 1, answerText('{}', '401 Unauthorized', ''))];
+  it('is not asked for again', () => {
+    const { server, askedAtMs } = byTry(({ atMs }) => refused(atMs));
+    const run = simulateRun({ server, phases, retry: honour });
+    expect([totalOf(run, 'failed'), totalOf(run, 'givenUp')]).toEqual([200, 200]);
+    expect([...askedAtMs.values()].every(({ length }) => length === 1)).toBe(true);
+  });
+
+  const launches = [{ ...poissonPhase('load', 50, 4), traffic: [{ chain: 'launch', weight: 1 }] }];
+  const chains = { launch: ['register-new'] };
+  const deviceOf = ({ text }: ScriptedRequest): string => /PUT (\S+)/.exec(text)![1]!;
+  const registers = (first: (atMs: number) => readonly Act[]): ScriptedServer => {
+    const known = new Set<string>();
+    return {
+      answer: (request) => {
+        if (known.has(deviceOf(request))) return refused(request.atMs);
+        known.add(deviceOf(request));
+        return first(request.atMs);
+      },
+    };
+  };
+  it('of a device whose registration was cut says that it is registered', () => {
+    const run = simulateRun({ server: registers((atMs) => [{ kind: 'close', atMs: atMs + 5 }]), phases: launches, chains, retry: honour });
+    expect([totalOf(run, 'cut'), totalOf(run, 'good'), totalOf(run, 'givenUp')]).toEqual([200, 200, 0]);
+    expect(statesOf(run)).toEqual({ [arrivalState.acknowledged]: 200 });
+  });
+  it('of one that never asked before is a refusal', () => {
+    const run = simulateRun({ server: { answer: ({ atMs }) => refused(atMs) }, phases: launches, chains, retry: honour });
+    expect([totalOf(run, 'good'), totalOf(run, 'failed'), totalOf(run, 'givenUp')]).toEqual([0, 200, 200]);
+    expect(statesOf(run)).toEqual({ [arrivalState.refused]: 200 });
+  });
+});
+
 describe('a stop of the generator', () => {
   const stop = { atMs: startMs + 1000, forMs: 300 };
   const inStop = (atMs: number): boolean => atMs >= stop.atMs && atMs <= stop.atMs + stop.forMs;

@@ -25,6 +25,11 @@ export class ArrivalStates {
     this.#set(arrival, arrivalState.inFlight | bit);
   }
 
+  /** A try of it was sent, and nobody knows what became of that. */
+  mayBeThere(arrival: number): boolean {
+    return (this.#states[arrival]! & stateBits) === arrivalState.unknown;
+  }
+
   mark(arrival: number, state: number): void {
     this.#set(arrival, state | (this.#states[arrival]! & afterAcknowledged));
   }

@@ -37,6 +37,9 @@ const ownLimitCodes: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNO
 const isRegistration = ({ chain, step }: Slot): boolean =>
   chain[step]?.operation.keeps === 'device' && chain.every(({ operation: { keeps } }) => keeps === undefined || keeps === 'device');
 
+/** The same request would be answered the same again. */
+const isFinal = (status: number): boolean => status >= 400 && status < 500 && status !== 408 && status !== 429;
+
 export class Exchanges {
   readonly cells: CellRecorder;
   readonly slots: SlotPool;
@@ -209,7 +212,7 @@ export class Exchanges {
     this.#response.status = parser.status;
     this.#response.body = parser.body;
     const step = slot.chain[slot.step]!;
-    const judgement = this.#judge(slot);
+    const judgement = this.#knowing(slot, this.#judge(slot));
     const { connectMs } = connection;
     this.#detach(slot, connection);
     // Before the outcome, so that a chain's next step finds its own connection free.
@@ -219,7 +222,7 @@ export class Exchanges {
     if (judgement.kind === 'good' && judgement.promised !== undefined)
       this.acknowledged.add(promiseKey(slot.context.arrival, judgement.promised), this.#overMs(slot, read));
     if (judgement.kind === 'shed') this.#shed(slot, judgement.retryAfterSeconds);
-    else if (judgement.kind === 'failed') this.#failCounted(slot, judgement.reason);
+    else if (judgement.kind === 'failed') this.#failCounted(slot, judgement.reason, isFinal(this.#response.status));
     else {
       if (judgement.learned !== undefined) this.#learn(slot, judgement.learned);
       this.#good(slot, { ...read, connectMs });
@@ -233,6 +236,15 @@ export class Exchanges {
     } catch (error) {
       return { kind: 'failed', reason: `not understood: ${error instanceof Error ? error.name : 'thrown'}` };
     }
+  }
+
+  /**
+   * A device that is there already is believed by its secret only, which the answer to an earlier try had: one that was cut, and
+   * is refused now, is registered.
+   */
+  #knowing(slot: Slot, judgement: Judgement): Judgement {
+    const isIn = judgement.kind === 'failed' && this.#response.status === 401 && isRegistration(slot) && this.#states.mayBeThere(slot.context.arrival);
+    return isIn ? { kind: 'good', acknowledged: 0, duplicate: 0 } : judgement;
   }
 
   #reuse(connection: Connection): void {
@@ -321,12 +333,13 @@ export class Exchanges {
     this.#failCounted(slot, why.reason);
   }
 
-  #failCounted(slot: Slot, reason: string): void {
+  #failCounted(slot: Slot, reason: string, isFinal = false): void {
     const cell = this.#cellOf(slot);
     cell.counts.failed++;
     if (this.#isSpoiled(slot)) cell.counts.spoiledFailed++;
     cell.reason(reason);
-    this.#retryOrEnd(slot, 0);
+    if (isFinal) this.#endWithout(slot);
+    else this.#retryOrEnd(slot, 0);
   }
 
   /** Never fired, by the generator's own limits. */
