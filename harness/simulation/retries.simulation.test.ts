@@ -79,6 +79,14 @@ describe('an answer that would be the same again', () => {
     expect([...askedAtMs.values()].every(({ length }) => length === 1)).toBe(true);
   });
 
+  it('nor is a good one that came too late, which is no reason to give up', () => {
+    const { server, askedAtMs } = byTry(({ atMs }) => [bytesAt(atMs + 400, answerText(accepted))]);
+    const run = simulateRun({ server, phases, retry: honour, goodWithinMs: 300, timeoutMs: 1000 });
+    expect([totalOf(run, 'failed'), totalOf(run, 'givenUp')]).toEqual([200, 0]);
+    expect([...askedAtMs.values()].every(({ length }) => length === 1)).toBe(true);
+    expect(statesOf(run)).toEqual({ [arrivalState.acknowledged]: 200 });
+  });
+
   const launches = [{ ...poissonPhase('load', 50, 4), traffic: [{ chain: 'launch', weight: 1 }] }];
   const chains = { launch: ['register-new'] };
   const deviceOf = ({ text }: ScriptedRequest): string => /PUT (\S+)/.exec(text)![1]!;

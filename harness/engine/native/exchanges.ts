@@ -260,7 +260,7 @@ export class Exchanges {
   #good(slot: Slot, read: { readonly nowMs: number; readonly readableSinceMs: number; readonly connectMs: number | undefined }): void {
     const { nowMs } = read;
     const overMs = this.#overMs(slot, read);
-    if (overMs - slot.dueMs > this.#options.input.goodWithinMs) return this.#failCounted(slot, 'late');
+    if (overMs - slot.dueMs > this.#options.input.goodWithinMs) return this.#goodTooLate(slot);
     const cell = this.#cellOf(slot);
     const spoiled = this.#isSpoiled(slot);
     cell.counts.good++;
@@ -333,11 +333,21 @@ export class Exchanges {
     this.#failCounted(slot, why.reason);
   }
 
-  #failCounted(slot: Slot, reason: string, isFinal = false): void {
+  /** It failed by the clock, and whoever asked has what he asked for: he does not come back, and has not given up. */
+  #goodTooLate(slot: Slot): void {
+    this.#countFailed(slot, 'late');
+    this.#end(slot);
+  }
+
+  #countFailed(slot: Slot, reason: string): void {
     const cell = this.#cellOf(slot);
     cell.counts.failed++;
     if (this.#isSpoiled(slot)) cell.counts.spoiledFailed++;
     cell.reason(reason);
+  }
+
+  #failCounted(slot: Slot, reason: string, isFinal = false): void {
+    this.#countFailed(slot, reason);
     if (isFinal) this.#endWithout(slot);
     else this.#retryOrEnd(slot, 0);
   }
