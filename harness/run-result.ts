@@ -359,6 +359,8 @@ export type ItemLedgerRecord = {
   readonly duplicated: number;
   readonly reordered: number;
   readonly leaked: number;
+  /** Of what the first reading of the logs said, so much the second one took back: a finding about reading logs, and no loss. Missing in runs of before. */
+  readonly takenBack?: number;
   readonly readSeconds: number;
   readonly incomplete?: string;
   readonly examples: readonly { readonly kind: 'lost-from-log' | 'lost' | 'duplicated' | 'leaked'; readonly text: string }[];

@@ -132,7 +132,10 @@ function bookOf({ run, ...plan }: BookPlan): Omit<PlanBook, 'ownerOf' | 'planned
   };
 }
 
-async function verifyListening({ driven, target, run, scenario, listening }: Verifying, states: Uint8Array): Promise<ItemLedgerRecord | undefined> {
+async function verifyListening(
+  { driven, target, run, scenario, listening, witness = witnessTimes }: Verifying,
+  states: Uint8Array,
+): Promise<ItemLedgerRecord | undefined> {
   const { streams } = driven;
   if (listening === undefined || streams === undefined) return undefined;
   return verifyItems({
@@ -142,5 +145,6 @@ async function verifyListening({ driven, target, run, scenario, listening }: Ver
     audit: { run, states, population: listening.items, isItem: (arrival) => states[arrival] !== arrivalState.notPlanned },
     compare: streams.compare,
     cells: streams.cells,
+    pauseMs: witness.pauseMs,
   });
 }

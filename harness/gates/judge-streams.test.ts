@@ -35,6 +35,12 @@ test('a run without streams says nothing of them', () => {
 describe('what the ledger of items found', () => {
   const withItems = (changes: Partial<typeof exampleItems>): RunResult => exampleStreams([], { items: { ...exampleItems, ...changes } });
 
+  test('what a second reading of the logs took back is a note', () => {
+    const verdict = judge(withItems({ takenBack: 2 }), []);
+    expect(verdict.notes.find(({ code }) => code === 'logs-differ')?.text).toContain('took back 2');
+    expect(codesOf(verdict)).not.toContain('changes-lost');
+  });
+
   test('a change that is lost fails, whatever else', () => {
     for (const [run, text] of [
       [withItems({ lost: 3 }), '3 acknowledged changes did not reach a reader that should have them, of 1600'],

@@ -109,6 +109,12 @@ function ledgerNotes(result: RunResult): readonly Saying[] {
 function streamNotes({ streams, items }: RunResult): readonly Saying[] {
   const cells = streams?.cells ?? [];
   const notes: Saying[] = [];
+  const takenBack = items?.takenBack ?? 0;
+  if (takenBack > 0)
+    notes.push({
+      code: 'logs-differ',
+      text: `the users' logs were read twice, and of what the first reading said against the service the second took back ${shortNumber(takenBack)}`,
+    });
   const resynced = sumStreams(cells, 'resynced');
   if (resynced > 0) notes.push({ code: 'resynced', text: `${plural(resynced, 'stream')} had to begin anew: their cursor was no longer good for a resumption` });
   if (items === undefined && sumStreams(cells, 'changes') > 0)

@@ -9,6 +9,8 @@ export type ReadLogsInput = {
   readonly users: readonly number[];
   readonly channels: readonly string[];
   readonly budgetMs: number;
+  /** Changes a page, at most 1,000. */
+  readonly pageMax?: number;
 };
 
 export type LoggedChange = {
@@ -21,10 +23,17 @@ export type LoggedChange = {
 };
 
 const connections = 8;
-const pageMax = 1000;
+const pageMaxDefault = 1000;
 
 /** By user, in the order of cursors. Rejects with a sentence: a log that was not read whole says nothing of what is missing. */
-export async function readLogs({ url, authorizations, users, channels, budgetMs }: ReadLogsInput): Promise<ReadonlyMap<number, readonly LoggedChange[]>> {
+export async function readLogs({
+  url,
+  authorizations,
+  users,
+  channels,
+  budgetMs,
+  pageMax = pageMaxDefault,
+}: ReadLogsInput): Promise<ReadonlyMap<number, readonly LoggedChange[]>> {
   const { origin, pathname } = new URL(url);
   const pool = new Pool(origin, { connections, pipelining: 1, headersTimeout: 30_000, bodyTimeout: 30_000 });
   const endMs = performance.now() + budgetMs;
@@ -38,7 +47,8 @@ export async function readLogs({ url, authorizations, users, channels, budgetMs 
       const user = users[next++] as number;
       const authorization = authorizations[user] as string;
       const changes: LoggedChange[] = [];
-      for (const channel of channels) changes.push(...(await readChannel({ pool, path: pathname.replace(/\/$/, ''), authorization, channel, checkBudget })));
+      for (const channel of channels)
+        changes.push(...(await readChannel({ pool, path: pathname.replace(/\/$/, ''), authorization, channel, checkBudget, pageMax })));
       logs.set(
         user,
         changes.toSorted((a, b) => (a.c < b.c ? -1 : 1)),
@@ -53,9 +63,16 @@ export async function readLogs({ url, authorizations, users, channels, budgetMs 
   return logs;
 }
 
-type Reading = { readonly pool: Pool; readonly path: string; readonly authorization: string; readonly channel: string; readonly checkBudget: () => void };
+type Reading = {
+  readonly pool: Pool;
+  readonly path: string;
+  readonly authorization: string;
+  readonly channel: string;
+  readonly checkBudget: () => void;
+  readonly pageMax: number;
+};
 
-async function readChannel({ pool, path, authorization, channel, checkBudget }: Reading): Promise<readonly LoggedChange[]> {
+async function readChannel({ pool, path, authorization, channel, checkBudget, pageMax }: Reading): Promise<readonly LoggedChange[]> {
   const all: LoggedChange[] = [];
   for (let since = '-1'; ; ) {
     checkBudget();
