@@ -37,6 +37,7 @@ export async function driveLoad(input: DriveInput): Promise<Driven> {
   });
   input.onKill(() => void run.kill());
   const sinceOriginMs = () => Number(process.hrtime.bigint() - run.originNs) / 1e6;
+  const originWallMs = Date.now() - sinceOriginMs();
   const probe = input.probeDevice === undefined ? undefined : startProbeOf(input, input.probeDevice, run.originNs);
   if (probe !== undefined) input.onKill(probe.kill);
   try {
@@ -58,7 +59,7 @@ export async function driveLoad(input: DriveInput): Promise<Driven> {
   });
   const faults = createFaults({ faults: scenario.faults ?? [], act: target.act, sinceOriginMs });
   try {
-    return await drivePhases({ input, run, fold, evenness, workers, probe, streams, faults, watch, sinceOriginMs });
+    return { ...(await drivePhases({ input, run, fold, evenness, workers, probe, streams, faults, watch, sinceOriginMs })), originWallMs };
   } catch (error) {
     await Promise.allSettled([run.kill(), watch.stop()]);
     probe?.kill();

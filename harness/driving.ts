@@ -65,6 +65,8 @@ export type DrivenSecond = {
 };
 
 export type Driven = {
+  /** Wall clock at the origin that all times count from; missing until the drive is over. */
+  readonly originWallMs?: number;
   readonly outcome: EngineOutcome;
   readonly phases: readonly PhaseRecord[];
   readonly cells: readonly Cell[];

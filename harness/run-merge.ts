@@ -67,7 +67,7 @@ async function withLedger(folder: string, { exported, states, result }: FoldedEx
     phases,
     listening: undefined,
   });
-  await writeEvidence(folder, evidence);
+  await writeEvidence(folder, 'events', evidence);
   return { ...result, scrapes, ledger };
 }
 

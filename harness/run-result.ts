@@ -343,6 +343,9 @@ export type FaultRecord = {
   readonly trouble?: string;
 };
 
+/** What one reading of the logs may say against the service: of a log itself, and of its readers. */
+export type ItemSuspicions = { readonly lostFromLog: number; readonly lost: number; readonly duplicated: number; readonly reordered: number };
+
 /** Items: what was acknowledged, whether the log has it, and whether every reader got it. Counts of changes. */
 export type ItemLedgerRecord = {
   readonly acknowledged: number;
@@ -359,8 +362,10 @@ export type ItemLedgerRecord = {
   readonly duplicated: number;
   readonly reordered: number;
   readonly leaked: number;
-  /** Of what the first reading of the logs said, so much the second one took back: a finding about reading logs, and no loss. Missing in runs of before. */
-  readonly takenBack?: number;
+  /** What the first reading of the logs said and the second took back: a finding about that route. Missing in runs of before, which read them once. */
+  readonly logAlone?: ItemSuspicions;
+  /** What the first reading said and nobody could ask for again: neither told nor taken back. */
+  readonly unconfirmed?: ItemSuspicions & { readonly why: string };
   readonly readSeconds: number;
   readonly incomplete?: string;
   readonly examples: readonly { readonly kind: 'lost-from-log' | 'lost' | 'duplicated' | 'leaked'; readonly text: string }[];

@@ -52,7 +52,19 @@ describe('a service that fails its listeners: fail, whatever else', () => {
     try {
       const { code, out, err } = await ended(startStreams(...args));
       expect(code, err).toBe(1);
-      expect(count(verdictOf(out).streams)).toBeGreaterThan(0);
+      const { streams, run, reasons } = verdictOf(out);
+      expect(count(streams)).toBeGreaterThan(0);
+      if (fault === 'deaf') {
+        const lines = readFileSync(join(folder, run, 'evidence', 'reader-changes.ndjson'), 'utf8')
+          .trim()
+          .split('\n');
+        expect(JSON.parse(lines[0] as string)).toMatchObject({
+          kind: 'reader',
+          answer: { kind: 'confirmed' },
+          streamExcerpts: [expect.stringContaining('"c"')],
+        });
+        expect(reasons.find(({ code }) => code === 'changes-lost')?.text).toContain('evidence/*-changes.ndjson');
+      }
     } finally {
       await twin.stop();
     }

@@ -170,7 +170,8 @@ async function measure({ options, startedAt, target, view, interrupts, calibrati
   if (driven.unfit !== undefined) return assemble({ ...assembling, ledger: undefined });
   view.note('reading everything back');
   const verified = await verify({ driven, target, run, scenario, seed, phases, listening: fleet.listening, told: webhooks && { webhooks, view, signal } });
-  await writeEvidence(folder, verified.evidence);
+  await writeEvidence(folder, 'events', verified.evidence);
+  await writeEvidence(folder, 'changes', verified.changes);
   const streams = await driven.streams?.finish();
   const after = await calibrateAfter({ options, phases, view, signal });
   const result = assemble({

@@ -3,10 +3,12 @@ import { arrivalState, deviceOfArrival } from '#harness/engine/engine.ts';
 import type { ProbeOutcome } from '#harness/engine/probe/probe-book.ts';
 import { channelsDefault, channelsOf } from '#harness/engine/streams/plan.ts';
 import { createLookup, isAsLoud, keptAs, statesOfKind } from '#harness/ledger/arrival-kinds.ts';
+import { type ArrivalTimes, arrivalTimesOf } from '#harness/ledger/arrival-times.ts';
 import { Audit, type AuditInput } from '#harness/ledger/audit.ts';
 import { conservationError } from '#harness/ledger/conservation.ts';
 import type { Evidence } from '#harness/ledger/evidence.ts';
 import type { HistoryOwner } from '#harness/ledger/histories.ts';
+import type { ItemEvidence } from '#harness/ledger/item-evidence.ts';
 import { type PlanBook, readEvents, type WitnessTimes } from '#harness/ledger/read-events.ts';
 import { firstArrivals, placeOfArrival } from '#harness/pacing/arrivals.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
@@ -19,7 +21,7 @@ import type { Driven, Listening } from './driving.ts';
 import { shareOut } from './fleet-accounts.ts';
 import { type AccountCredentials, secretAuthorization } from './topology/provision.ts';
 import type { Target } from './topology/target.ts';
-import { verifyItems } from './verify-items.ts';
+import { type ItemsVerified, verifyItems } from './verify-items.ts';
 import { type VerifyWebhooksInput, verifyWebhooks } from './verify-webhooks.ts';
 
 const exportBudgetMs = 120_000;
@@ -28,7 +30,9 @@ const witnessTimes: WitnessTimes = { pauseMs: 3000, budgetMs: 60_000 };
 
 export type Verifying = {
   readonly driven: Pick<Driven, 'probe' | 'streams'> & {
-    readonly outcome: Pick<Driven['outcome'], 'states'>;
+    readonly outcome: Pick<Driven['outcome'], 'states' | 'times'>;
+    /** Missing where nobody of this machine drove them. */
+    readonly originWallMs?: number;
     readonly watched: Pick<Driven['watched'], 'scrapes'>;
     /** Missing where nobody of this machine drove them. */
     readonly phases?: Driven['phases'];
@@ -48,6 +52,8 @@ export type Verified = {
   readonly ledger: LedgerRecord;
   /** Of the first events that the export accused the service of. */
   readonly evidence: readonly Evidence[];
+  /** Of the first changes that were missed in a log, or by a reader. */
+  readonly changes: readonly ItemEvidence[];
   readonly items: ItemLedgerRecord | undefined;
   readonly webhooks: WebhookLedgerRecord | undefined;
 };
@@ -59,7 +65,8 @@ export async function verify(verifying: Verifying): Promise<Verified> {
   const { states } = driven.outcome;
   const webhooks = await verifyTold(verifying, statesOfKind(states, kindOf, 'device'));
   const events = await verifyEvents(verifying, { states: statesOfKind(states, kindOf, 'events'), isLoud: createLookup(plan, isAsLoud) });
-  return { ...events, items: await verifyListening(verifying, statesOfKind(states, kindOf, 'item')), webhooks };
+  const listened = await verifyListening(verifying, statesOfKind(states, kindOf, 'item'));
+  return { ...events, items: listened?.items, changes: listened?.evidence ?? [], webhooks };
 }
 
 async function verifyTold({ told, target, run, scenario, phases }: Verifying, states: Uint8Array): Promise<WebhookLedgerRecord | undefined> {
@@ -89,26 +96,36 @@ async function verifyEvents(verifying: Verifying, own: OwnEvents): Promise<Pick<
   return { ledger: { ...ledger, conservationError: conserved }, evidence };
 }
 
-function runBook({ driven, target, run, scenario: { fleet }, seed, phases }: Verifying, { states, isLoud }: OwnEvents): PlanBook {
+function runBook(verifying: Verifying, { states, isLoud }: OwnEvents): PlanBook {
+  const { target, run, scenario } = verifying;
+  const { fleet } = scenario;
   const { quiet, loud } = shareOut(target.accounts, fleet);
   const ownerOf = (arrival: number): HistoryOwner => {
     const device = deviceOfArrival(arrival, fleet.devices);
     if (loud !== undefined && isLoud(arrival)) return ownerIn(loud, run, device % (fleet.loud?.devices ?? 1));
     return ownerIn(quiet[device % quiet.length] as AccountCredentials, run, device);
   };
+  const plan = { run, states, devices: fleet.devices, eventsPerBatch: fleet.eventsPerBatch ?? 1, isOrdered: (arrival: number) => !isLoud(arrival) };
+  return { ...bookOf(plan), ownerOf, timesOf: runTimes(verifying) };
+}
+
+/** Of the run's arrivals, by their numbers. */
+function runTimes({ driven, phases, seed }: Verifying): (arrival: number) => ArrivalTimes {
   const plannedMsOf = (arrival: number): number | undefined => {
     const { phase, offsetMs } = placeOfArrival(phases, seed, arrival);
     const startSeconds = driven.phases?.[phase]?.startSeconds;
     return startSeconds === undefined ? undefined : startSeconds * 1000 + offsetMs;
   };
-  const plan = { run, states, devices: fleet.devices, eventsPerBatch: fleet.eventsPerBatch ?? 1, isOrdered: (arrival: number) => !isLoud(arrival) };
-  return { ...bookOf(plan), ownerOf, plannedMsOf };
+  const { originWallMs, outcome } = driven;
+  return (arrival) => arrivalTimesOf({ plannedMs: plannedMsOf(arrival), kept: outcome.times?.of(arrival), originWallMs });
 }
 
-function probeBook({ target, run, scenario }: Verifying, { states, plannedMs }: ProbeOutcome): PlanBook {
+function probeBook({ target, run, scenario, driven }: Verifying, { states, plannedMs, timeOf }: ProbeOutcome): PlanBook {
   const name = probeNameOf(run);
   const plan = { run: name, states, devices: 1, eventsPerBatch: scenario.fleet.eventsPerBatch ?? 1, isOrdered: () => true };
-  return { ...bookOf(plan), ownerOf: () => ownerIn(target.probeAccount, name, 0), plannedMsOf: (arrival) => plannedMs[arrival] };
+  const timesOf = (arrival: number): ArrivalTimes =>
+    arrivalTimesOf({ plannedMs: plannedMs[arrival], kept: timeOf(arrival), originWallMs: driven.originWallMs });
+  return { ...bookOf(plan), ownerOf: () => ownerIn(target.probeAccount, name, 0), timesOf };
 }
 
 const ownerIn = (account: AccountCredentials, run: string, device: number): HistoryOwner => ({
@@ -118,7 +135,7 @@ const ownerIn = (account: AccountCredentials, run: string, device: number): Hist
 
 type BookPlan = Pick<AuditInput, 'states' | 'devices' | 'eventsPerBatch' | 'isOrdered'> & { readonly run: string };
 
-function bookOf({ run, ...plan }: BookPlan): Omit<PlanBook, 'ownerOf' | 'plannedMsOf'> {
+function bookOf({ run, ...plan }: BookPlan): Omit<PlanBook, 'ownerOf' | 'timesOf'> {
   const input: AuditInput = {
     ...plan,
     parseEventId: (id) => parseEventId(run, id),
@@ -132,10 +149,8 @@ function bookOf({ run, ...plan }: BookPlan): Omit<PlanBook, 'ownerOf' | 'planned
   };
 }
 
-async function verifyListening(
-  { driven, target, run, scenario, listening, witness = witnessTimes }: Verifying,
-  states: Uint8Array,
-): Promise<ItemLedgerRecord | undefined> {
+async function verifyListening(verifying: Verifying, states: Uint8Array): Promise<ItemsVerified | undefined> {
+  const { driven, target, run, scenario, listening, witness = witnessTimes } = verifying;
   const { streams } = driven;
   if (listening === undefined || streams === undefined) return undefined;
   return verifyItems({
@@ -145,6 +160,7 @@ async function verifyListening(
     audit: { run, states, population: listening.items, isItem: (arrival) => states[arrival] !== arrivalState.notPlanned },
     compare: streams.compare,
     cells: streams.cells,
-    pauseMs: witness.pauseMs,
+    witness,
+    timesOf: runTimes(verifying),
   });
 }

@@ -2,11 +2,13 @@
  * The seam between a run and whatever drives its load. An engine is given a plan as data, is told when phases begin, and hands
  * over what it saw second by second. It never judges.
  */
+
 import type { FleetConnection } from '#harness/pacing/fleet-connections.ts';
 import type { ArrivalPhase, RateSpacing } from '#harness/pacing/plan.ts';
 import type { K6Record, SecondDelta } from '#harness/run-result.ts';
 import type { ThinkTimes } from '#harness/scenario.ts';
 import type { DeviceCredentials, ItemContext } from '#harness/target/operation.ts';
+import type { KeptTimes } from './kept-times.ts';
 
 export type { ArrivalPhase, RateSpacing };
 
@@ -80,6 +82,8 @@ export const deviceOfArrival = (arrival: number, devices: number): number => arr
 export type EngineOutcome = {
   /** Of every arrival, by its number: an `arrivalState`, with `afterAcknowledged` or without. */
   readonly states: Uint8Array;
+  /** Of the promises that were acknowledged; missing where the engine does not keep them. */
+  readonly times?: KeptTimes;
   /** First arrival number of each phase, in the order of `EngineInput.phases`. Phases that were cut keep their numbers. */
   readonly phaseFirstArrival: readonly number[];
   /** Of each phase: when a request that was late, or never came to it, last left the queue, since origin; −Infinity where none was. */

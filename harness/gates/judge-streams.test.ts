@@ -35,12 +35,6 @@ test('a run without streams says nothing of them', () => {
 describe('what the ledger of items found', () => {
   const withItems = (changes: Partial<typeof exampleItems>): RunResult => exampleStreams([], { items: { ...exampleItems, ...changes } });
 
-  test('what a second reading of the logs took back is a note', () => {
-    const verdict = judge(withItems({ takenBack: 2 }), []);
-    expect(verdict.notes.find(({ code }) => code === 'logs-differ')?.text).toContain('took back 2');
-    expect(codesOf(verdict)).not.toContain('changes-lost');
-  });
-
   test('a change that is lost fails, whatever else', () => {
     for (const [run, text] of [
       [withItems({ lost: 3 }), '3 acknowledged changes did not reach a reader that should have them, of 1600'],
@@ -52,6 +46,42 @@ describe('what the ledger of items found', () => {
       expect(verdict.reasons[0]).toMatchObject({ code: 'changes-lost', text: expect.stringContaining(text) });
     }
     expect(answerOf(withItems({ lost: 3, lostFromLog: 2 }), 'changes_lost', 'count<5')).toMatchObject({ observed: 5, holds: 'no' });
+  });
+
+  test('of a lost change the reason names both witnesses, which they are, and what could not be asked for', () => {
+    const none = { lostFromLog: 0, lost: 0, duplicated: 0, reordered: 0 };
+    const examples = [{ kind: 'lost-from-log', text: 'the write of arrival 7 was acknowledged and is in no log' }] as const;
+    const unconfirmed = { ...none, lostFromLog: 3, why: 'a long poll answered 500' };
+    const verdict = judge(withItems({ lostFromLog: 2, logAlone: none, unconfirmed, examples }), []);
+    expect(verdict.verdict).toBe('fail');
+    for (const part of [
+      'neither as its collections list it nor',
+      'arrival 7',
+      'evidence/*-changes.ndjson',
+      '3 more could not be asked for again: a long poll answered 500',
+    ])
+      expect(verdict.reasons[0]?.text).toContain(part);
+  });
+
+  test.each([
+    ['changes_lost', 'lost'],
+    ['changes_lost', 'lostFromLog'],
+    ['changes_duplicated', 'duplicated'],
+    ['changes_reordered', 'reordered'],
+  ] as const)('%s by the pages alone (%s), and nobody could ask for again, is invalid and never a failure', (metric, kind) => {
+    const unconfirmed = { lostFromLog: 0, lost: 0, duplicated: 0, reordered: 0, [kind]: 3, why: 'a long poll answered 500' };
+    const verdict = judge(withItems({ unconfirmed }), [of(metric, 'count==0')]);
+    expect(verdict.verdict).toBe('invalid');
+    expect(verdict.reasons[0]).toMatchObject({ code: 'ledger-incomplete', text: expect.stringContaining('a long poll answered 500') });
+    expect(answerOf(withItems({ unconfirmed, [kind]: 5 }), metric, 'count<5')).toMatchObject({ holds: 'no' });
+    expect(answerOf(withItems({ unconfirmed, [kind]: 5 }), metric, 'count<7')).toMatchObject({ holds: 'unknown', best: 5, worst: 8 });
+  });
+
+  test('what a listener gets and the pages did not list is said, and nobody is accused of it', () => {
+    const logAlone = { lostFromLog: 2, lost: 0, duplicated: 1, reordered: 0 };
+    const verdict = judge(withItems({ logAlone }), [of('changes_lost', 'count==0')]);
+    expect(verdict.verdict).toBe('pass');
+    expect(verdict.notes.find(({ code }) => code === 'log-differs')?.text).toContain('3 changes');
   });
 
   test('so does a leaked one, also where only the reader saw it', () => {

@@ -106,15 +106,18 @@ function ledgerNotes(result: RunResult): readonly Saying[] {
   return notes;
 }
 
+/** What a listener gets is whole where the pages of a log were not. */
+function logNotes(items: RunResult['items']): readonly Saying[] {
+  const { lostFromLog = 0, lost = 0, duplicated = 0, reordered = 0 } = items?.logAlone ?? {};
+  const total = lostFromLog + lost + duplicated + reordered;
+  if (total === 0) return [];
+  const text = `the pages of the logs once told ${plural(total, 'change')} otherwise than a listener gets them: nothing is lost, and the pages are not whole`;
+  return [{ code: 'log-differs', text }];
+}
+
 function streamNotes({ streams, items }: RunResult): readonly Saying[] {
   const cells = streams?.cells ?? [];
-  const notes: Saying[] = [];
-  const takenBack = items?.takenBack ?? 0;
-  if (takenBack > 0)
-    notes.push({
-      code: 'logs-differ',
-      text: `the users' logs were read twice, and of what the first reading said against the service the second took back ${shortNumber(takenBack)}`,
-    });
+  const notes: Saying[] = [...logNotes(items)];
   const resynced = sumStreams(cells, 'resynced');
   if (resynced > 0) notes.push({ code: 'resynced', text: `${plural(resynced, 'stream')} had to begin anew: their cursor was no longer good for a resumption` });
   if (items === undefined && sumStreams(cells, 'changes') > 0)

@@ -30,7 +30,10 @@ export function observeLedger({ ledger }: JudgedData, field: LedgerField): Sampl
 export function observeItems({ items }: JudgedData, fields: readonly ItemField[]): SampledFigure {
   if (items === undefined || items.incomplete !== undefined) return nothing;
   const samples = items.acknowledged + items.unknown + items.expected;
-  return samples === 0 ? nothing : { samples, figure: exactly(fields.reduce((sum, field) => sum + items[field], 0)) };
+  const seen = fields.reduce((sum, field) => sum + items[field], 0);
+  const { unconfirmed } = items;
+  const open = unconfirmed === undefined ? 0 : fields.reduce((sum, field) => sum + (field === 'leaked' ? 0 : unconfirmed[field]), 0);
+  return samples === 0 ? nothing : { samples, figure: { seen, low: seen, high: seen + open } };
 }
 
 /** Infinity: not within the limit of the wait. A run that was ended early did not wait. */

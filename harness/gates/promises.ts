@@ -1,5 +1,5 @@
 /** What makes a run fail whatever else: promises of which the ledgers know that they were broken. */
-import type { RunResult } from '#harness/run-result.ts';
+import type { ItemLedgerRecord, RunResult } from '#harness/run-result.ts';
 import { sumStreams } from './stream-samples.ts';
 import { plural } from './wording.ts';
 
@@ -27,13 +27,21 @@ function eventsLost({ ledger }: RunResult): readonly Broken[] {
   return [{ code: 'events-lost', text }];
 }
 
+const inNeither = ', neither as its collections list it nor, asked for after a pause, as a listener gets it';
+
+const examplesOfLoss = (examples: ItemLedgerRecord['examples']): readonly string[] =>
+  examples.flatMap(({ kind, text }) => (kind === 'lost' || kind === 'lost-from-log' ? [text] : [])).slice(0, examplesShown);
+
 function changesLost({ items }: RunResult): readonly Broken[] {
   if (items === undefined || items.incomplete !== undefined || items.lost + items.lostFromLog === 0) return [];
-  const { lost, lostFromLog, expected, acknowledged } = items;
+  const { lost, lostFromLog, expected, acknowledged, logAlone, unconfirmed, examples } = items;
   const unseen = `${plural(lost, 'acknowledged change')} did not reach a reader that should have ${lost === 1 ? 'it' : 'them'}, of ${expected} that readers had to see`;
-  const unkept = `${lostFromLog} of ${acknowledged} acknowledged changes are in no log`;
+  const unkept = `${lostFromLog} of ${acknowledged} acknowledged changes are in no log${logAlone === undefined ? '' : inNeither}`;
   const found = [...(lostFromLog > 0 ? [unkept] : []), ...(lost > 0 ? [unseen] : [])];
-  return [{ code: 'changes-lost', text: `${found.join(', and ')}: an acknowledgement is a promise` }];
+  const named = logAlone === undefined ? '' : ` (${[...examplesOfLoss(examples), 'evidence/*-changes.ndjson'].join('; ')})`;
+  const more = (unconfirmed?.lost ?? 0) + (unconfirmed?.lostFromLog ?? 0);
+  const open = more === 0 ? '' : `; ${more} more could not be asked for again: ${unconfirmed?.why}`;
+  return [{ code: 'changes-lost', text: `${found.join(', and ')}${named}${open}: an acknowledgement is a promise` }];
 }
 
 /** What a reader has seen it has seen, whether or not the ledger could be read to its end. */

@@ -1,5 +1,5 @@
 /** What makes a measurement invalid, each with the sentence that says what to do about it. Pure; knows nothing of thresholds' answers. */
-import { type LedgerRecord, type RunResult, suspicions } from '#harness/run-result.ts';
+import { type ItemLedgerRecord, type LedgerRecord, type RunResult, suspicions } from '#harness/run-result.ts';
 import { heldPhases } from './held.ts';
 import { gapsOf } from './identities.ts';
 import { hasStreams, streamFaults } from './validity-streams.ts';
@@ -200,6 +200,15 @@ function unconfirmed(open: LedgerRecord['unconfirmed']): readonly Fault[] {
   return [{ code: 'ledger-incomplete', text, voidsFailures: false }];
 }
 
+/** The same of changes: the pages of the logs are one witness, what a listener gets is the other. */
+function unconfirmedChanges(open: ItemLedgerRecord['unconfirmed']): readonly Fault[] {
+  if (open === undefined) return [];
+  const { lostFromLog, lost, duplicated, reordered, why } = open;
+  const total = shortNumber(lostFromLog + lost + duplicated + reordered);
+  const text = `by the pages of the logs alone ${total} changes are lost, there twice or out of order, and the logs could not be asked for as a listener gets them: ${why}`;
+  return [{ code: 'ledger-incomplete', text, voidsFailures: false }];
+}
+
 function ledgerUnread({ ledger, items, webhooks }: RunResult): readonly Fault[] {
   const unread = (what: string, why: string | undefined): readonly Fault[] =>
     why === undefined ? [] : [{ code: 'ledger-incomplete', text: `${what} to its end: ${why}`, voidsFailures: false }];
@@ -207,6 +216,7 @@ function ledgerUnread({ ledger, items, webhooks }: RunResult): readonly Fault[] 
     ...unread('what was acknowledged could not be read back', ledger?.incomplete),
     ...unconfirmed(ledger?.unconfirmed),
     ...unread('what readers had to see could not be compared', items?.incomplete),
+    ...unconfirmedChanges(items?.unconfirmed),
     ...unread('what receivers had to be told could not be compared', webhooks?.ledger?.incomplete),
   ];
 }

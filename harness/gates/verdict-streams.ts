@@ -1,6 +1,15 @@
 /** The verdict's figures of streams that nobody gates. */
 import { timesOf } from '#harness/metrics/fold.ts';
-import { type QuantileSet, type RunResult, type StreamCell, type StreamTimeName, streamTimeNames, type Verdict } from '#harness/run-result.ts';
+import {
+  type ItemLedgerRecord,
+  type ItemSuspicions,
+  type QuantileSet,
+  type RunResult,
+  type StreamCell,
+  type StreamTimeName,
+  streamTimeNames,
+  type Verdict,
+} from '#harness/run-result.ts';
 import { heldExtremes } from './observe-held.ts';
 import { mostLive, readerCells, sumStreams } from './stream-samples.ts';
 import { quantileSet } from './verdict-figures.ts';
@@ -21,13 +30,21 @@ export function streamFiguresOf(result: RunResult): Pick<Verdict, 'streams'> {
       refused: sumStreams(cells, 'refused'),
       changesExpected: known(items?.expected),
       changesSeen: known(items?.seen),
-      changesLost: known(items === undefined ? undefined : items.lost + items.lostFromLog),
-      changesDuplicated: known(items?.duplicated),
-      changesReordered: known(items?.reordered),
+      changesLost: known(changeCount(items, ['lost', 'lostFromLog'])),
+      changesDuplicated: known(changeCount(items, ['duplicated'])),
+      changesReordered: known(changeCount(items, ['reordered'])),
       changesLeaked: known(items?.leaked),
       timesMs: timesByPhase(result, cells),
     },
   };
+}
+
+/** Undefined where there may be some, and none that both witnesses told of. */
+function changeCount(items: ItemLedgerRecord | undefined, kinds: readonly (keyof ItemSuspicions)[]): number | undefined {
+  if (items === undefined) return undefined;
+  const told = kinds.reduce((sum, kind) => sum + items[kind], 0);
+  const isOpen = kinds.some((kind) => (items.unconfirmed?.[kind] ?? 0) > 0);
+  return told === 0 && isOpen ? undefined : told;
 }
 
 type Times = Partial<Record<StreamTimeName, QuantileSet>>;

@@ -1,5 +1,6 @@
 /** What whoever runs the service needs to look for an event: its names and times, and the bytes of both answers around it. */
 import { messageOf } from '#harness/message-of.ts';
+import type { ArrivalTimes } from './arrival-times.ts';
 import { type ReadExportInput, readExport } from './read-back.ts';
 import type { Answer, Heard } from './second-witness.ts';
 
@@ -8,8 +9,7 @@ export type Evidence = {
   readonly eventId: string;
   readonly deviceId: string;
   readonly answer: Answer;
-  /** Since the run's origin; undefined where the plan does not say. */
-  readonly plannedMs: number | undefined;
+  readonly times: ArrivalTimes;
   /** Lines of the export, read once more: its own, of a copy as well, and of its neighbours. */
   readonly exportLines: readonly string[];
   /** Set where the export could not be read again. */
@@ -17,10 +17,10 @@ export type Evidence = {
   readonly historyExcerpt: string;
 };
 
-type Gathering = Omit<ReadExportInput, 'onLine'> & { readonly heard: readonly Heard[]; readonly plannedMsOf: (one: Heard) => number | undefined };
+type Gathering = Omit<ReadExportInput, 'onLine'> & { readonly heard: readonly Heard[]; readonly timesOf: (one: Heard) => ArrivalTimes };
 
 /** Of the first that were asked for. Never rejects. */
-export async function gatherEvidence({ heard, plannedMsOf, ...exporting }: Gathering): Promise<readonly Evidence[]> {
+export async function gatherEvidence({ heard, timesOf, ...exporting }: Gathering): Promise<readonly Evidence[]> {
   const told = heard.filter(({ excerpt }) => excerpt !== undefined);
   if (told.length === 0) return [];
   const wanted = new Map<string, string[]>(told.flatMap(({ eventId, neighbours }) => [eventId, ...neighbours].map((id) => [id, []])));
@@ -35,7 +35,7 @@ export async function gatherEvidence({ heard, plannedMsOf, ...exporting }: Gathe
     eventId: one.eventId,
     deviceId: one.owner.deviceId,
     answer: one.answer,
-    plannedMs: plannedMsOf(one),
+    times: timesOf(one),
     exportLines: [one.eventId, ...one.neighbours].flatMap((id) => wanted.get(id) ?? []),
     ...(exportTrouble === undefined ? {} : { exportTrouble }),
     historyExcerpt: one.excerpt ?? '',

@@ -75,7 +75,7 @@ function bookOf(states: readonly number[]): PlanBook {
     ownerOf: (arrival) => ({ deviceId: String(arrival % devices), authorization: 'x' }),
     neighboursOf: (arrival) => [`e-${arrival - devices}`, `e-${arrival + devices}`],
     isOwn: () => true,
-    plannedMsOf: (arrival) => arrival * 10,
+    timesOf: (arrival) => ({ plannedMs: arrival * 10 }),
   };
 }
 
@@ -94,7 +94,7 @@ test('what both routes miss is lost, and the evidence has the bytes of both arou
   );
   expect(ledger).toMatchObject({ acknowledged: 6, lost: 1, exportAlone: { lost: 0 }, examples: [{ kind: 'lost', eventId: 'e-3' }] });
   expect(ledger.unconfirmed).toBeUndefined();
-  expect(evidence).toMatchObject([{ kind: 'lost', eventId: 'e-3', deviceId: '1', plannedMs: 30, answer: { kind: 'confirmed' } }]);
+  expect(evidence).toMatchObject([{ kind: 'lost', eventId: 'e-3', deviceId: '1', times: { plannedMs: 30 }, answer: { kind: 'confirmed' } }]);
   expect(evidence[0]?.exportLines.map((line) => (JSON.parse(line) as { id: string }).id)).toEqual(['e-1', 'e-5']);
   expect(evidence[0]?.historyExcerpt).toContain('"e-1"');
 });

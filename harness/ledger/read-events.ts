@@ -1,6 +1,7 @@
 /** The event ledger: read through the export, and what that says against the service through the devices' histories. */
 import { messageOf } from '#harness/message-of.ts';
 import type { EventSuspicions, LedgerRecord, Suspicion } from '#harness/run-result.ts';
+import type { ArrivalTimes } from './arrival-times.ts';
 import type { AuditCounts } from './audit.ts';
 import { type Evidence, gatherEvidence } from './evidence.ts';
 import { readExport } from './read-back.ts';
@@ -12,7 +13,7 @@ export type WitnessTimes = {
   readonly budgetMs: number;
 };
 
-export type PlanBook = Book & { readonly isOwn: (eventId: string) => boolean; readonly plannedMsOf: (arrival: number) => number | undefined };
+export type PlanBook = Book & { readonly isOwn: (eventId: string) => boolean; readonly timesOf: (arrival: number) => ArrivalTimes };
 
 export type ReadEventsInput = {
   readonly url: string;
@@ -38,8 +39,8 @@ export async function readEvents(input: ReadEventsInput): Promise<EventsRead> {
   const probed = probe?.first.finish();
   const books = probe === undefined ? [run] : [run, probe];
   const heard = incomplete === undefined ? await hearSecondWitness({ url, books, ...witness }) : [];
-  const plannedMsOf = ({ eventId, arrival }: Heard) => (probe?.isOwn(eventId) === true ? probe : run).plannedMsOf(arrival);
-  const evidence = await gatherEvidence({ url, accounts, budgetMs, heard, plannedMsOf });
+  const timesOf = ({ eventId, arrival }: Heard) => (probe?.isOwn(eventId) === true ? probe : run).timesOf(arrival);
+  const evidence = await gatherEvidence({ url, accounts, budgetMs, heard, timesOf });
   const ledger = {
     ...counts,
     // Of an export that was not read to its end nobody knows what is missing: it accuses nobody.

@@ -9,8 +9,8 @@ export type ReadLogsInput = {
   readonly users: readonly number[];
   readonly channels: readonly string[];
   readonly budgetMs: number;
-  /** Changes a page, at most 1,000. */
-  readonly pageMax?: number;
+  /** Each answer's own bytes. */
+  readonly onPage?: (user: number, text: string) => void;
 };
 
 export type LoggedChange = {
@@ -23,7 +23,7 @@ export type LoggedChange = {
 };
 
 const connections = 8;
-const pageMaxDefault = 1000;
+const pageMax = 1000;
 
 /** By user, in the order of cursors. Rejects with a sentence: a log that was not read whole says nothing of what is missing. */
 export async function readLogs({
@@ -32,7 +32,7 @@ export async function readLogs({
   users,
   channels,
   budgetMs,
-  pageMax = pageMaxDefault,
+  onPage,
 }: ReadLogsInput): Promise<ReadonlyMap<number, readonly LoggedChange[]>> {
   const { origin, pathname } = new URL(url);
   const pool = new Pool(origin, { connections, pipelining: 1, headersTimeout: 30_000, bodyTimeout: 30_000 });
@@ -47,8 +47,8 @@ export async function readLogs({
       const user = users[next++] as number;
       const authorization = authorizations[user] as string;
       const changes: LoggedChange[] = [];
-      for (const channel of channels)
-        changes.push(...(await readChannel({ pool, path: pathname.replace(/\/$/, ''), authorization, channel, checkBudget, pageMax })));
+      const reading = { pool, path: pathname.replace(/\/$/, ''), authorization, checkBudget, onText: (text: string) => onPage?.(user, text) };
+      for (const channel of channels) changes.push(...(await readChannel({ ...reading, channel })));
       logs.set(
         user,
         changes.toSorted((a, b) => (a.c < b.c ? -1 : 1)),
@@ -69,10 +69,10 @@ type Reading = {
   readonly authorization: string;
   readonly channel: string;
   readonly checkBudget: () => void;
-  readonly pageMax: number;
+  readonly onText: (text: string) => void;
 };
 
-async function readChannel({ pool, path, authorization, channel, checkBudget, pageMax }: Reading): Promise<readonly LoggedChange[]> {
+async function readChannel({ pool, path, authorization, channel, checkBudget, onText }: Reading): Promise<readonly LoggedChange[]> {
   const all: LoggedChange[] = [];
   for (let since = '-1'; ; ) {
     checkBudget();
@@ -81,6 +81,7 @@ async function readChannel({ pool, path, authorization, channel, checkBudget, pa
     const text = await answer.body.text();
     if (answer.statusCode !== 200) throw new Error(`${query} answered ${answer.statusCode}: ${text.slice(0, 200)}`);
     const { changes, cursor, up_to_date: isUpToDate } = JSON.parse(text) as { changes: LoggedChange[]; cursor: string; up_to_date: boolean };
+    onText(text);
     all.push(...changes);
     if (isUpToDate) return all;
     if (cursor === since) throw new Error(`${query} answered its own cursor ${cursor} again and is not up to date`);

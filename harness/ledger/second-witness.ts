@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Audit, Suspect } from './audit.ts';
+import { excerptOf } from './excerpt.ts';
 import { type HistoryOwner, type HistoryRead, readHistories } from './histories.ts';
 
 /** Events of one plan: the run's, or the probe's. */
@@ -36,8 +37,6 @@ export type Heard = Suspect & {
 
 /** So many are written down with the bytes of the answers. */
 export const evidenceMax = 100;
-const excerptBefore = 1000;
-const excerptLength = 3000;
 
 type Owner = HistoryOwner & Pick<Book, 'neighboursOf'> & { readonly audit: Audit; readonly suspects: readonly Suspect[] };
 
@@ -74,13 +73,3 @@ function hearOwner({ audit, suspects, deviceId, authorization, neighboursOf }: O
 }
 
 const isConfirmed = ({ kind, eventId }: Suspect, audit: Audit): boolean => (kind === 'lost' ? !audit.has(eventId) : audit.isSuspect(kind, eventId));
-
-/** Around the first of these ids that is there; else how the answer begins. */
-function excerptOf(pages: readonly string[], ids: readonly string[]): string {
-  for (const id of ids)
-    for (const page of pages) {
-      const at = page.indexOf(`"${id}"`);
-      if (at >= 0) return page.slice(Math.max(0, at - excerptBefore), at - excerptBefore + excerptLength);
-    }
-  return (pages[0] ?? '').slice(0, excerptLength);
-}

@@ -1,12 +1,11 @@
-/** One file a kind of accusation, one line an event: for whoever runs the service. */
+/** One file a kind of accusation, one line an event or change: for whoever runs the service. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Evidence } from '#harness/ledger/evidence.ts';
 
-/** Nothing where nobody was accused. */
-export async function writeEvidence(folder: string, evidence: readonly Evidence[]): Promise<void> {
+/** `of`: what is accused, as it ends the file's name. Nothing is written where nobody was accused. */
+export async function writeEvidence(folder: string, of: 'events' | 'changes', evidence: readonly { readonly kind: string }[]): Promise<void> {
   for (const [kind, all] of Map.groupBy(evidence, (one) => one.kind)) {
     await mkdir(join(folder, 'evidence'), { recursive: true });
-    await writeFile(join(folder, 'evidence', `${kind}-events.ndjson`), all.map((one) => `${JSON.stringify(one)}\n`).join(''));
+    await writeFile(join(folder, 'evidence', `${kind}-${of}.ndjson`), all.map((one) => `${JSON.stringify(one)}\n`).join(''));
   }
 }

@@ -1,6 +1,8 @@
 // A run of the real engine core on virtual time.
+
 import { strict as assert } from 'node:assert';
 import type { ArrivalPhase, EngineInput } from '#harness/engine/engine.ts';
+import { KeptTimes, keptTimesMemory } from '#harness/engine/kept-times.ts';
 import { operations as ingestOperations } from '#harness/engine/native/calibration-operations.ts';
 import { devicesOfWorker, EngineCore } from '#harness/engine/native/core.ts';
 import { gapsOf } from '#harness/gates/identities.ts';
@@ -109,6 +111,7 @@ export function simulateRun(options: SimulateOptions): SimulatedRun {
   const input = inputOf(options);
   const first = firstArrivals(input.phases);
   const states = new Uint8Array(first.at(-1)!);
+  const times = new KeptTimes(keptTimesMemory(first.at(-1)!));
   const queue = new EventQueue();
   const numbers: Numbers = { connections: 0, requests: 0 };
   const stops = options.stops ?? [];
@@ -121,6 +124,7 @@ export function simulateRun(options: SimulateOptions): SimulatedRun {
       input: { ...rest, worker, deviceCount: devices.length, devices: devicesOfWorker(devices, worker, input.workers), connectionsMax },
       operations: options.operations ?? ingestOperations,
       states,
+      times,
       wire: createScriptedWire({ queue, server: options.server, numbers, seenAt, stampsArrivals: options.stampsArrivals ?? false }),
       nowMs: () => queue.nowMs,
       originWallMs: Date.UTC(2026, 0, 1),

@@ -34,12 +34,14 @@ export class ArrivalStates {
     this.#set(arrival, state | (this.#states[arrival]! & afterAcknowledged));
   }
 
-  /** By a complete answer, whether it came in time or not. One that is good and acknowledges no event (a device's token) leaves the arrival's events unsent, unless a registration is all that the arrival is about. */
-  answered(arrival: number, judgement: Judgement, status: number, isRegistration = false): void {
+  /** By a complete answer, whether it came in time or not. One that is good and acknowledges no event (a device's token) leaves the arrival's events unsent, unless a registration is all that the arrival is about. True where just this answer acknowledged the arrival. */
+  answered(arrival: number, judgement: Judgement, status: number, isRegistration = false): boolean {
+    const before = this.#states[arrival]! & stateBits;
     if (judgement.kind === 'good' && judgement.promised === 'second') this.#states[arrival]! |= secondAcknowledged;
     else if (judgement.kind === 'good')
       this.mark(arrival, isRegistration || judgement.acknowledged + judgement.duplicate > 0 ? arrivalState.acknowledged : arrivalState.notFired);
     else this.mark(arrival, judgement.kind === 'shed' || isRefusal(status) ? arrivalState.refused : arrivalState.unknown);
+    return before !== arrivalState.acknowledged && (this.#states[arrival]! & stateBits) === arrivalState.acknowledged;
   }
 
   /**

@@ -2,7 +2,9 @@
  * The engine of one worker: which arrivals are due, and what becomes of them. Clock, wire and the instants at which it is given the
  * turn come from outside, so a thread runs it in real time and simulation runs this very code in virtual time.
  */
+
 import { arrivalState, deviceOfArrival } from '#harness/engine/engine.ts';
+import type { KeptTimes } from '#harness/engine/kept-times.ts';
 import { type ArrivalCursor, chainOfArrival, createArrivals } from '#harness/pacing/arrivals.ts';
 import { chanceOf, purposes } from '#harness/pacing/random.ts';
 import type { EvennessBins, SecondDelta, WorkerLag } from '#harness/run-result.ts';
@@ -19,6 +21,7 @@ export type EngineCoreOptions = {
   readonly operations: readonly Operation[];
   /** One byte an arrival of the whole run; a worker writes only its own. */
   readonly states: Uint8Array;
+  readonly times: KeptTimes;
   readonly wire: Wire;
   /** Milliseconds since the run's origin, monotonic, with fractions. */
   readonly nowMs: () => number;
@@ -73,6 +76,7 @@ export class EngineCore {
     this.#exchanges = new Exchanges({
       input,
       states: options.states,
+      times: options.times,
       wire: this.#watched(options.wire),
       nowMs: options.nowMs,
       stops: this.#stops,

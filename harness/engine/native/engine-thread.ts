@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
+import { KeptTimes } from '#harness/engine/kept-times.ts';
 import { messageOf } from '#harness/message-of.ts';
 import type { Operation } from '#harness/target/operation.ts';
 import { trustAuthorityOfEnvironment } from '#harness/topology/extra-ca.ts';
@@ -34,6 +35,7 @@ async function createCore(wires: Wires): Promise<EngineCore> {
     input,
     operations,
     states: new Uint8Array(data.states),
+    times: new KeptTimes(data.times),
     wire: wires.of[0] as Wire,
     nowMs,
     originWallMs: data.originWallMs,

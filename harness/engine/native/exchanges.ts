@@ -2,7 +2,9 @@
  * One worker's requests from the moment they are due: a connection, the bytes, the answer, its judgement, and what the ledger and the
  * cells keep of it. Everything that ends a request goes through `#settle`.
  */
+
 import { arrivalState } from '#harness/engine/engine.ts';
+import type { KeptTimes } from '#harness/engine/kept-times.ts';
 import { thinkMsOf } from '#harness/pacing/think-time.ts';
 import { promiseKey } from '#harness/target/item-laws.ts';
 import { type DeviceCredentials, type Judgement, noItems, type OperationResponse } from '#harness/target/operation.ts';
@@ -22,6 +24,7 @@ import { groupsOfWorker, type WorkerInput } from './worker-input.ts';
 export type ExchangesOptions = {
   readonly input: WorkerInput;
   readonly states: Uint8Array;
+  readonly times: KeptTimes;
   readonly wire: Wire;
   readonly nowMs: () => number;
   readonly stops: Stops;
@@ -218,7 +221,9 @@ export class Exchanges {
     // Before the outcome, so that a chain's next step finds its own connection free.
     if (connection.state !== 'closed') this.#reuse(connection);
     this.cells.at(read.nowMs, slot.phase, step.index).counts.answered++;
-    this.#states.answered(slot.context.arrival, judgement, this.#response.status, isRegistration(slot));
+    const { status } = this.#response;
+    if (this.#states.answered(slot.context.arrival, judgement, status, isRegistration(slot)))
+      this.#options.times.keep(slot.context.arrival, { sentMs: slot.sentAtMs, acknowledgedMs: read.nowMs, status });
     if (judgement.kind === 'good' && judgement.promised !== undefined)
       this.acknowledged.add(promiseKey(slot.context.arrival, judgement.promised), this.#overMs(slot, read));
     if (judgement.kind === 'shed') this.#shed(slot, judgement.retryAfterSeconds);

@@ -1,10 +1,12 @@
 // The embedded engine's main side: starts its threads, tells them when phases begin, passes on what they saw.
+
 import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Engine, EngineEvents, EngineInput, EngineRun } from '#harness/engine/engine.ts';
+import { KeptTimes, keptTimesMemory } from '#harness/engine/kept-times.ts';
 import { firstArrivals } from '#harness/pacing/arrivals.ts';
 import { devicesOfWorker } from './core.ts';
 import type { PacingThreadData } from './pacing-thread.ts';
@@ -68,6 +70,7 @@ class NativeRun implements EngineRun {
   readonly #events: EngineEvents;
   readonly #pace: SharedPace;
   readonly #states: SharedArrayBuffer;
+  readonly #times: SharedArrayBuffer;
   readonly #firstArrivals: readonly number[];
   readonly #ready: Gate;
   readonly #finished: Gate;
@@ -88,6 +91,7 @@ class NativeRun implements EngineRun {
     this.#pace.dueMs.fill(Number.POSITIVE_INFINITY);
     this.#firstArrivals = firstArrivals(input.phases);
     this.#states = new SharedArrayBuffer(this.#firstArrivals.at(-1)!);
+    this.#times = keptTimesMemory(this.#firstArrivals.at(-1)!);
     this.#queuedUntilMs = input.phases.map(() => Number.NEGATIVE_INFINITY);
     this.#ready = createGate(input.workers);
     this.#finished = createGate(input.workers);
@@ -108,6 +112,7 @@ class NativeRun implements EngineRun {
         wire,
         paceMemory: this.#pace.memory,
         states: this.#states,
+        times: this.#times,
       };
       this.#startThread('./engine-thread.ts', data).on('message', (message: FromThread) => this.#hear(message));
     }
@@ -134,6 +139,7 @@ class NativeRun implements EngineRun {
     await this.kill();
     return {
       states: new Uint8Array(this.#states),
+      times: new KeptTimes(this.#times),
       phaseFirstArrival: this.#firstArrivals.slice(0, -1),
       queuedUntilMs: this.#queuedUntilMs,
       wire: this.#wire,

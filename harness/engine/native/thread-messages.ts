@@ -15,6 +15,7 @@ export type EngineThreadData = {
   readonly wire: WireChoice;
   readonly paceMemory: SharedArrayBuffer;
   readonly states: SharedArrayBuffer;
+  readonly times: SharedArrayBuffer;
 };
 
 export type ToThread =

@@ -14,6 +14,8 @@ export type ProbeOutcome = {
   readonly states: Uint8Array;
   /** By the same number: when it was due, since the run's origin. */
   readonly plannedMs: readonly number[];
+  /** Of a good answer, when its request was sent and it was read, since the run's origin. */
+  readonly timeOf: (arrival: number) => { readonly sentMs: number; readonly acknowledgedMs: number } | undefined;
 };
 
 /** A sample that was sent later than this after its instant says nothing of that instant: as of the load. */
@@ -57,7 +59,18 @@ export class ProbeBook {
     for (const { arrival, state } of this.#samples.values()) states[arrival] = state;
     const unheard = this.#end === undefined ? 'the probe ended before it had told of everything: what is missing is unknown' : undefined;
     const trouble = this.#trouble ?? (this.#samples.size === 0 ? 'the probe has no sample' : unheard);
-    return { record: { seconds: this.#fold(plannedMs, phases), ...(trouble === undefined ? {} : { trouble }) }, states, plannedMs };
+    return {
+      record: { seconds: this.#fold(plannedMs, phases), ...(trouble === undefined ? {} : { trouble }) },
+      states,
+      plannedMs,
+      timeOf: (arrival) => this.#timeOf(arrival, plannedMs[arrival]),
+    };
+  }
+
+  #timeOf(arrival: number, dueMs: number | undefined): ReturnType<ProbeOutcome['timeOf']> {
+    const { behindMs, serviceMicros } = this.#samples.get(arrival) ?? {};
+    if (dueMs === undefined || behindMs === undefined || serviceMicros === undefined) return undefined;
+    return { sentMs: dueMs + behindMs, acknowledgedMs: dueMs + behindMs + serviceMicros / 1000 };
   }
 
   /** Every arrival that was due until the load's end, told of or not, and every later one that was told of. */

@@ -93,6 +93,7 @@ const addComparisons = (a: Comparison, b: Comparison): Comparison => ({
   lost: a.lost + b.lost,
   duplicated: a.duplicated + b.duplicated,
   examples: [...a.examples, ...b.examples].slice(0, 10),
+  accused: [...a.accused, ...b.accused],
 });
 
 type HolderProcess = {

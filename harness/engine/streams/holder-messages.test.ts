@@ -20,7 +20,7 @@ const said: readonly FromHolder[] = [
   deltaOf({ changes: 2 }),
   deltaOf({ changes: 2, reordered: 1 }),
   deltaOf({ frames: 1 }),
-  { kind: 'compared', comparison: { readers: 1, expected: 3, seen: 4, lost: 0, duplicated: 1, examples: [] } },
+  { kind: 'compared', comparison: { readers: 1, expected: 3, seen: 4, lost: 0, duplicated: 1, examples: [], accused: [] } },
   { kind: 'finished' },
 ];
 

@@ -44,6 +44,9 @@ export type ToHolder =
   | { readonly kind: 'compare'; readonly logs: readonly UserLog[]; readonly withinMs: number }
   | { readonly kind: 'finish' };
 
+/** One listener that saw another number of changes than its user's log has. */
+export type AccusedReader = { readonly reader: string; readonly index: number; readonly user: number; readonly lost: number; readonly duplicated: number };
+
 /** Sums over the listeners of one process. */
 export type Comparison = {
   readonly readers: number;
@@ -52,6 +55,8 @@ export type Comparison = {
   readonly lost: number;
   readonly duplicated: number;
   readonly examples: readonly { readonly kind: 'lost' | 'duplicated'; readonly text: string }[];
+  /** Whose log has to be asked for once more; of one process at most 1,000. */
+  readonly accused: readonly AccusedReader[];
 };
 
 /** Of the members of one process: how many there should be in the end, and how they stand. */
