@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { WebhookEvidence } from '#harness/ledger/webhook-evidence.ts';
 import type { Verdict } from '#harness/run-result.ts';
 import { ended, said, startScenario, startTwin } from './scenario-child.ts';
 
@@ -67,6 +68,15 @@ describe('a service that fails its receivers: fail, by the gate that is about it
       const verdict = verdictOf(out);
       expect(brokenOf(verdict), err).toContain(metric);
       expect(count(verdict.webhooks)).toBeGreaterThan(0);
+      if (metric === 'webhooks_lost') {
+        const lines = readFileSync(join(folder, verdict.run, 'evidence', 'lost-webhooks.ndjson'), 'utf8')
+          .trim()
+          .split('\n');
+        const told = JSON.parse(lines[0] as string) as WebhookEvidence;
+        expect(told).toMatchObject({ kind: 'lost', deliveriesExcerpts: [expect.any(String), expect.any(String)] });
+        // An endpoint that does not take everything is accused by the event's id alone.
+        expect(told.eventId ?? told.times.acknowledgedAt).toBeDefined();
+      }
     } finally {
       await twin.stop();
     }

@@ -172,6 +172,7 @@ async function measure({ options, startedAt, target, view, interrupts, calibrati
   const verified = await verify({ driven, target, run, scenario, seed, phases, listening: fleet.listening, told: webhooks && { webhooks, view, signal } });
   await writeEvidence(folder, 'events', verified.evidence);
   await writeEvidence(folder, 'changes', verified.changes);
+  await writeEvidence(folder, 'webhooks', verified.webhookEvents);
   const streams = await driven.streams?.finish();
   const after = await calibrateAfter({ options, phases, view, signal });
   const result = assemble({

@@ -10,6 +10,7 @@ import type { Evidence } from '#harness/ledger/evidence.ts';
 import type { HistoryOwner } from '#harness/ledger/histories.ts';
 import type { ItemEvidence } from '#harness/ledger/item-evidence.ts';
 import { type PlanBook, readEvents, type WitnessTimes } from '#harness/ledger/read-events.ts';
+import type { WebhookEvidence } from '#harness/ledger/webhook-evidence.ts';
 import { firstArrivals, placeOfArrival } from '#harness/pacing/arrivals.ts';
 import type { ArrivalPhase } from '#harness/pacing/plan.ts';
 import type { ItemLedgerRecord, LedgerRecord, WebhookLedgerRecord } from '#harness/run-result.ts';
@@ -22,7 +23,7 @@ import { shareOut } from './fleet-accounts.ts';
 import { type AccountCredentials, secretAuthorization } from './topology/provision.ts';
 import type { Target } from './topology/target.ts';
 import { type ItemsVerified, verifyItems } from './verify-items.ts';
-import { type VerifyWebhooksInput, verifyWebhooks } from './verify-webhooks.ts';
+import { type VerifyWebhooksInput, verifyWebhooks, type WebhooksVerified } from './verify-webhooks.ts';
 
 const exportBudgetMs = 120_000;
 /** What a service acknowledged it shows within milliseconds; one that is behind is given seconds before it is accused. */
@@ -54,6 +55,8 @@ export type Verified = {
   readonly evidence: readonly Evidence[];
   /** Of the first changes that were missed in a log, or by a reader. */
   readonly changes: readonly ItemEvidence[];
+  /** Of the first webhooks that were missed, came under two ids, or to the wrong account. */
+  readonly webhookEvents: readonly WebhookEvidence[];
   readonly items: ItemLedgerRecord | undefined;
   readonly webhooks: WebhookLedgerRecord | undefined;
 };
@@ -63,18 +66,21 @@ export async function verify(verifying: Verifying): Promise<Verified> {
   const plan = { seed, phases, chains: chainsOf(scenario.chains), operations };
   const kindOf = createLookup(plan, keptAs);
   const { states } = driven.outcome;
-  const webhooks = await verifyTold(verifying, statesOfKind(states, kindOf, 'device'));
+  const told = await verifyTold(verifying, statesOfKind(states, kindOf, 'device'));
   const events = await verifyEvents(verifying, { states: statesOfKind(states, kindOf, 'events'), isLoud: createLookup(plan, isAsLoud) });
   const listened = await verifyListening(verifying, statesOfKind(states, kindOf, 'item'));
-  return { ...events, items: listened?.items, changes: listened?.evidence ?? [], webhooks };
+  return { ...events, items: listened?.items, changes: listened?.evidence ?? [], webhooks: told?.ledger, webhookEvents: told?.evidence ?? [] };
 }
 
-async function verifyTold({ told, target, run, scenario, phases }: Verifying, states: Uint8Array): Promise<WebhookLedgerRecord | undefined> {
+async function verifyTold(verifying: Verifying, states: Uint8Array): Promise<WebhooksVerified | undefined> {
+  const { told, target, run, scenario, phases, witness = witnessTimes } = verifying;
   if (told === undefined) return undefined;
   const { devices } = scenario.fleet;
   return verifyWebhooks({
     ...told,
     url: target.url,
+    pauseMs: witness.pauseMs,
+    timesOf: runTimes(verifying),
     audit: { run, states, firstArrivals: firstArrivals(phases), devices, accounts: shareOut(target.accounts, scenario.fleet).quiet.length },
   });
 }

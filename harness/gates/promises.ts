@@ -1,5 +1,5 @@
 /** What makes a run fail whatever else: promises of which the ledgers know that they were broken. */
-import type { ItemLedgerRecord, RunResult } from '#harness/run-result.ts';
+import type { ItemLedgerRecord, RunResult, WebhookLedgerRecord } from '#harness/run-result.ts';
 import { sumStreams } from './stream-samples.ts';
 import { plural } from './wording.ts';
 
@@ -61,9 +61,21 @@ function webhooksBroken({ webhooks }: RunResult): readonly Broken[] {
       : [
           {
             code: 'webhooks-lost' as const,
-            text: `${plural(lost, 'webhook')} of ${expected} for ${receiver} ${lost === 1 ? 'is' : 'are'} lost: neither accepted nor waited for`,
+            text: `${plural(lost, 'webhook')} of ${expected} for ${receiver} ${lost === 1 ? 'is' : 'are'} lost: neither accepted nor, by two readings with a pause between, waited for${examplesOfWebhooks(ledger, 'lost')}`,
           },
         ]),
-    ...(leaked === 0 ? [] : [{ code: 'webhooks-leaked' as const, text: `${receiver} was told of ${plural(leaked, 'device')} of other accounts` }]),
+    ...(leaked === 0
+      ? []
+      : [
+          {
+            code: 'webhooks-leaked' as const,
+            text: `${receiver} was told of ${plural(leaked, 'device')} of other accounts${examplesOfWebhooks(ledger, 'leaked')}`,
+          },
+        ]),
   ]);
+}
+
+function examplesOfWebhooks({ examples }: WebhookLedgerRecord, kind: 'lost' | 'leaked'): string {
+  const texts = examples.flatMap((one) => (one.kind === kind ? [one.text] : [])).slice(0, examplesShown);
+  return texts.length === 0 ? '' : ` (${texts.join('; ')}; evidence/${kind}-webhooks.ndjson)`;
 }

@@ -5,7 +5,7 @@
 import { arrivalState } from '#harness/engine/engine.ts';
 import { addNumbers } from '#harness/metrics/fold.ts';
 import type { WebhookLedgerRecord, WebhookReceiverLedger } from '#harness/run-result.ts';
-import { launchOfDevice } from '#harness/target/storm-operations.ts';
+import { launchedDeviceOf, launchOfDevice } from '#harness/target/storm-operations.ts';
 
 const stateMask = 0x0f;
 const examplesOfAKindMax = 10;
@@ -35,7 +35,19 @@ export type AuditedEndpoint = {
   readonly isDisabled: boolean;
 };
 
-export type WebhookAudited = Pick<WebhookLedgerRecord, 'receivers' | 'examples'>;
+/** One accusation; what came has an id, what never came only the device that it should have told of. */
+export type WebhookSuspect = {
+  readonly kind: WebhookLedgerRecord['examples'][number]['kind'];
+  readonly receiver: string;
+  readonly account: number;
+  readonly deviceId?: string;
+  readonly eventId?: string;
+  readonly text: string;
+};
+
+/** `suspects`: at most 100 of a kind. */
+export type WebhookAudited = Pick<WebhookLedgerRecord, 'receivers' | 'examples'> & { readonly suspects: readonly WebhookSuspect[] };
+const suspectsOfAKindMax = 100;
 
 /** Device `i` is of account `i mod accounts`, and so is what it launches. */
 const accountOf = (arrival: number, { devices, accounts }: Pick<WebhookAuditInput, 'devices' | 'accounts'>): number => (arrival % devices) % accounts;
@@ -57,18 +69,26 @@ export function missingAt(
 const isAcknowledged = ({ states }: WebhookAuditInput, arrival: number): boolean => (states[arrival]! & stateMask) === arrivalState.acknowledged;
 
 export function auditWebhooks(input: WebhookAuditInput, endpoints: readonly AuditedEndpoint[]): WebhookAudited {
-  const examples: WebhookAudited['examples'][number][] = [];
-  const note: Note = (kind, text) => {
-    if (examples.filter((one) => one.kind === kind).length < examplesOfAKindMax) examples.push({ kind, text });
+  const suspects: WebhookSuspect[] = [];
+  const note: Note = (suspect) => {
+    if (ofKind(suspects, suspect.kind).length < suspectsOfAKindMax) suspects.push(suspect);
   };
   const receivers = [...Map.groupBy(endpoints, ({ receiver }) => receiver)].map(([receiver, group]) => {
     const ledgers = group.map((endpoint) => auditEndpoint(input, endpoint, note));
     return ledgers.reduce(addLedgers, { ...nothing(input), receiver });
   });
-  return { receivers, examples };
+  const kinds = [...new Set(suspects.map(({ kind }) => kind))];
+  const examples = kinds.flatMap((each) =>
+    ofKind(suspects, each)
+      .slice(0, examplesOfAKindMax)
+      .map(({ kind, text }) => ({ kind, text })),
+  );
+  return { receivers, examples, suspects };
 }
 
-type Note = (kind: WebhookAudited['examples'][number]['kind'], text: string) => void;
+const ofKind = (suspects: readonly WebhookSuspect[], kind: WebhookSuspect['kind']): readonly WebhookSuspect[] => suspects.filter((one) => one.kind === kind);
+
+type Note = (suspect: WebhookSuspect) => void;
 
 const nothing = ({ firstArrivals }: WebhookAuditInput): WebhookReceiverLedger => ({
   receiver: '',
@@ -110,7 +130,7 @@ function auditEndpoint(input: WebhookAuditInput, endpoint: AuditedEndpoint, note
     arrived: acknowledged - missing.length,
     missingByPhase: isDisabled ? missingByPhase.map(() => 0) : missingByPhase,
     ...came,
-    lost: lostAt(endpoint, missing, note),
+    lost: lostAt(input.run, { endpoint, missing, note }),
     delivered: stateCount('delivered'),
     waiting: stateCount('waiting', 'sending'),
     dead: stateCount('dead'),
@@ -119,19 +139,24 @@ function auditEndpoint(input: WebhookAuditInput, endpoint: AuditedEndpoint, note
   };
 }
 
-function lostAt({ receiver, takesAll, isDisabled, arrivals, listed, dropped }: AuditedEndpoint, missing: readonly number[], note: Note): number {
+type Losing = { readonly endpoint: AuditedEndpoint; readonly missing: readonly number[]; readonly note: Note };
+
+function lostAt(run: string, { endpoint, missing, note }: Losing): number {
+  const { receiver, account, takesAll, isDisabled, arrivals, listed, dropped } = endpoint;
+  const of = { kind: 'lost', receiver, account } as const;
   const accepted = new Map(arrivals.ids.map((id, i) => [id, arrivals.accepted[i] ?? 0]));
   const untrue = listed.filter(({ eventId, state }) => state === 'delivered' && (accepted.get(eventId) ?? 0) === 0);
-  for (const { eventId } of untrue) note('lost', `${eventId} is delivered as the service says, and ${receiver} never accepted it`);
+  for (const { eventId } of untrue) note({ ...of, eventId, text: `${eventId} is delivered as the service says, and ${receiver} never accepted it` });
   if (takesAll) {
-    for (const arrival of missing) note('lost', `${receiver} never accepted the event of arrival ${arrival}`);
+    for (const arrival of missing)
+      note({ ...of, deviceId: launchedDeviceOf(run, arrival), text: `${receiver} never accepted the event of arrival ${arrival}` });
     // What the service calls delivered is missing here too: it is counted once.
     return Math.max(missing.length, untrue.length);
   }
   // What never came has no device that we would know: the service still has so many, whichever they are.
   const held = listed.filter(({ eventId, state }) => !accepted.has(eventId) && state !== 'delivered').length + dropped;
   const silent = isDisabled ? 0 : Math.max(0, missing.length - held - untrue.filter(({ eventId }) => !accepted.has(eventId)).length);
-  if (silent > 0) note('lost', `${silent} events came neither to ${receiver} nor does the service account for them`);
+  if (silent > 0) note({ ...of, text: `${silent} events came neither to ${receiver} nor does the service account for them` });
   return silent + untrue.length;
 }
 
@@ -156,7 +181,8 @@ function auditArrivals(
     if (arrival !== undefined) told.add(arrival);
     if (kind === undefined) continue;
     counts[kind]++;
-    note(kind, `${receiver} was told of ${device} as ${arrivals.ids[i]}`);
+    const eventId = arrivals.ids[i] as string;
+    note({ kind, receiver, account, deviceId: device, eventId, text: `${receiver} was told of ${device} as ${eventId}` });
   }
   return counts;
 }

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** `of`: what is accused, as it ends the file's name. Nothing is written where nobody was accused. */
-export async function writeEvidence(folder: string, of: 'events' | 'changes', evidence: readonly { readonly kind: string }[]): Promise<void> {
+export async function writeEvidence(folder: string, of: 'events' | 'changes' | 'webhooks', evidence: readonly { readonly kind: string }[]): Promise<void> {
   for (const [kind, all] of Map.groupBy(evidence, (one) => one.kind)) {
     await mkdir(join(folder, 'evidence'), { recursive: true });
     await writeFile(join(folder, 'evidence', `${kind}-${of}.ndjson`), all.map((one) => `${JSON.stringify(one)}\n`).join(''));

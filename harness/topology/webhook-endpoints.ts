@@ -1,6 +1,7 @@
 /** Webhooks of a run's accounts: made through the public API, confirmed by an echo or by a visit, and dropped again. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
+import { messageOf } from '#harness/message-of.ts';
 import { type AccountCredentials, secretAuthorization } from './provision.ts';
 
 export type WantedEndpoint = {
@@ -24,6 +25,7 @@ export type EndpointsInput = {
 const confirmedMsMax = 30_000;
 const pollMs = 100;
 const askMsMax = 10_000;
+const deviceBytesMax = 3000;
 
 type Asking = { readonly method: 'GET' | 'POST' | 'DELETE'; readonly url: string; readonly account: AccountCredentials; readonly body?: unknown };
 type Answer = { readonly status: number; readonly text: string };
@@ -99,11 +101,18 @@ export async function dropEndpoints(url: string, made: readonly MadeEndpoint[]):
 }
 
 export type ListedDelivery = { readonly eventId: string; readonly state: string };
+/** `pages`: the answers' own bytes. */
+export type DeliveriesRead = { readonly listed: readonly ListedDelivery[]; readonly pages: readonly string[] };
 const pageMax = 100;
 
 /** Of one type, the youngest first. Rejects with a sentence where not all of them could be read. */
-export async function readDeliveries(url: string, { account, id }: MadeEndpoint, { type, endMs }: { readonly type: string; readonly endMs: number }) {
+export async function readDeliveries(
+  url: string,
+  { account, id }: MadeEndpoint,
+  { type, endMs }: { readonly type: string; readonly endMs: number },
+): Promise<DeliveriesRead> {
   const listed: ListedDelivery[] = [];
+  const pages: string[] = [];
   for (let token: string | undefined = ''; token !== undefined; ) {
     if (performance.now() > endMs) throw new Error(`the deliveries of ${url}/v1/webhooks/${id} were not read in time`);
     const page = `${url}/v1/webhooks/${id}/deliveries?limit=${pageMax}${token === '' ? '' : `&pagination_token=${token}`}`;
@@ -114,7 +123,18 @@ export async function readDeliveries(url: string, { account, id }: MadeEndpoint,
       readonly pagination_token?: string;
     };
     listed.push(...deliveries.filter((one) => one.type === type).map(({ event_id: eventId, state }) => ({ eventId, state })));
+    pages.push(text);
     token = next;
   }
-  return listed;
+  return { listed, pages };
+}
+
+/** What the service says of a device, as bytes and whatever the status: another route to a registration. Never rejects. */
+export async function readDevice(url: string, account: AccountCredentials, deviceId: string): Promise<string> {
+  try {
+    const { status, text } = await ask({ method: 'GET', url: `${url}/v1/devices/${deviceId}`, account });
+    return `${status} ${text.slice(0, deviceBytesMax)}`;
+  } catch (error) {
+    return `no answer: ${messageOf(error)}`;
+  }
 }
