@@ -37,14 +37,24 @@ test('what is given up is handed back at once where nobody waits before it, and 
   expect([waiting.shift(), waiting.shift(), waiting.length]).toEqual([third, undefined, 0]);
 });
 
-test('so many may be opened at once, then so many a second, and what came to nothing does not count', () => {
-  const pace = new OpeningPace({ perSecond: 10, atOnce: 3 });
-  const takenAt = (ms: number): number => {
-    let taken = 0;
-    while (pace.take(ms)) taken++;
-    return taken;
-  };
-  expect([takenAt(5000), takenAt(5050), takenAt(5200), takenAt(9000)]).toEqual([3, 0, 2, 3]);
+const takenAt = (pace: OpeningPace, ms: number): number => {
+  let taken = 0;
+  while (pace.take(ms)) taken++;
+  return taken;
+};
+
+test('so many may be opened over a quarter of a second, then so many a second, and what came to nothing does not count', () => {
+  const pace = new OpeningPace({ perSecond: 1, atOnce: 3 });
+  const opened = [5000, 5084, 5168, 5252, 5336, 9000].map((ms) => takenAt(pace, ms));
+  expect(opened).toEqual([1, 1, 1, 0, 0, 1]);
   pace.giveBack();
-  expect(takenAt(9000)).toBe(1);
+  expect(takenAt(pace, 9000)).toBe(1);
+});
+
+test('a turn opens a twenty-fifth of what may be opened at once, and all of it is open after a quarter of a second', () => {
+  const pace = new OpeningPace({ perSecond: 100, atOnce: 1500 });
+  const turns = Array.from({ length: 300 }, (_, turn) => takenAt(pace, 1000 + turn));
+  expect(Math.max(...turns)).toBe(60);
+  expect(turns.slice(0, 250).reduce((sum, taken) => sum + taken, 0)).toBeGreaterThanOrEqual(1500);
+  expect(turns.reduce((sum, taken) => sum + taken, 0)).toBeLessThanOrEqual(1530);
 });
