@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { MessageRow, type Numbered } from '#harness/engine/message-row.ts';
 import type { WebhookDelta } from '#harness/run-result.ts';
+import { ReceiverAnswers } from './receiver-answers.ts';
 import type { EndpointArrivals, ReceiverEndpoint } from './receiver-book.ts';
 import type { ReceiverCounts } from './receiver-counts.ts';
 
@@ -75,10 +76,9 @@ const answerMsMax = 60_000;
 export async function startReceiver({ host = '127.0.0.1', onDelta, onVisit }: ReceiverOptions = {}): Promise<CountingReceiver> {
   const child = fork(fileURLToPath(new URL('./receiver-process.ts', import.meta.url)), [host]);
   const exited = once(child, 'exit');
-  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  const answers = new ReceiverAnswers(answerMsMax);
   const listening = Promise.withResolvers<number>();
   let trouble: Error | undefined;
-  let asked = 0;
   const late = setTimeout(() => listening.reject(new Error(`the receiver was not there within ${startMsMax} ms`)), startMsMax);
   const row = new MessageRow();
   child.on('message', ({ number, message }: Numbered<FromReceiver>) => {
@@ -86,14 +86,12 @@ export async function startReceiver({ host = '127.0.0.1', onDelta, onVisit }: Re
     if (message.kind === 'listening') return listening.resolve(message.port);
     if (message.kind === 'delta') return onDelta?.(message.delta);
     if (message.kind === 'visit') return onVisit?.(message.path, message.url);
-    waiting.get(message.id)?.resolve(message.answer);
-    waiting.delete(message.id);
+    answers.hear(message);
   });
   void exited.then(([code]) => {
     trouble = new Error(`the receiver ended with ${code}`);
     listening.reject(trouble);
-    for (const one of waiting.values()) one.reject(trouble);
-    waiting.clear();
+    answers.fail(trouble);
   });
   let port: number;
   try {
@@ -107,12 +105,7 @@ export async function startReceiver({ host = '127.0.0.1', onDelta, onVisit }: Re
   const say = (message: ToReceiver): void => void (child.connected && child.send(message, () => undefined));
   const ask = async (asking: (id: number) => ToReceiver): Promise<unknown> => {
     if (trouble !== undefined) throw trouble;
-    const one = Promise.withResolvers<unknown>();
-    const id = ++asked;
-    waiting.set(id, one);
-    say(asking(id));
-    const late = setTimeout(() => one.reject(new Error(`the receiver did not answer within ${answerMsMax / 1000} s`)), answerMsMax);
-    return one.promise.finally(() => clearTimeout(late));
+    return answers.ask((id) => say(asking(id)));
   };
   return {
     url: `http://${host}:${port}/`,
