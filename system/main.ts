@@ -4,14 +4,12 @@ import { randomBytes } from 'node:crypto';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { type Config, ConfigError, readConfig, settingNames } from './config.ts';
-import { closeDataFolder, lookAtData, openServiceStore, restoreServiceStore } from './service-store.ts';
 import type { DeviceRef } from './store/store.ts';
 import { createChannel } from './supervisor/channel.ts';
 import { connectionsMax } from './supervisor/descriptors.ts';
 import { portEnvironment, settlePorts, withSettledPorts } from './supervisor/ports.ts';
 import { readyLine } from './supervisor/ready-line.ts';
-import { supervise } from './supervisor/supervisor.ts';
-import { type RunningWorker, startWorker } from './supervisor/worker.ts';
+import type { RunningWorker } from './supervisor/worker.ts';
 
 const log = (level: 'info' | 'error', text: string) =>
   process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, pid: process.pid, text })}\n`);
@@ -62,6 +60,11 @@ async function makeAccount(config: Config, name: string): Promise<void> {
 }
 
 async function runSupervisor(config: Config, exitWithParent: boolean): Promise<void> {
+  // Loaded here and not above: the other kind of process needs none of it, and reading it is most of what a start costs.
+  const [{ supervise }, { closeDataFolder, lookAtData, restoreServiceStore }] = await Promise.all([
+    import('./supervisor/supervisor.ts'),
+    import('./service-store.ts'),
+  ]);
   const adminToken = config.adminToken ?? randomBytes(24).toString('base64url');
   for (const text of closeDataFolder(config)) log('info', text);
   const epoch = await restoreServiceStore(config).catch((error: unknown) => {
@@ -109,6 +112,7 @@ async function runWorker(given: Config): Promise<void> {
     void running?.drain().then(exit, exit);
   };
   try {
+    const [{ startWorker }, { openServiceStore }] = await Promise.all([import('./supervisor/worker.ts'), import('./service-store.ts')]);
     // Who watches is not known before the worker runs, and the pipeline steps already: told to all.
     const tellDevices = (devices: readonly DeviceRef[]) => channel.say({ kind: 'news', news: { kind: 'devices', devices } });
     const onDeviceNews = (devices: readonly DeviceRef[]) => (running?.deviceNews ?? tellDevices)(devices);
