@@ -238,7 +238,9 @@ function warmSecond(cells: readonly Cell[], systemCores: number | undefined): Wa
 async function waitForPipeline({ watch, sinceOriginMs, input }: Driving, loadEndedMs: number): Promise<number | undefined> {
   const deadline = performance.now() + drainLimitMs;
   while (performance.now() < deadline) {
-    const { ok, values } = await watch.scrapeNow();
+    const scraped = await watch.scrapeNow();
+    if (scraped === undefined) return undefined;
+    const { ok, values } = scraped;
     const pending = ok ? sumOf(values, metricNames.eventsPending) : undefined;
     if (pending === 0) return Math.max(0, (sinceOriginMs() - loadEndedMs) / 1000);
     if (input.signal.aborted && !ok) return undefined;

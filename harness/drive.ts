@@ -68,7 +68,10 @@ export async function driveLoad(input: DriveInput): Promise<Driven> {
   }
 }
 
-type ForEngine = Pick<DriveInput, 'run' | 'seed' | 'target' | 'operationsModule' | 'scenario' | 'devices' | 'listening' | 'timeoutMs' | 'phases'>;
+type ForEngine = Pick<
+  DriveInput,
+  'run' | 'seed' | 'target' | 'operationsModule' | 'operationsData' | 'scenario' | 'devices' | 'listening' | 'timeoutMs' | 'phases'
+>;
 
 export function engineInputOf({ scenario, target, phases, listening, ...input }: ForEngine): EngineInput {
   const { fleet } = scenario;
@@ -77,6 +80,7 @@ export function engineInputOf({ scenario, target, phases, listening, ...input }:
     seed: input.seed,
     target: engineTargetOf(target.url),
     operationsModule: input.operationsModule,
+    operationsData: input.operationsData,
     workers: scenario.generator?.workers ?? 1,
     connection: connectionOf(fleet, phases),
     devices: input.devices,
@@ -98,8 +102,9 @@ function startProbeOf(input: DriveInput, device: DeviceCredentials, originNs: bi
   return startProbe({
     run: input.probeRun,
     target: engineTargetOf(input.target.url),
-    operationsModule: '#harness/target/operations.ts',
-    operation: 'ingest',
+    operationsModule: input.operationsModule,
+    operationsData: input.operationsData,
+    operation: input.probeOperation,
     device,
     eventsPerBatch: input.scenario.fleet.eventsPerBatch ?? 1,
     plan: { seed: input.seed, ratePerSecond: probeRatePerSecond, startMs },

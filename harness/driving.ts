@@ -34,6 +34,9 @@ export type DriveInput = {
   readonly probeDevice: DeviceCredentials | undefined;
   readonly phases: readonly ArrivalPhase[];
   readonly operationsModule: string;
+  readonly operationsData?: unknown;
+  /** Which of them the probe sends. */
+  readonly probeOperation: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly onKill: (kill: () => void) => void;

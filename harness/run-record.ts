@@ -9,6 +9,7 @@ import { planHash } from '#harness/pacing/plan-hash.ts';
 import type { RunRecord } from '#harness/run-result.ts';
 import { chainsOf, thinkTimesOf } from '#harness/scenario.ts';
 import type { Target } from '#harness/topology/target.ts';
+import { shownUrl } from '#harness/url/url-scenario.ts';
 
 type Described = Pick<Target, 'url' | 'owned' | 'durability' | 'workers' | 'nodes' | 'balancer'>;
 
@@ -38,6 +39,7 @@ export function recordOf({ options, folder, startedAt, target, run, phases, wire
     runtime: `node ${process.versions.node}`,
     machine: describeMachine(totalmem(), release()),
     target: describeTarget(target),
+    ...(options.request === undefined ? {} : { request: { method: options.request.method, url: shownUrl(options.request) } }),
     engine: options.engine ?? 'native',
     wire,
   };

@@ -449,6 +449,8 @@ export type RunRecord = {
     /** What stands before the service: `model classic-elb`, `haproxy 2.6.12`. */
     readonly balancer?: string;
   };
+  /** Only of a run with `--url`: what was asked for, without what may be secret. Nothing can be read back there. */
+  readonly request?: { readonly method: string; readonly url: string };
   readonly engine: string;
   readonly wire: string;
 };

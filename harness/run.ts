@@ -34,6 +34,7 @@ import { runningScenario, scaleOf } from './scenario-clock.ts';
 import { openTarget } from './topology/open-target.ts';
 import type { Target } from './topology/target.ts';
 import { reaching, reportUnmeasured, UnmeasuredError } from './unmeasured.ts';
+import { contractLoad, namelessFleet, nothingVerified, urlLoad } from './url/url-load.ts';
 import { UsageError } from './usage-error.ts';
 import { verify } from './verify.ts';
 
@@ -57,7 +58,7 @@ export async function runScenario(options: RunOptions): Promise<Verdict> {
   try {
     view.note(`${titleOf(scenario.name, options.fit)}: ${scenario.description}`);
     // One that is there already is asked at once whether it answers; our own is not started for a plan that the generator cannot fire.
-    if (options.target !== undefined) target = await reaching(() => openTarget(options, folder));
+    if (options.target !== undefined || options.request !== undefined) target = await reaching(() => openTarget(options, folder));
     const generator = await tryGenerator(options, { note: view.note, signal: interrupts.signal });
     if (generator.unfit !== undefined) return await endUnfit({ options, folder, startedAt, view, target, ...generator, unfit: generator.unfit });
     target ??= await reaching(() => openTarget(options, folder));
@@ -129,14 +130,15 @@ async function measure({ options, startedAt, target, view, interrupts, calibrati
   const { signal } = interrupts;
   const run = randomName(12);
   const phases = phasesFor(scenario, options.engine);
-  const fleet = await reaching(() => provision({ scenario, phases, target, run, view, signal }));
+  const { request } = options;
+  const fleet =
+    request === undefined ? await reaching(() => provision({ scenario, phases, target, run, view, signal })) : namelessFleet(scenario.fleet.devices);
   // After the fleet: nobody is told of devices that were there before the load.
   const webhooks = await reaching(() => startWebhooks({ scenario, target, view, signal, onKill: interrupts.onKill }));
   if (webhooks !== undefined) onWebhooks(webhooks);
   if (signal.aborted) throw new InterruptedError('stopped before anything was measured');
-  view.note(
-    `registered ${fleet.devices.length} devices; driving ${phases.reduce((sum, phase) => sum + arrivalCount(phase), 0)} arrivals${listenersText(scenario)}`,
-  );
+  const known = request === undefined ? `registered ${fleet.devices.length} devices; ` : '';
+  view.note(`${known}driving ${phases.reduce((sum, phase) => sum + arrivalCount(phase), 0)} arrivals${listenersText(scenario)}`);
   const plannedByPhase = new Map(phases.map((phase) => [phase.name, arrivalCount(phase)]));
   const abortable = options.thresholds.filter((threshold) => threshold.abort);
   const timeoutMs = timeoutMsOf(scenario.fleet);
@@ -152,7 +154,7 @@ async function measure({ options, startedAt, target, view, interrupts, calibrati
     ...fleet,
     webhooks,
     phases,
-    operationsModule: '#harness/target/operations.ts',
+    ...(request === undefined ? contractLoad : urlLoad(request)),
     timeoutMs,
     signal,
     onKill: interrupts.onKill,
@@ -168,8 +170,9 @@ async function measure({ options, startedAt, target, view, interrupts, calibrati
   });
   const assembling = { options, folder, startedAt, target, run, phases, driven, calibration, interrupted: signal.aborted };
   if (driven.unfit !== undefined) return assemble({ ...assembling, ledger: undefined });
-  view.note('reading everything back');
-  const verified = await verify({ driven, target, run, scenario, seed, phases, listening: fleet.listening, told: webhooks && { webhooks, view, signal } });
+  if (request === undefined) view.note('reading everything back');
+  const told = webhooks && { webhooks, view, signal };
+  const verified = request === undefined ? await verify({ driven, target, run, scenario, seed, phases, listening: fleet.listening, told }) : nothingVerified;
   await writeEvidence(folder, 'events', verified.evidence);
   await writeEvidence(folder, 'changes', verified.changes);
   await writeEvidence(folder, 'webhooks', verified.webhookEvents);

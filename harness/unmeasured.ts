@@ -33,7 +33,8 @@ type Unmeasured = {
 
 /** The verdict on it, which is said and stands in every report of the folder. */
 export async function reportUnmeasured(error: UnmeasuredError, { options, folder, startedAt, view }: Unmeasured): Promise<Verdict> {
-  const target = options.target === undefined ? undefined : { ...unknownTarget, url: options.target.url };
+  const url = options.target?.url ?? options.request?.origin;
+  const target = url === undefined ? undefined : { ...unknownTarget, url };
   const phases = phasesFor(options.scenario, options.engine);
   const run = recordOf({ options, folder, startedAt, target, run: '', phases, wire: options.wire });
   const result: RunResult = { ...nothing, run, interrupted: { kind: 'unmeasured', text: error.message } };

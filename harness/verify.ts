@@ -50,7 +50,8 @@ export type Verifying = {
 };
 
 export type Verified = {
-  readonly ledger: LedgerRecord;
+  /** undefined: nobody could be asked. */
+  readonly ledger: LedgerRecord | undefined;
   /** Of the first events that the export accused the service of. */
   readonly evidence: readonly Evidence[];
   /** Of the first changes that were missed in a log, or by a reader. */

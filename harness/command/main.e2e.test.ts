@@ -16,7 +16,7 @@ test('--help names every verb, every option and every exit code, on stdout', () 
   const { status, stdout } = typed('scenario', '--help');
   expect(status).toBe(0);
   for (const { usage } of verbs) expect(stdout).toContain(usage);
-  for (const option of ['target', 'credentials', 'seed', 'set', 'repeat', 'out', 'quiet', 'json', 'wire', 'fit', 'fit-check'])
+  for (const option of ['target', 'credentials', 'seed', 'set', 'repeat', 'out', 'quiet', 'json', 'wire', 'fit', 'fit-check', 'url', 'rate', 'header'])
     expect(stdout).toContain(`--${option}`);
   for (const code of ['0 pass', '1 fail', '2 usage', '3 invalid', '4 inconclusive', '5 broken', '130 interrupted']) expect(stdout).toContain(code);
 });
@@ -38,6 +38,13 @@ test.each<[string[], string]>([
   [['scenario', 'export', 'smoke', '--fit'], '--fit means nothing to export'],
   [['scenario', 'smoke', '--fit', '--engine', 'k6'], 'k6 holds less on the same machine'],
   [['scenario', 'smoke', '--target', 'http://127.0.0.1:1'], 'target -> credentials'],
+  [['scenario', 'smoke', '--url', 'http://127.0.0.1:1'], '--url is a plan of its own: leave "smoke" out'],
+  [['scenario', 'smoke', '--rate', '10'], '--rate means nothing without --url'],
+  [['scenario', 'smoke', '--ca', 'own.pem'], '--ca goes with --target or --url'],
+  [['scenario', '--url', 'http://127.0.0.1:1', '--fit'], 'give a lower --rate'],
+  [['scenario', '--url', 'http://127.0.0.1:1', '--engine', 'k6'], 'driven by the native engine'],
+  [['scenario', '--url', 'localhost:3000'], '--url has to be an http or https URL'],
+  [['scenario', '--url', 'http://127.0.0.1:1', '--duration', 'soon'], '--duration has to be a time'],
   [['scenario', 'smoke', '--target', 'ftp://x', '--credentials', 'c.json'], '--target has to be an http or https URL'],
   [['scenario', 'smoke', '--target', 'http://me:secret@x', '--credentials', 'c.json'], '--target has a user or password in it'],
   [['scenario', 'smoke', '--target', 'http://x/?tenant=7', '--credentials', 'c.json'], '--target ends in ?tenant=7'],

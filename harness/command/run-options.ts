@@ -2,6 +2,7 @@ import type { WireChoice } from '#harness/engine/native/wire/wire.ts';
 import type { ParsedThreshold } from '#harness/gates/threshold.ts';
 import type { FitRecord } from '#harness/run-result.ts';
 import type { Scenario } from '#harness/scenario.ts';
+import type { UrlRequest } from '#harness/url/url-request.ts';
 
 export const engineNames = ['native', 'k6'] as const;
 export type EngineName = (typeof engineNames)[number];
@@ -16,6 +17,8 @@ export type RunOptions = {
   readonly seed: number;
   /** Without it the run starts the service itself. */
   readonly target?: { readonly url: string; readonly credentialsFile: string };
+  /** Instead of both: one request to any service, of which nothing else is known. */
+  readonly request?: UrlRequest;
   /** Folder in which the run's own folder is made; `reports` without it. */
   readonly out?: string;
   /** No live view: only the verdict. */

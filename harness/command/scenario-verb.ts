@@ -10,11 +10,14 @@ import { scenarioJsonSchema } from '#harness/scenario-json-schema.ts';
 import { loadScenario, scenarioNames } from '#harness/scenario-load.ts';
 import { applyOverrides } from '#harness/scenario-overrides.ts';
 import { formatScenarioErrors, type ParsedScenario, parseScenario } from '#harness/scenario-parse.ts';
+import { readUrl, type UrlOptions } from '#harness/url/read-url.ts';
+import { urlOperation } from '#harness/url/url-operations.ts';
+import type { UrlRequest } from '#harness/url/url-request.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { EngineName, ExportWay, RunOptions } from './run-options.ts';
 import type { Say } from './verbs.ts';
 
-export type ScenarioArguments = {
+export type ScenarioArguments = UrlOptions & {
   readonly name?: string | undefined;
   /** Of `export`. */
   readonly exported?: string | undefined;
@@ -48,11 +51,11 @@ export type Surroundings = {
 export async function runScenarios(args: ScenarioArguments, around: Surroundings): Promise<number> {
   if (args.name === 'list') return listScenarios(around.say);
   if (args.name === 'schema') return writeSchema(around.say);
-  if (args.name === undefined) {
-    around.say.err(`which scenario? There is ${scenarioNames().join(', ')}; npm run scenario -- --help says more\n`);
+  if (args.name === undefined && args.url === undefined) {
+    around.say.err(`which scenario? There is ${scenarioNames().join(', ')}; npm run scenario -- --help says more, and --url loads any service\n`);
     return exitCodes.usage;
   }
-  const checked = await readScenario(args.name, args, around);
+  const checked = args.url === undefined ? await readScenario(args.name ?? '', args, around) : readUrlScenario({ ...args, url: args.url });
   if (typeof checked === 'string') {
     around.say.err(`${checked}\n`);
     return exitCodes.usage;
@@ -80,7 +83,17 @@ async function fitted(options: RunOptions, { say, findFit }: Surroundings): Prom
   return undefined;
 }
 
-type RightScenario = Extract<ParsedScenario, { kind: 'ok' }>;
+type RightScenario = Extract<ParsedScenario, { kind: 'ok' }> & { readonly request?: UrlRequest };
+
+/** The scenario that a URL stands for, checked as one of a file is, or what is wrong as text. */
+function readUrlScenario(args: ScenarioArguments & { readonly url: string }): RightScenario | string {
+  const read = readUrl(args, process.env);
+  if (read.kind === 'error') return read.message;
+  const changed = applyOverrides(read.value, args.set);
+  if (changed.kind === 'errors') return changed.errors.map((error) => `--set ${error.path}: ${error.message}`).join('\n');
+  const parsed = parseScenario(changed.value, { source: '--url', operations: [urlOperation] });
+  return parsed.kind === 'ok' ? { ...parsed, request: read.request } : formatScenarioErrors(parsed);
+}
 
 type Changes = Pick<ScenarioArguments, 'set' | 'fullTime'>;
 
@@ -122,7 +135,7 @@ function typedAgain({ name = '', set, fullTime, target, credentials }: ScenarioA
 
 const quoted = (word: string): string => (/^[\w./:=,@%+-]*$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-function optionsOf(args: ScenarioArguments, { scenario, thresholds }: RightScenario): RunOptions {
+function optionsOf(args: ScenarioArguments, { scenario, thresholds, request }: RightScenario): RunOptions {
   const { target, credentials, seed, out, quiet, json, wire } = args;
   return {
     scenario,
@@ -136,6 +149,7 @@ function optionsOf(args: ScenarioArguments, { scenario, thresholds }: RightScena
     ...(args.engine === undefined ? {} : { engine: args.engine }),
     ...(target === undefined || credentials === undefined ? {} : { target: { url: target, credentialsFile: credentials } }),
     ...(out === undefined ? {} : { out }),
+    ...(request === undefined ? {} : { request }),
   };
 }
 

@@ -29,8 +29,32 @@ export const scenarioCommand: CommandModule<object, ScenarioArguments> = {
         describe: 'URL of a service that runs already; without it one is started',
         implies: 'credentials',
       })
+      .option('url', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'instead of a scenario: load any HTTP service with one request, as http://127.0.0.1:3000/orders',
+      })
+      .option('rate', { type: 'number', requiresArg: true, describe: 'of --url: requests a second, whatever comes back (50)' })
+      .option('duration', { type: 'string', requiresArg: true, describe: 'of --url: how long that is measured, as 30s or 2m (30s)' })
+      .option('warm-up', { type: 'string', requiresArg: true, describe: 'of --url: so long before, at the same rate (a sixth of the duration, 10s at most)' })
+      .option('method', { type: 'string', requiresArg: true, describe: 'of --url (GET, and POST with a body)' })
+      .option('header', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        describe: `of --url: 'Name: value', where \${NAME} is taken from the environment; repeatable`,
+      })
+      .option('body', { type: 'string', requiresArg: true, describe: 'of --url: file whose bytes are sent' })
+      .option('expect', { type: 'string', requiresArg: true, describe: 'of --url: statuses that are right, as 200,201 or 200-299 (200-299)' })
+      .option('p99', { type: 'number', requiresArg: true, describe: 'of --url: milliseconds that 99 % of the answers have to keep; no limit without it' })
+      .option('connections', {
+        type: 'number',
+        requiresArg: true,
+        describe: 'of --url: connections that are kept; where all are busy further ones are opened (64)',
+      })
+      .option('timeout', { type: 'string', requiresArg: true, describe: 'of --url: who is not answered by then has failed (10s)' })
       .option('credentials', { type: 'string', requiresArg: true, describe: 'JSON file with the account(s) to use at the target', implies: 'target' })
-      .option('ca', { type: 'string', requiresArg: true, describe: "PEM file with the certificate of the target's own authority", implies: 'target' })
+      .option('ca', { type: 'string', requiresArg: true, describe: "PEM file with the certificate of the target's own authority" })
       .option('seed', { type: 'number', requiresArg: true, default: 1, describe: 'the same seed gives the same arrivals' })
       .option('set', { type: 'string', array: true, nargs: 1, default: [], describe: 'change one place, as in fleet.devices=500; repeatable' })
       .option('full-time', { type: 'boolean', default: false, describe: 'a scenario on a faster clock takes the time that it is about: --set clock.scale=1' })
@@ -82,9 +106,29 @@ function checkArguments(args: ScenarioArguments): true {
     throw new Error(`--repeat-until-told has to be a whole number from 1 to ${repeatMax}`);
   if (repeatUntilTold !== undefined && repeat !== 1)
     throw new Error('--repeat judges over all of its runs and --repeat-until-told by the first that can be trusted: give one of them');
+  const wrongUrl = urlTrouble(args);
+  if (wrongUrl !== undefined) throw new Error(wrongUrl);
   const wrongTarget = target === undefined ? undefined : targetTrouble(target);
   if (wrongTarget !== undefined) throw new Error(wrongTarget);
   return true;
+}
+
+const ofUrl = ['rate', 'duration', 'warmUp', 'method', 'header', 'body', 'expect', 'p99', 'connections', 'timeout'] as const;
+const typedOf = (name: string): string => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** What goes with --url and nothing else, and the other way round. */
+function urlTrouble(args: ScenarioArguments): string | undefined {
+  const { url, name, target, ca, engine, fit, fullTime } = args;
+  if (url === undefined) {
+    const stray = ofUrl.find((option) => args[option] !== undefined);
+    if (stray !== undefined) return `${typedOf(stray)} means nothing without --url: a scenario says it itself, and --set changes it`;
+    return ca !== undefined && target === undefined ? '--ca goes with --target or --url: without them the service is our own' : undefined;
+  }
+  if (name !== undefined) return `--url is a plan of its own: leave "${name}" out, or give --target with it`;
+  if (target !== undefined) return '--url is any service and --target one of the contract: give one of them';
+  if (engine === 'k6') return '--url is driven by the native engine: leave --engine k6 out';
+  if (fit === true) return '--fit scales what a machine of ours holds, and the service of --url has its own: give a lower --rate';
+  return fullTime === true ? '--full-time means nothing to --url, which has no clock of its own' : undefined;
 }
 
 /** What was asked for and would be ignored. */

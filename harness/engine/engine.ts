@@ -27,6 +27,8 @@ export type EngineInput = {
   readonly target: EngineTarget;
   /** Module (an import specifier) that exports `operations: readonly Operation[]`: functions cannot cross threads. */
   readonly operationsModule: string;
+  /** Of a module that exports `operationsOf(data)` instead: what they are made of. It crosses threads and processes. */
+  readonly operationsData?: unknown;
   readonly workers: number;
   readonly connection: FleetConnection;
   readonly devices: readonly DeviceCredentials[];

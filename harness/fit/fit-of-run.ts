@@ -31,7 +31,8 @@ export async function tryGenerator(options: RunOptions, { note, signal }: Around
 }
 
 /** What to type where this machine is too small. */
-function nextStep({ scenario, typed = scenario.name, engine = 'native', target }: RunOptions): string {
+function nextStep({ scenario, typed = scenario.name, engine = 'native', target, request }: RunOptions): string {
+  if (request !== undefined) return 'a lower --rate';
   const trouble = fitTrouble({ scenario, engine, owned: target === undefined });
   return trouble === undefined ? `npm run scenario -- ${typed} --fit` : 'a lower rate, as in --set phases.PHASE.rate.ratePerSecond=…';
 }

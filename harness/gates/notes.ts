@@ -84,9 +84,13 @@ function stoodStill({ phases }: RunResult, spoiled: ReadonlySet<number>): readon
   return [{ code: 'spoiled-seconds', text }];
 }
 
+/** Of a run against any URL. */
+export const noLedgerText = 'no ledger: a service of which a URL is all that is known cannot be asked what it kept, so nothing is said of loss and duplicates';
+
 function ledgerNotes(result: RunResult): readonly Saying[] {
   const { ledger } = result;
   if (needsNoEventLedger(result)) return [];
+  if (result.run.request !== undefined) return [{ code: 'no-ledger', text: noLedgerText }];
   if (ledger === undefined) return [{ code: 'not-verified', text: 'nothing was read back: whether what was acknowledged is there is not known' }];
   const notes: Saying[] = [];
   if (ledger.refusedFound > 0)

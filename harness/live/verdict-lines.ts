@@ -45,7 +45,7 @@ export function verdictLines(verdict: Verdict, folder: string): readonly Line[] 
     ...(ofStreamsAlone ? [] : [requestLine(totals)]),
     ...(verdict.failures ?? []).slice(0, failuresShown).map((failure): Line => [styled('dim', '  failed    '), failureText(failure)]),
     // Items have a ledger of their own.
-    ...(streams !== undefined && totals.acknowledged === 0 ? [] : [ledgerLine(totals)]),
+    ...((streams !== undefined && totals.acknowledged === 0) || hasNoLedger(verdict) ? [] : [ledgerLine(totals)]),
     ...(streams === undefined ? [] : streamLines(streams)),
     ...Object.entries(webhooks ?? {}).map(webhookLine),
     ...(ofStreamsAlone ? [] : [[styled('dim', '  cpu       '), `a request: generator ${micros(cpu.generator)}, service ${micros(cpu.system)}`]]),
@@ -54,6 +54,9 @@ export function verdictLines(verdict: Verdict, folder: string): readonly Line[] 
     [],
   ];
 }
+
+/** The note says why. */
+const hasNoLedger = ({ notes }: Verdict): boolean => notes.some(({ code }) => code === 'no-ledger');
 
 const requestLine = (totals: Verdict['totals']): Line => [
   styled('dim', '  requests  '),

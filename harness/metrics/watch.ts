@@ -73,9 +73,11 @@ export class Watch {
     return this.#scrapes.at(-1);
   }
 
-  async scrapeNow(): Promise<ScrapeSecond> {
+  /** undefined: there is nothing to scrape. */
+  async scrapeNow(): Promise<ScrapeSecond | undefined> {
     const second = Math.floor(this.#input.sinceOriginMs() / 1000);
     const { metricsUrls, scrapeTimeoutMs } = this.#input;
+    if (metricsUrls.length === 0) return undefined;
     const scraped = mergeNodes(await Promise.all(metricsUrls.map((url) => scrape(url, second, scrapeTimeoutMs))));
     this.#scrapes.push(scraped);
     return scraped;

@@ -1,5 +1,6 @@
 /** Markdown for a pull request or a step summary. */
 import { titleOfRun } from '#harness/gates/fit-words.ts';
+import { noLedgerText } from '#harness/gates/notes.ts';
 import { isOfStreamsAlone, needsNoEventLedger } from '#harness/gates/stream-samples.ts';
 import type { RunResult, Verdict } from '#harness/run-result.ts';
 import { markdownCell as cell, markdownTable as table } from './markdown.ts';
@@ -43,7 +44,8 @@ function failureParts({ failures = [] }: Verdict): readonly string[] {
   return rows.length === 0 ? [] : ['## What failed', table(['phase', 'of', 'reason', 'count'], rows)];
 }
 
-function readPart({ ledger }: RunResult): string {
+function readPart({ ledger, run }: RunResult): string {
+  if (run.request !== undefined) return `There is ${noLedgerText}.`;
   if (ledger === undefined) return 'The ledger was not read.';
   return `Everything was read back in ${ledger.readSeconds.toFixed(1)} s${ledger.incomplete === undefined ? '' : `, **but not to its end: ${markdownText(ledger.incomplete)}**`}.`;
 }

@@ -1,4 +1,6 @@
 /** What the whole run came to: requests, streams, and what the ledgers found. */
+
+import { noLedgerText } from '#harness/gates/notes.ts';
 import { observeCpu } from '#harness/gates/observe-single.ts';
 import { isOfStreamsAlone, needsNoEventLedger } from '#harness/gates/stream-samples.ts';
 import type { ItemLedgerRecord, LedgerRecord, RunResult, Verdict } from '#harness/run-result.ts';
@@ -11,7 +13,7 @@ export function totalsSection(result: RunResult, verdict: Verdict): Html {
   return html`<section aria-labelledby="totals"><h2 id="totals">Totals</h2>
 ${isOfStreamsAlone(result) ? undefined : requestTiles(verdict)}
 ${streamTiles(result, verdict)}
-${needsNoEventLedger(result) ? undefined : html`<h3 id="ledger">Ledger</h3>${ledger === undefined ? html`<p>Nothing was read back: whether what was acknowledged is there is not known.</p>` : ledgerPart(ledger)}`}
+${needsNoEventLedger(result) ? undefined : html`<h3 id="ledger">Ledger</h3>${ledger === undefined ? html`<p>${result.run.request === undefined ? 'Nothing was read back: whether what was acknowledged is there is not known.' : `There is ${noLedgerText}.`}</p>` : ledgerPart(ledger)}`}
 ${verdict.streams === undefined ? undefined : html`<h3 id="changes">Changes</h3>${items === undefined ? html`<p>What readers saw was not compared with what was acknowledged.</p>` : itemsPart(items)}`}
 </section>`;
 }

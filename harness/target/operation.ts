@@ -44,11 +44,11 @@ export type DeviceCredentials = {
 };
 
 export type OperationRequest = {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
   readonly path: string;
   /** Header lines in order, each `Name: value`, without Host, Content-Length and Connection, which the engine writes. */
   readonly headers: readonly string[];
-  /** ASCII. Empty for none. */
+  /** A character is a byte. Empty for none. */
   readonly body: string;
 };
 

@@ -3,15 +3,22 @@ import { join } from 'node:path';
 import { accountsWanted } from '#harness/fleet-accounts.ts';
 import type { Scenario } from '#harness/scenario.ts';
 import { scaleOf } from '#harness/scenario-clock.ts';
+import { openUrl } from '#harness/url/open-url.ts';
+import type { UrlRequest } from '#harness/url/url-request.ts';
 import { attachTarget, startTarget, type Target } from './target.ts';
 
-export type Opening = { readonly scenario: Scenario; readonly target?: { readonly url: string; readonly credentialsFile: string } | undefined };
+export type Opening = {
+  readonly scenario: Scenario;
+  readonly target?: { readonly url: string; readonly credentialsFile: string } | undefined;
+  readonly request?: Pick<UrlRequest, 'origin'> | undefined;
+};
 
 /** The receiver is on this machine, which the service would not tell otherwise. */
 const receiverSettings = { 'webhook-allow-networks': '127.0.0.1/32' };
 
 /** `folder`: for data and logs. */
-export function openTarget({ scenario, target }: Opening, folder: string): Promise<Target> {
+export function openTarget({ scenario, target, request }: Opening, folder: string): Promise<Target> {
+  if (request !== undefined) return openUrl(request.origin);
   if (target !== undefined) return attachTarget(target);
   const { system: own = {}, fleet } = scenario;
   const system = scenario.webhooks === undefined ? own : { ...own, settings: { ...receiverSettings, ...own.settings } };

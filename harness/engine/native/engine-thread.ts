@@ -4,7 +4,7 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads';
 import { KeptTimes } from '#harness/engine/kept-times.ts';
 import { messageOf } from '#harness/message-of.ts';
-import type { Operation } from '#harness/target/operation.ts';
+import { loadOperations } from '#harness/target/load-operations.ts';
 import { trustAuthorityOfEnvironment } from '#harness/topology/extra-ca.ts';
 import { takeCalledTurns } from './called-turns.ts';
 import { EngineCore } from './core.ts';
@@ -30,10 +30,9 @@ const openAtOnce = 64;
 const say = (message: FromThread): void => parentPort!.postMessage(message);
 
 async function createCore(wires: Wires): Promise<EngineCore> {
-  const { operations } = (await import(data.operationsModule)) as { operations: readonly Operation[] };
   return new EngineCore({
     input,
-    operations,
+    operations: await loadOperations(data.operationsModule, data.operationsData),
     states: new Uint8Array(data.states),
     times: new KeptTimes(data.times),
     wire: wires.of[0] as Wire,

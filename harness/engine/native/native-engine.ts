@@ -105,6 +105,7 @@ class NativeRun implements EngineRun {
       const data: EngineThreadData = {
         input: this.#inputOf(worker),
         operationsModule: isAbsolute(this.#input.operationsModule) ? pathToFileURL(this.#input.operationsModule).href : this.#input.operationsModule,
+        operationsData: this.#input.operationsData,
         originNs: this.originNs,
         originWallMs,
         sleepMinMs,
@@ -156,7 +157,7 @@ class NativeRun implements EngineRun {
   };
 
   #inputOf(worker: number): WorkerInput {
-    const { operationsModule: _module, devices, ...rest } = this.#input;
+    const { operationsModule: _module, operationsData: _data, devices, ...rest } = this.#input;
     const connectionsMax = Math.floor(Math.min(this.#options.connectionsMax ?? connectionsMaxDefault, descriptorsMax() - descriptorsKept) / rest.workers);
     return { ...rest, worker, deviceCount: devices.length, devices: devicesOfWorker(devices, worker, rest.workers), connectionsMax };
   }

@@ -9,7 +9,7 @@ function hostHeader({ host, port, tls }: EngineTarget): string {
   return port === (tls === undefined ? 80 : 443) ? bracketed : `${bracketed}:${port}`;
 }
 
-/** `close`: one request a connection. Bodies are ASCII by contract, so their length in characters is their length in bytes. */
+/** `close`: one request a connection. In bodies a character is a byte. */
 export function createRequestWriter(target: EngineTarget, close: boolean): (request: OperationRequest) => string {
   const fixed = ` HTTP/1.1\r\nHost: ${hostHeader(target)}\r\n${close ? 'Connection: close\r\n' : ''}`;
   return (request) => {

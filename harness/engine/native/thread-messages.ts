@@ -6,6 +6,7 @@ import type { WorkerInput } from './worker-input.ts';
 export type EngineThreadData = {
   readonly input: WorkerInput;
   readonly operationsModule: string;
+  readonly operationsData?: unknown;
   readonly originNs: bigint;
   readonly originWallMs: number;
   /** Never sleep shorter: what is due within it is fired together. Undefined: as suits the wire. */

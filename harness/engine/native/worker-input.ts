@@ -3,7 +3,7 @@ import type { EngineInput } from '#harness/engine/engine.ts';
 import type { DeviceCredentials } from '#harness/target/operation.ts';
 
 /** What a worker knows of the plan; its devices only, by `floor(device / workers)`. */
-export type WorkerInput = Omit<EngineInput, 'operationsModule' | 'devices'> & {
+export type WorkerInput = Omit<EngineInput, 'operationsModule' | 'operationsData' | 'devices'> & {
   readonly worker: number;
   readonly deviceCount: number;
   readonly devices: readonly DeviceCredentials[];

@@ -8,6 +8,7 @@ export type ProbeInput = {
   readonly run: string;
   readonly target: EngineTarget;
   readonly operationsModule: string;
+  readonly operationsData?: unknown;
   readonly operation: string;
   readonly device: DeviceCredentials;
   readonly eventsPerBatch: number;

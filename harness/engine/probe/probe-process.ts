@@ -6,6 +6,7 @@ import { leaveTerminalSignals } from '#harness/end-signals.ts';
 import { arrivalState } from '#harness/engine/engine.ts';
 import { isRefusal } from '#harness/engine/native/arrival-states.ts';
 import { messageOf } from '#harness/message-of.ts';
+import { loadOperations } from '#harness/target/load-operations.ts';
 import { noItems, type Operation, type OperationContext } from '#harness/target/operation.ts';
 import { createInstants } from './instants.ts';
 import type { ProbeInput, ProbeMessage } from './messages.ts';
@@ -21,7 +22,7 @@ const say = (message: ProbeMessage): void => {
 const stopping = new AbortController();
 
 async function probe(input: ProbeInput): Promise<void> {
-  const { operations } = (await import(input.operationsModule)) as { operations: readonly Operation[] };
+  const operations = await loadOperations(input.operationsModule, input.operationsData);
   const operation = operations.find(({ name }) => name === input.operation);
   if (operation === undefined) throw new Error(`the probe knows no operation ${input.operation}`);
   const nowMs = () => Number(process.hrtime.bigint() - BigInt(input.originNs)) / 1e6;
