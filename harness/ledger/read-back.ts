@@ -2,6 +2,7 @@
 
 import { createInterface } from 'node:readline';
 import { request } from 'undici';
+import { askAgain } from '#harness/topology/ask-again.ts';
 
 export type ReadExportInput = {
   readonly url: string;
@@ -15,27 +16,24 @@ const linesAPageMax = 50_000;
 
 /** Rejects with a sentence where it could not be read to its end. */
 export async function readExport(input: ReadExportInput): Promise<void> {
-  const startedMs = performance.now();
+  const endMs = performance.now() + input.budgetMs;
   for (const { authorization } of input.accounts) {
     let after: string | undefined;
     for (;;) {
-      if (performance.now() - startedMs > input.budgetMs) throw new Error(`the export was not read to its end within ${input.budgetMs / 1000} s`);
-      const page = await readPage({ ...input, authorization, after });
+      if (performance.now() > endMs) throw new Error(`the export was not read to its end within ${input.budgetMs / 1000} s`);
+      const page = await readPage({ ...input, authorization, after, endMs });
       if (page.lines === 0) break;
       after = page.cursor;
     }
   }
 }
 
-type PageInput = ReadExportInput & { readonly authorization: string; readonly after: string | undefined };
+type PageInput = ReadExportInput & { readonly authorization: string; readonly after: string | undefined; readonly endMs: number };
 
-async function readPage({ url, authorization, after, onLine }: PageInput): Promise<{ lines: number; cursor: string }> {
+async function readPage({ url, authorization, after, onLine, endMs }: PageInput): Promise<{ lines: number; cursor: string }> {
   const query = new URLSearchParams({ limit: String(linesAPageMax), ...(after === undefined ? {} : { after }) });
-  const answer = await request(`${url}/v1/export?${query}`, {
-    headers: { authorization, accept: 'application/x-ndjson' },
-    headersTimeout: 30_000,
-    bodyTimeout: 30_000,
-  });
+  const options = { headers: { authorization, accept: 'application/x-ndjson' }, headersTimeout: 30_000, bodyTimeout: 30_000 };
+  const answer = await askAgain(() => request(`${url}/v1/export?${query}`, options), endMs);
   if (answer.statusCode !== 200) throw new Error(`the export answered ${answer.statusCode}: ${(await answer.body.text()).slice(0, 200)}`);
   const cursor = answer.headers['export-cursor'];
   if (typeof cursor !== 'string') throw new Error('the export gave no Export-Cursor, so its next page cannot be asked for');

@@ -1,5 +1,6 @@
 /** Reads users' logs back through the public API. */
 import { Pool } from 'undici';
+import { askAgain } from '#harness/topology/ask-again.ts';
 import { collectionOf } from '#system/protocol/channels.ts';
 
 export type ReadLogsInput = {
@@ -47,7 +48,7 @@ export async function readLogs({
       const user = users[next++] as number;
       const authorization = authorizations[user] as string;
       const changes: LoggedChange[] = [];
-      const reading = { pool, path: pathname.replace(/\/$/, ''), authorization, checkBudget, onText: (text: string) => onPage?.(user, text) };
+      const reading = { endMs, pool, path: pathname.replace(/\/$/, ''), authorization, checkBudget, onText: (text: string) => onPage?.(user, text) };
       for (const channel of channels) changes.push(...(await readChannel({ ...reading, channel })));
       logs.set(
         user,
@@ -64,6 +65,7 @@ export async function readLogs({
 }
 
 type Reading = {
+  readonly endMs: number;
   readonly pool: Pool;
   readonly path: string;
   readonly authorization: string;
@@ -72,12 +74,12 @@ type Reading = {
   readonly onText: (text: string) => void;
 };
 
-async function readChannel({ pool, path, authorization, channel, checkBudget, onText }: Reading): Promise<readonly LoggedChange[]> {
+async function readChannel({ endMs, pool, path, authorization, channel, checkBudget, onText }: Reading): Promise<readonly LoggedChange[]> {
   const all: LoggedChange[] = [];
   for (let since = '-1'; ; ) {
     checkBudget();
     const query = `${path}/v1/sync/${collectionOf(channel)}?since=${since}&limit=${pageMax}`;
-    const answer = await pool.request({ path: query, method: 'GET', headers: { authorization } });
+    const answer = await askAgain(() => pool.request({ path: query, method: 'GET', headers: { authorization } }), endMs);
     const text = await answer.body.text();
     if (answer.statusCode !== 200) throw new Error(`${query} answered ${answer.statusCode}: ${text.slice(0, 200)}`);
     const { changes, cursor, up_to_date: isUpToDate } = JSON.parse(text) as { changes: LoggedChange[]; cursor: string; up_to_date: boolean };

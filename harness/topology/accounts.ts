@@ -1,5 +1,8 @@
 import { request } from 'undici';
+import { askAgain } from './ask-again.ts';
 import { type AccountCredentials, secretAuthorization } from './provision.ts';
+
+const askedAgainMsMax = 30_000;
 
 type Admin = { readonly adminUrl: string; readonly adminToken: string };
 
@@ -30,11 +33,12 @@ export async function createAccount(
 
 /** The Authorization of a user who may use every channel of their own. */
 export async function authorizeUser(url: string, account: AccountCredentials, user: string): Promise<string> {
-  const answer = await request(`${url}/v1/tokens`, {
-    method: 'POST',
+  const asking = {
+    method: 'POST' as const,
     headers: { authorization: secretAuthorization(account), 'content-type': 'application/json' },
     body: JSON.stringify({ user, scopes: ['ch:*'] }),
-  });
+  };
+  const answer = await askAgain(() => request(`${url}/v1/tokens`, asking), performance.now() + askedAgainMsMax);
   const text = await answer.body.text();
   if (answer.statusCode !== 201) throw new Error(`${url}/v1/tokens answered ${answer.statusCode}: ${text.slice(0, 300)}`);
   return `Bearer ${(JSON.parse(text) as { access_token: string }).access_token}`;

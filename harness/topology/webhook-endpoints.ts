@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { messageOf } from '#harness/message-of.ts';
+import { askAgain } from './ask-again.ts';
 import { type AccountCredentials, secretAuthorization } from './provision.ts';
 
 export type WantedEndpoint = {
@@ -32,13 +33,8 @@ type Answer = { readonly status: number; readonly text: string };
 
 async function ask({ method, url, account, body }: Asking): Promise<Answer> {
   const headers = { authorization: secretAuthorization(account), ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-  const answer = await request(url, {
-    method,
-    headers,
-    headersTimeout: askMsMax,
-    bodyTimeout: askMsMax,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
+  const options = { method, headers, headersTimeout: askMsMax, bodyTimeout: askMsMax, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+  const answer = await askAgain(() => request(url, options), performance.now() + confirmedMsMax);
   return { status: answer.statusCode, text: await answer.body.text() };
 }
 

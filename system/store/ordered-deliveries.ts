@@ -12,7 +12,7 @@
 import { digestKey } from './digest.ts';
 import { type OrderedTable, readJson, writeJson } from './ordered-changes.ts';
 import type { Attempt, Delivery, DeliveryKey, DeliveryState, Endpoint, EndpointHealth, EndpointKey, Lane, OutwardEvent } from './outward.ts';
-import { keyOf, numberBytes, timeBytes } from './outward-keys.ts';
+import { hasAny, keyOf, numberBytes, timeBytes } from './outward-keys.ts';
 import { partitionOf } from './partition.ts';
 
 export type QueueKey = EndpointKey & { readonly lane: Lane };
@@ -171,6 +171,7 @@ export function wake(table: OrderedTable, { digest, queue, endpoint, nowMs, perE
 }
 
 export function awakePartitions(table: OrderedTable, partitions: readonly number[], nowMs: number): readonly number[] {
+  if (!hasAny(table, 'w')) return [];
   return partitions.filter((partition) => [...table.range({ start: wakeKey(partition, 0), end: wakeKey(partition, nowMs + 1), limit: 1 })].length > 0);
 }
 

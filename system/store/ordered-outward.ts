@@ -24,7 +24,7 @@ import {
   outwardBodyBytesMax,
 } from './outward.ts';
 import { outwardBoundsDefault, outwardEvent } from './outward-event.ts';
-import { keyOf, numberBytes } from './outward-keys.ts';
+import { hasAny, keyOf, numberBytes } from './outward-keys.ts';
 import { allPartitions } from './partition.ts';
 
 type Count = { readonly last: number; readonly oldest: number };
@@ -113,6 +113,7 @@ export function listHappenings(
   table: OrderedTable,
   { perPartitionMax }: { readonly perPartitionMax: number },
 ): readonly (Happening & { readonly partition: number })[] {
+  if (!hasAny(table, 'h')) return [];
   return allPartitions.flatMap((partition) => {
     const of = Buffer.from([partition]);
     // Behind the number of the last, which is the partition's row without more.
