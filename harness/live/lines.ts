@@ -35,9 +35,17 @@ export type LiveState = {
 };
 
 const sumOf = (cells: readonly Cell[], name: keyof CellCounts): number => cells.reduce((sum, { counts }) => sum + counts[name], 0);
-/** Failures are worse than every time, as the judge has it. */
-const quantileText = (cells: readonly Cell[], time: TimeName, q: number): string =>
-  timeText(timesOf(cells, time), q, { beyond: sumOf(cells, 'failed'), never: '≥ timeout' });
+/** Who was due in that second and is not answered yet: the second shown is over for one at least, so each has waited for longer. */
+function waitingIn(cells: readonly Cell[]): number {
+  const settled = (['good', 'failed', 'shed', 'neverFired'] as const).reduce((sum, name) => sum + sumOf(cells, name), 0);
+  return Math.max(0, sumOf(cells, 'planned') - settled);
+}
+
+/** Failures are worse than every time, as the judge has it, and who still waits than those who were answered: an overloaded service looks quick by its answers alone. */
+function quantileText(cells: readonly Cell[], time: TimeName, q: number): string {
+  const waiting = waitingIn(cells);
+  return timeText(timesOf(cells, time), q, { beyond: sumOf(cells, 'failed') + waiting, never: waiting > 0 ? '> 1 s so far' : '≥ timeout' });
+}
 
 const cores = (value: number | undefined): string => (value === undefined ? 'not measurable' : `${value.toFixed(2)} cores`);
 const share = (value: number | undefined): string => (value === undefined ? 'not measurable' : `${(value * 100).toFixed(1)} %`);

@@ -87,6 +87,11 @@ describe('without a terminal', () => {
     expect(stream.text).toContain('failed 10 shed 0 never fired 3 late 0');
     expect(stream.text).toContain('generator not measurable, service 0.50 cores, steal 1.0 %');
   });
+  test('who is not answered yet has waited for longer than those who are', () => {
+    const stream = new FakeStream(80, false);
+    viewOn(stream).update(stateAt(13, [exampleCell({ clean: [[5, 600]], counts: { planned: 1000, answered: 600 } })]));
+    expect(stream.text).toMatch(/response p50 5\.\d+ ms p99 > 1 s so far/);
+  });
   test('a quantile that falls among the failed is not a time', () => {
     const stream = new FakeStream(80, false);
     viewOn(stream).update(stateAt(13, [exampleCell({ clean: [[5, 900]], counts: { failed: 100 } })]));
