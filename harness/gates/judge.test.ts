@@ -440,7 +440,7 @@ describe('what makes a measurement invalid', () => {
     });
     const crowded = judge(run(0.92, 1000), [p99]);
     expect(codesOf(crowded)).toEqual(['machine-too-small', 'failure-not-trusted']);
-    expect(crowded.reasons[0]?.text).toContain('threads waited for one for 1.0 s of each second');
+    expect(crowded.reasons[0]?.text).toContain('threads waited for a core for 1.0 s of each second');
     expect(judge(run(0.92, 200), [p99]).verdict).toBe('fail');
     expect(judge(run(0.8, 1000), [p99]).verdict).toBe('fail');
   });

@@ -84,12 +84,11 @@ function tooSmall(use: PhaseUse, cores: number): Fault {
   const byCores = ((1 - use.stolenShare) * cores * 1e6) / use.microsPerOne;
   const fits = Math.floor(advisedShare * (isCrowded(use) ? Math.min(byCores, use.onesPerSecond) : byCores));
   const stolen = use.stolenShare > 0.01 ? ` and the hypervisor took ${percent(use.stolenShare)}` : '';
-  const waited = isCrowded(use)
-    ? `, of which ${percent(use.busyShare ?? 0)} were busy, the service's threads waited for one for ${(use.waitedCores ?? 0).toFixed(1)} s of each second`
-    : '';
+  const all = isCrowded(use) ? ` (${percent(use.busyShare ?? 0)} were busy in all)` : '';
+  const waited = isCrowded(use) ? `; the service's threads waited for a core for ${(use.waitedCores ?? 0).toFixed(1)} s of each second` : '';
   return {
     code: 'machine-too-small',
-    text: `this machine is too small: in phase ${use.phase.name} generator and service used ${percent(use.oursShare)} of its ${cores} cores${stolen}${waited}, ${shortNumber(use.microsPerOne)} µs a ${use.per}; a rate that fits is about ${shortNumber(fits)}/s${use.per === 'frame' ? ' of frames, so fewer streams or changes' : ''}`,
+    text: `this machine is too small: in phase ${use.phase.name} generator and service used ${percent(use.oursShare)} of its ${cores} cores${all}${stolen}${waited}; ${shortNumber(use.microsPerOne)} µs a ${use.per}; a rate that fits is about ${shortNumber(fits)}/s${use.per === 'frame' ? ' of frames, so fewer streams or changes' : ''}`,
     voidsFailures: true,
   };
 }
