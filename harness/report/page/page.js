@@ -97,18 +97,24 @@ function drawFaults(u) {
   });
 }
 
-// Each kind has a lane of its own under the plot, so that seconds with several kinds can still be told apart. Within the
-// plot a lane would look like a limit.
+// A shaded second is shaded once, in one tone; what kind of trouble it had is said by lanes under the plot, one for each kind.
+// Tones laid over each other would be colours of no kind, and within the plot a lane would look like a limit.
 const lanePx = 5;
 function drawShades(u) {
   const draw = (ctx, bbox, ratio) => {
-    for (const [lane, shade] of data.shades.entries()) {
-      for (const second of shade.seconds) {
-        const from = u.valToPos(second, 'x', true);
-        const width = u.valToPos(second + 1, 'x', true) - from;
-        ctx.fillStyle = colour(`c-${shade.kind}`, 0.13);
-        ctx.fillRect(from, bbox.top, width, bbox.height);
-        ctx.fillStyle = colour(`c-${shade.kind}`, 0.95);
+    const place = (second) => {
+      const from = u.valToPos(second, 'x', true);
+      return [from, u.valToPos(second + 1, 'x', true) - from];
+    };
+    ctx.fillStyle = colour('c-planned', 0.16);
+    for (const second of new Set(data.shades.flatMap(({ seconds }) => seconds))) {
+      const [from, width] = place(second);
+      ctx.fillRect(from, bbox.top, width, bbox.height);
+    }
+    for (const [lane, { kind, seconds }] of data.shades.entries()) {
+      ctx.fillStyle = colour(`c-${kind}`, 0.95);
+      for (const second of seconds) {
+        const [from, width] = place(second);
         ctx.fillRect(from, bbox.top + bbox.height + (2 + lane * lanePx) * ratio, Math.max(width, ratio), (lanePx - 1) * ratio);
       }
     }
