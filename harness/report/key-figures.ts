@@ -43,7 +43,7 @@ const changesLost = ({ changesLost: lost, changesExpected }: NonNullable<Verdict
 
 function ofRequests(result: RunResult, verdict: Verdict, main: number): Html | undefined {
   const { phases, cells } = result;
-  const { latencyMs, totals, cpu, streams } = verdict;
+  const { latencyMs, totals, cpu } = verdict;
   const operation = mainOperation(result, verdict, main);
   const phase = phases[main];
   if (phase === undefined || operation === undefined) return undefined;
@@ -57,11 +57,23 @@ function ofRequests(result: RunResult, verdict: Verdict, main: number): Html | u
     fact(`${time} p50`, ms(quantiles?.p50), 'ms'),
     fact(`${time} p99`, ms(quantiles?.p99), 'ms'),
     fact('failed', count(totals.failed), `of ${count(totals.planned)}`),
-    // Where no event was acknowledged, what was written were items.
-    streams === undefined || totals.acknowledged > 0 ? fact('lost', count(totals.lost), known(totals.lost, totals.acknowledged)) : changesLost(streams),
+    lostFact(verdict),
     ...webhookFacts(verdict),
     fact('service', figure(cpu.system), 'µs a request'),
   ]);
+}
+
+/** Where no event was acknowledged, what was written were items, or registrations that webhooks tell of. */
+function lostFact({ totals, streams, webhooks }: Verdict): Html {
+  if (totals.acknowledged === 0 && streams !== undefined) return changesLost(streams);
+  if (totals.acknowledged === 0 && webhooks !== undefined) return webhooksLost(Object.values(webhooks));
+  return fact('lost', count(totals.lost), known(totals.lost, totals.acknowledged));
+}
+
+function webhooksLost(receivers: readonly { readonly lost: number | null; readonly expected: number | null }[]): Html {
+  const sum = (name: 'lost' | 'expected'): number | null =>
+    receivers.reduce<number | null>((all, one) => (all === null || one[name] === null ? null : all + one[name]), 0);
+  return fact('webhooks lost', count(sum('lost')), known(sum('lost'), sum('expected')));
 }
 
 /** Of the first threshold on how late webhooks are, what was observed. */

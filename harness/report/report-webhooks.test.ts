@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { exampleLedger } from '#harness/gates/example-run.ts';
 import { exampleWebhookCell, exampleWebhookLedger, exampleWebhooks, webhookThresholdOf } from '#harness/gates/example-webhooks.ts';
 import { judge } from '#harness/gates/judge.ts';
 import type { RunResult } from '#harness/run-result.ts';
@@ -23,6 +24,12 @@ describe('the page', () => {
     expect(page).toContain('<dt>webhook delay p(99)</dt><dd>20.02 <small>ms');
     // Five came in the spike, and 4,995 never did.
     expect(page).toMatch(/spike · hangs<\/th><td class="number">5<(?:.*\n){5}.*<td class="number">4,995<\/td><\/tr>/);
+  });
+  test('headlines the webhooks that were lost where no event was acknowledged', () => {
+    const eventless = { ...exampleLedger, acknowledged: 0 };
+    const page = pageOf({ ...exampleWebhooks([], exampleWebhookLedger({ lost: 1 })), ledger: eventless });
+    expect(page).toMatch(/<dt>webhooks lost<\/dt><dd>\d+ <small>of [\d,]+/);
+    expect(pageOf({ ...calm, ledger: exampleLedger })).not.toContain('webhooks lost</dt>');
   });
   test('of a run without receivers has nothing of them', () => {
     const { result, verdict } = exampleSpike();
